@@ -1,0 +1,1 @@
+"""Seawall: governs, validates, deploys, watches and controls models in production."""

@@ -1,0 +1,1 @@
+"""Identities, roles, permissions and separation of duties."""

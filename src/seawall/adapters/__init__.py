@@ -1,0 +1,1 @@
+"""Where the core meets disks, databases, networks and other libraries."""

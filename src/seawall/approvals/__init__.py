@@ -1,0 +1,1 @@
+"""Approvals, their conditions, challenges and exceptions."""

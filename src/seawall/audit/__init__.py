@@ -1,0 +1,1 @@
+"""Audit entries, their Merkle tree, checkpoints and proofs."""

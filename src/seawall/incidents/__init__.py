@@ -1,0 +1,1 @@
+"""Alerts, incidents, runbooks and postmortems."""

@@ -1,0 +1,1 @@
+"""Baselines, windows, detectors and label maturity."""

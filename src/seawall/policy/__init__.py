@@ -1,0 +1,1 @@
+"""Rule sets over facts and estimates, and the gates they form."""

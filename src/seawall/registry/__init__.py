@@ -1,0 +1,1 @@
+"""Models, versions, data sets, provenance and lifecycle stages."""

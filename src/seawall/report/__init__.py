@@ -1,0 +1,1 @@
+"""Any result as a document of sentences, tables and chart specifications."""

@@ -1,0 +1,1 @@
+"""Triggers, challengers and their tiers."""

@@ -1,0 +1,1 @@
+"""Decisions sent to people, and what they said."""

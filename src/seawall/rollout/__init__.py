@@ -1,0 +1,1 @@
+"""Rollout plans, their steps, and the judgement of each."""

@@ -1,0 +1,1 @@
+"""What a prediction passes through: signature, guards, limits, route, fallback, decision record."""

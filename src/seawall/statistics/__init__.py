@@ -1,0 +1,1 @@
+"""Grids, mergeable summaries and the estimates read off them."""

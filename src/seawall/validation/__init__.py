@@ -1,0 +1,1 @@
+"""Validation plans, their checks, findings and attestations."""

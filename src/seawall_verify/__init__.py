@@ -1,0 +1,1 @@
+"""Verifies a Seawall audit log offline; imports nothing of Seawall."""
