@@ -1,0 +1,1 @@
+"""The web pages: what each shows (`views`), how it is drawn (`render`), where it is (`paths`)."""
