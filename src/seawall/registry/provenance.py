@@ -8,13 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from seawall.kernel import Conflict, Digest, NotFound
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, Digest):
-        return str(value)
-    raise NotImplementedError(f"{type(value).__name__} has no JSON form")
+from seawall.kernel import Conflict, Digest, NotFound, to_json
 
 
 class DataSet(
@@ -67,7 +61,7 @@ class Provenance(
     @property
     def digest(self) -> Digest:
         """The digest of its JSON with sorted keys."""
-        return Digest.of(msgspec.json.encode(self, enc_hook=_plain, order="sorted"))
+        return Digest.of(to_json(self))
 
     @property
     def missing(self) -> tuple[str, ...]:
