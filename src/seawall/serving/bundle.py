@@ -1,0 +1,158 @@
+"""All that a gateway needs to serve one endpoint, as one signed value."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from seawall.kernel import Corrupt, Digest, decode_hook, encode_hook
+from seawall.serving.decision_privacy import PrivacyRule
+from seawall.serving.fallback import Fallback
+from seawall.serving.guard import Guard
+from seawall.serving.limit import Limits
+from seawall.serving.signature import Signature
+from seawall.statistics.grid import Grid
+
+PAYLOAD_TYPE = "application/vnd.seawall.bundle+msgpack"
+
+ArmName = Literal["champion", "canary", "shadow", "holdout"]
+
+
+class Conditions(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """What the approval of a version allows, held by the gateway even with the control plane gone.
+
+    A bundle that gives an arm more than `traffic_share_max` is no bundle. From `expires` on a
+    version gets no traffic: its share goes to the champion, and an expired champion is answered
+    for by the fallback.
+    """
+
+    traffic_share_max: float = 1.0
+    expires: datetime | None = None
+
+
+class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A version in its part: how much of the traffic it answers, and from which score it says 1.
+
+    The shadow answers none (weight 0) and scores what the champion answered.
+    """
+
+    name: ArmName
+    version: str
+    artefact: Digest
+    format: str = "onnx"
+    weight: float = 0.0
+    threshold: float = 0.5
+    conditions: Conditions = Conditions()
+
+
+class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An endpoint's route, models, rules and grids under one number that only grows.
+
+    `salt` (at least 16 bytes) is a secret of the endpoint: it keys the hash of units and the tokens
+    of the privacy rule. `unit` names the input field or request parameter that is the routing key;
+    a request without it is routed by the decision's own id. `protected` names fields of the request
+    that serve only as groups in labelled summaries. `grids` are those of the baseline, by field.
+    """
+
+    endpoint: str
+    number: int
+    issued: datetime
+    salt: bytes
+    signature: Signature
+    arms: tuple[Arm, ...]
+    unit: str | None = None
+    on_invalid: Literal["reject", "fallback"] = "reject"
+    guards: tuple[Guard, ...] = ()
+    limits: Limits = Limits()
+    fallback: Fallback | None = None
+    privacy: dict[str, PrivacyRule] = {}
+    protected: tuple[str, ...] = ()
+    grids: dict[str, Grid] = {}
+    label_age_seconds: float = 7 * 86_400.0
+    latency_objective_ms: float | None = None
+    log: Literal["enqueued", "durable"] = "enqueued"
+    policy: Digest | None = None
+    safe: bool = False
+    killed: bool = False
+
+    def __post_init__(self) -> None:
+        if problem := self._problem():
+            raise ValueError(f"bundle of {self.endpoint!r}: {problem}")
+
+    def _problem(self) -> str:
+        names = [a.name for a in self.arms]
+        weights = [a.weight for a in self.arms]
+        known = {*self.signature.names, *self.protected, *([self.unit] if self.unit else [])}
+        if names.count("champion") != 1 or len(set(names)) < len(names):
+            return "needs one champion and no two arms of a name"
+        if min(weights) < 0.0 or not math.isclose(math.fsum(weights), 1.0, abs_tol=1e-9):
+            return "the weights of the arms must not be negative and must add up to 1"
+        if any(a.name == "shadow" and a.weight > 0.0 for a in self.arms):
+            return "a shadow answers nobody; its weight is 0"
+        if any(a.weight > a.conditions.traffic_share_max for a in self.arms):
+            return "an arm has more weight than its version's approval allows"
+        if self.fallback and self.fallback.arm and self.fallback.arm not in names:
+            return f"the fallback names an arm {self.fallback.arm!r} that is not there"
+        if self.on_invalid == "fallback" and self.fallback is None:
+            return "on_invalid is fallback, and there is none"
+        if not 16 <= len(self.salt) <= 64:
+            return "the salt has 16 to 64 bytes"
+        if self.number < 1 or self.issued.tzinfo is None:
+            return "the number starts at 1, and the time of issue needs its zone"
+        if strange := self.grids.keys() - self.signature.names:
+            return f"a grid for {min(strange)!r}, which is no field"
+        if strange := self.privacy.keys() - known - {"*"}:
+            return f"a privacy rule for {min(strange)!r}, which is no field"
+        return ""
+
+    def arm(self, name: ArmName) -> Arm | None:
+        """The arm of this name, if there is one."""
+        return next((a for a in self.arms if a.name == name), None)
+
+    @property
+    def privacy_key(self) -> bytes:
+        """The key of the tokens and digests that the privacy rule makes, 32 bytes."""
+        return hashlib.blake2b(b"privacy", digest_size=32, key=self.salt).digest()
+
+    def weights(self, at: datetime) -> dict[str, float]:
+        """The share of each arm that may answer at this moment, after the approval conditions.
+
+        Adds up to 1; empty when the champion's approval has expired and the fallback must answer.
+        """
+        shares = {
+            a.name: 0.0 if _expired(a, at) else a.weight
+            for a in self.arms
+            if a.name not in ("shadow", "champion")
+        }
+        champion = self.arm("champion")
+        assert champion is not None
+        if _expired(champion, at):
+            return {}
+        return {**shares, "champion": 1.0 - math.fsum(shares.values())}
+
+    def to_bytes(self) -> bytes:
+        """The bundle as MessagePack; equal bundles give equal bytes."""
+        return msgspec.msgpack.encode(self, enc_hook=encode_hook, order="sorted")
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Bundle:
+        """Read a bundle; raises `Corrupt` when the bytes are not one."""
+        try:
+            return msgspec.msgpack.decode(data, type=Bundle, dec_hook=decode_hook)
+        except (msgspec.MsgspecError, ValueError) as error:
+            raise Corrupt(f"not a bundle: {error}") from None
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of `to_bytes()`."""
+        return Digest.of(self.to_bytes())
+
+
+def _expired(arm: Arm, at: datetime) -> bool:
+    return arm.conditions.expires is not None and at >= arm.conditions.expires
