@@ -43,7 +43,7 @@ class Conditions(
     def text(self) -> str:
         """The limits as a person reads them; empty when there are none."""
         parts = [
-            f"at most {self.traffic_share:.3g} of traffic" if self.traffic_share else "",
+            f"at most {100 * self.traffic_share:.3g}% of traffic" if self.traffic_share else "",
             *(f"{column} in {', '.join(values)}" for column, values in self.segment.items()),
             f"amounts up to {self.amount:,g}" if self.amount else "",
             f"until {self.expires:%Y-%m-%d %H:%M %Z}" if self.expires else "",
@@ -56,7 +56,10 @@ class Conditions(
 
 
 def combine(conditions: Iterable[Conditions]) -> Conditions:
-    """The limits that keep within all of these: the tightest of each."""
+    """The limits that keep within all of these: the tightest of each.
+
+    Segments that share no value leave an empty list for their column: nothing is allowed.
+    """
     every = tuple(conditions)
     segment: dict[str, tuple[str, ...]] = {}
     for each in every:
