@@ -160,6 +160,11 @@ def leaf_hash(record: DecisionRecord) -> bytes:
     return hashlib.sha256(b"\x00" + leaf_data(record)).digest()
 
 
+def disclose(record: DecisionRecord) -> dict[str, tuple[bytes, bytes]]:
+    """Each value that is present, by path, as its salt and its canonical MessagePack."""
+    return {path: (value_salt(record, path), canonical(v)) for path, v in values(record).items()}
+
+
 def erase(record: DecisionRecord, fields: Iterable[str]) -> DecisionRecord:
     """The record without these values, and with the same leaf hash.
 

@@ -1,0 +1,104 @@
+"""What a log folder holds: the rows of its files, whether open, sealed or about to be deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import msgspec
+
+from seawall.adapters.decisions.frame import HEADER_BYTES, Damage, scan
+from seawall.adapters.decisions.wal import WalName
+from seawall.kernel import Corrupt
+from seawall.serving.decision import DecisionRecord, from_bytes
+
+DECISIONS, OUTCOMES = "decisions", "outcomes"
+
+
+class ReceivedOutcome(msgspec.Struct, frozen=True):
+    """An outcome as it is kept: its label, when it was observed and when it was received."""
+
+    decision_id: str
+    label: int
+    time: datetime
+    received: datetime
+
+
+T = TypeVar("T")
+
+
+class Rows(msgspec.Struct, Generic[T], frozen=True):
+    """The rows of one file in the order they were appended, and the spans that are damaged."""
+
+    rows: tuple[T, ...]
+    damage: tuple[Damage, ...]
+
+
+def decisions_in(data: bytes) -> Rows[DecisionRecord]:
+    """The decisions in the bytes of a file."""
+    return _rows(data, from_bytes)
+
+
+def outcomes_in(data: bytes) -> Rows[ReceivedOutcome]:
+    """The outcomes in the bytes of a file."""
+    return _rows(data, msgspec.msgpack.Decoder(ReceivedOutcome).decode)
+
+
+def read_decisions(folder: Path) -> Iterator[DecisionRecord]:
+    """Every decision in a log folder, a writer's oldest first; then `Corrupt` if any is damaged."""
+    return _read(folder / DECISIONS, decisions_in)
+
+
+def read_outcomes(folder: Path) -> Iterator[ReceivedOutcome]:
+    """Every outcome in a log folder, a writer's oldest first; then `Corrupt` if any is damaged."""
+    return _read(folder / OUTCOMES, outcomes_in)
+
+
+def files_in(folder: Path, pattern: str) -> list[Path]:
+    """The log files that match, by writer and number."""
+    named = [(WalName.parse(path.name), path) for path in folder.glob(pattern)]
+    return [path for _, path in sorted(named, key=lambda n: (n[0].log, n[0].number))]
+
+
+def corrupt(damaged: list[tuple[Path, Damage]]) -> Corrupt:
+    """The error that names the first damaged span, and how many more there are."""
+    path, first = damaged[0]
+    more = f" and {len(damaged) - 1} more places" if len(damaged) > 1 else ""
+    return Corrupt(
+        f"bytes {first.start} to {first.end} of the decision log cannot be read{more}",
+        where=f"{path}:{first.start}",
+        remedy="every other record was kept; look for the lost ones in a backup or replica",
+    )
+
+
+def _read(folder: Path, rows_in: Callable[[bytes], Rows[T]]) -> Iterator[T]:
+    damaged: list[tuple[Path, Damage]] = []
+    for path in files_in(folder, "*.*"):
+        found = rows_in(_bytes(path))
+        yield from found.rows
+        damaged.extend((path, damage) for damage in found.damage)
+    if damaged:
+        raise corrupt(damaged)
+
+
+def _bytes(path: Path) -> bytes:
+    """The file, also when it is sealed meanwhile; nothing once it is shipped and gone."""
+    for name in (path, path.with_suffix(".wal")):
+        try:
+            return name.read_bytes()
+        except FileNotFoundError:
+            continue
+    return b""
+
+
+def _rows(data: bytes, decode: Callable[[memoryview], T]) -> Rows[T]:
+    found = scan(data)
+    rows, damage = list[T](), list(found.damage)
+    for start, payload in found.payloads.items():
+        try:
+            rows.append(decode(payload))
+        except (Corrupt, msgspec.DecodeError):
+            damage.append(Damage(start, start + HEADER_BYTES + len(payload)))
+    return Rows(tuple(rows), tuple(sorted(damage, key=lambda d: d.start)))
