@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import ClassVar
 
 import msgspec
@@ -26,7 +26,7 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 
 class ValidationReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Bound to one artefact, plan and data set by their digests. A version's latest is kept."""
+    """Bound to one artefact, plan and data set by their digests. Every validation has its own."""
 
     kind: ClassVar[str] = "validation_report"
 
@@ -48,8 +48,8 @@ class ValidationReport(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def key(self) -> str:
-        """The version, `income@1`."""
-        return self.version
+        """The version and the time, `income@1/2026-03-01T09:00:00.000000Z`: the latest is last."""
+        return f"{self.version}/{self.time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
 
     @property
     def digest(self) -> Digest:
