@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from seawall.incidents.alert import Alert, Severity
-from seawall.incidents.postmortem import Postmortem
+from seawall.incidents.postmortem import Postmortem, draft
 from seawall.incidents.suspects import Suspect
 from seawall.kernel import Conflict
 
@@ -166,6 +166,18 @@ def with_postmortem(
     """The incident with its postmortem written or changed."""
     entry = TimelineEntry(now, actor, "note", "postmortem written")
     return msgspec.structs.replace(_log(incident, entry), postmortem=postmortem)
+
+
+def draft_postmortem(incident: Incident) -> Postmortem:
+    """A postmortem that states when the incident ran, its suspects and what was done."""
+    ended = f"{incident.resolved:%Y-%m-%d %H:%M}" if incident.resolved else "not resolved yet"
+    facts = [
+        f"on {incident.endpoint}, from {incident.started:%Y-%m-%d %H:%M} UTC, {ended}",
+        f"{len(incident.alerts)} alerts, severity {incident.severity}",
+        *(f"suspected: {s.what} {s.name}, {s.reason}" for s in incident.suspects[:3]),
+        *(f"done by {e.actor}: {e.text}" for e in incident.actions),
+    ]
+    return draft(incident.title, facts)
 
 
 def _log(incident: Incident, entry: TimelineEntry) -> Incident:

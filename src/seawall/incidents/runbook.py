@@ -55,13 +55,12 @@ class Runbook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         """
         if not alert.firing or not matches(alert.labels, self.match):
             return ()
-        allowed = (
-            p.action
-            for p in self.automatic
-            if (p.severity == "ticket" or alert.severity == "page")
-            and matches(alert.labels, p.when)
-        )
-        return tuple(dict.fromkeys(allowed))
+        allowed: list[AutomaticAction] = []
+        for p in self.automatic:
+            severe = p.severity == "ticket" or alert.severity == "page"
+            if severe and matches(alert.labels, p.when) and p.action not in allowed:
+                allowed.append(p.action)
+        return tuple(allowed)
 
 
 def runbook_for(alert: Alert, runbooks: Iterable[Runbook]) -> Runbook | None:

@@ -1,0 +1,96 @@
+"""When labels come: the share arrived by age, and what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+
+from seawall.kernel import BadInput, Estimate
+
+
+class Cohort(msgspec.Struct, frozen=True):
+    """Decisions of one span that ended at `end`, with the labels that came at each age.
+
+    `arrived[i]` counts those whose label came at an age in [edges[i-1], edges[i]), the first from
+    age 0; a label is counted once.
+    """
+
+    end: datetime
+    decisions: int
+    arrived: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if min(self.arrived, default=0) < 0 or sum(self.arrived) > self.decisions:
+            raise ValueError("a cohort has at most one label per decision")
+
+
+class MaturityPoint(msgspec.Struct, frozen=True):
+    """The share of decisions whose label has come by an age; `decisions` are all old enough."""
+
+    age: timedelta
+    share: Estimate
+    decisions: int
+
+
+def maturity_curve(
+    cohorts: Sequence[Cohort],
+    edges: Sequence[timedelta],
+    now: datetime,
+    confidence: float = 0.95,
+) -> tuple[MaturityPoint, ...]:
+    """Share labelled by each age, from the cohorts that are at least so old.
+
+    A younger cohort says nothing about an age it has not reached, so it is left out there rather
+    than read as unlabelled. Ages that no cohort has reached have no point.
+    """
+    from seawall.statistics.sequential import proportion
+
+    if list(edges) != sorted(set(edges)) or any(len(c.arrived) != len(edges) for c in cohorts):
+        raise BadInput("ages must increase, and every cohort must count arrivals at each")
+    points: list[MaturityPoint] = []
+    for i, age in enumerate(edges):
+        old = [c for c in cohorts if now - c.end >= age]
+        decisions = sum(c.decisions for c in old)
+        if decisions:
+            arrived = sum(sum(c.arrived[: i + 1]) for c in old)
+            points.append(MaturityPoint(age, proportion(arrived, decisions, confidence), decisions))
+    return tuple(points)
+
+
+def settled_age(curve: Sequence[MaturityPoint], share: float = 0.9) -> timedelta | None:
+    """The first age by which that share of labels is shown to have come; None if none is shown."""
+    return next((p.age for p in curve if p.share.low >= share), None)
+
+
+class LabelReading(msgspec.Struct, frozen=True, kw_only=True):
+    """Labels of the decisions old enough to have one: how many lack it, and how stale the newest
+    label is. `missing` is None without matured decisions."""
+
+    matured: int
+    arrived: int
+    missing: Estimate | None
+    newest_label: datetime | None
+    staleness: timedelta | None
+
+
+def read_labels(
+    matured: int,
+    arrived: int,
+    now: datetime,
+    newest_label: datetime | None = None,
+    confidence: float = 0.95,
+) -> LabelReading:
+    """The unlabelled ratio among `matured` decisions of which `arrived` have a label by the age."""
+    from seawall.statistics.sequential import proportion
+
+    if not 0 <= arrived <= matured:
+        raise BadInput(f"{arrived} labels of {matured} matured decisions is impossible")
+    return LabelReading(
+        matured=matured,
+        arrived=arrived,
+        missing=proportion(matured - arrived, matured, confidence) if matured else None,
+        newest_label=newest_label,
+        staleness=now - newest_label if newest_label else None,
+    )
