@@ -81,6 +81,16 @@ class Database:
             held.discard(id(gate))
             gate.release()
 
+    @contextmanager
+    def excluding(self, lock: Lock) -> Generator[Connection]:
+        """A connection to read on while no other process does the same.
+
+        On SQLite it keeps nobody out: writers should not wait for what is done here, and all
+        processes are on one machine, where the caller has a file lock.
+        """
+        with self.reading() if self.sqlite else self.writing(lock) as connection:
+            yield connection
+
     def close(self) -> None:
         """Close the pooled connections."""
         self.engine.dispose()

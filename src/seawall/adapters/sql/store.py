@@ -9,8 +9,11 @@ from typing import Any
 
 from sqlalchemy import Connection, func, select
 
+from seawall.adapters.sql.audit import SqlAudit
 from seawall.adapters.sql.database import Database
+from seawall.adapters.sql.outbox import SqlOutbox
 from seawall.adapters.sql.tables import commits, record_history
+from seawall.adapters.sql.telemetry import SqlTelemetry
 from seawall.adapters.sql.transaction import (
     Revision,
     SqlTransaction,
@@ -28,11 +31,15 @@ class SqlStore:
 
     The tables must exist: call `migrate(url)` first. Safe to use from many threads. Every method
     raises `Unavailable` when the database does not answer; the next call connects anew.
+    `audit`, `outbox` and `telemetry` are its other tables.
     """
 
     def __init__(self, url: str, clock: Clock, ids: Ids | None = None) -> None:
         self.database = Database(url)
         self.clock, self.ids = clock, ids or Ids(clock)
+        self.audit = SqlAudit(self.database)
+        self.outbox = SqlOutbox(self.database, clock, self.transaction)
+        self.telemetry = SqlTelemetry(self.database)
 
     @contextmanager
     def transaction(self, actor: Actor) -> Generator[SqlTransaction]:
