@@ -95,13 +95,15 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 _NAMES = tuple(name for name in DecisionRecord.__struct_fields__ if name not in _HIDDEN)
 _EMPTY: dict[str, Any] = {"reasons": (), "guards": {}}
 _SCALARS = tuple((name, _EMPTY.get(name)) for name in _NAMES if name != "input")
-_encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(DecisionRecord).decode
 
 
 def to_bytes(record: DecisionRecord) -> bytes:
-    """The record as compact MessagePack; `from_bytes` is its inverse."""
-    return _encode(record)
+    """The record as compact canonical MessagePack; `from_bytes` is its inverse.
+
+    Raises `TypeError` or `OverflowError` for a value that has no canonical form.
+    """
+    return canonical(record)
 
 
 def from_bytes(data: bytes | memoryview) -> DecisionRecord:

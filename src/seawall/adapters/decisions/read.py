@@ -56,9 +56,10 @@ def read_outcomes(folder: Path) -> Iterator[ReceivedOutcome]:
     return _read(folder / OUTCOMES, outcomes_in)
 
 
-def files_in(folder: Path, pattern: str) -> list[Path]:
-    """The log files that match, by writer and number."""
-    named = [(WalName.parse(path.name), path) for path in folder.glob(pattern)]
+def files_in(folder: Path, *suffixes: str) -> list[Path]:
+    """The log files with one of these suffixes, by writer and number."""
+    paths = [path for suffix in suffixes for path in folder.glob("*" + suffix)]
+    named = [(WalName.parse(path.name), path) for path in paths]
     return [path for _, path in sorted(named, key=lambda n: (n[0].log, n[0].number))]
 
 
@@ -75,7 +76,7 @@ def corrupt(damaged: list[tuple[Path, Damage]]) -> Corrupt:
 
 def _read(folder: Path, rows_in: Callable[[bytes], Rows[T]]) -> Iterator[T]:
     damaged: list[tuple[Path, Damage]] = []
-    for path in files_in(folder, "*.*"):
+    for path in files_in(folder, ".open", ".wal"):
         found = rows_in(_bytes(path))
         yield from found.rows
         damaged.extend((path, damage) for damage in found.damage)
