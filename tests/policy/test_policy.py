@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seawall.kernel import BadInput, Estimate, NotFound, Outcome, Rule, convert
+from seawall.kernel import BadInput, Estimate, NotFound, Outcome, Rule, convert, from_json, to_json
 from seawall.policy.cel import UnknownFact, compiled, holds, mentions
 from seawall.policy.family import judge
 from seawall.policy.gate import evaluate
@@ -138,6 +138,11 @@ def test_a_policys_digest_changes_with_any_rule() -> None:
     stricter = msgspec.structs.replace(AUC, require=Rule("roc_auc", at_least=0.81))
     assert one.digest == Policy(name="p", gates=(gate(OWNED, AUC),)).digest
     assert one.digest != Policy(name="p", gates=(gate(OWNED, stricter),)).digest
+
+
+def test_a_policys_digest_is_the_same_after_storage() -> None:
+    whole = Policy(name="p", gates=(gate(GateRule(name="r", require=Rule("m", at_most=1))),))
+    assert from_json(to_json(whole), Policy).digest == whole.digest
 
 
 def test_asking_for_a_missing_gate_suggests_the_nearest() -> None:

@@ -22,10 +22,11 @@ def evaluate(
     """Pass, fail or undecided, with a reason named for every rule.
 
     `facts` are plain values (nested mappings allowed; a date becomes RFC 3339 text, which CEL's
-    `timestamp()` reads); a fact that was not given leaves its rule undecided. `estimates` are by name, `measure` or `measure[COLUMN]`; `corrected` hold the same
-    names at the family's level (see `family.judge`). `waived` maps the names of rules under a
-    granted exception to its reason: they are judged and shown, and do not decide. A gate of which
-    no rule applies is undecided. Raises `BadInput` for CEL that mentions a given estimate.
+    `timestamp()` reads); a fact that was not given leaves its rule undecided. `estimates` are by
+    name, `measure` or `measure[COLUMN]`; `corrected` hold the same names at the family's level
+    (see `family.judge`). `waived` maps the names of rules under a granted exception to its
+    reason: they are judged and shown, and do not decide. A gate of which no rule applies is
+    undecided. Raises `BadInput` for CEL that mentions a given estimate.
     """
     plain: dict[str, Any] = to_builtins(dict(facts))
     counted: list[Verdict] = []

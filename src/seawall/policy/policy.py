@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
-from seawall.kernel import BadInput, Digest, NotFound, Rule, nearest, to_json
+from seawall.kernel import BadInput, Digest, NotFound, Rule, convert, nearest, to_builtins, to_json
 from seawall.policy.cel import compiled, mentions
 
 
@@ -65,7 +65,8 @@ class Policy(
     @property
     def digest(self) -> Digest:
         """The digest of its JSON with sorted keys; in every verdict's audit entry."""
-        return Digest.of(to_json(self))
+        # Through `convert`, so that 1 and 1.0 in a field of numbers give the same bytes.
+        return Digest.of(to_json(convert(to_builtins(self), Policy)))
 
     def gate(self, to: str) -> Gate:
         """The gate to a stage; raises `NotFound` when the policy has none."""

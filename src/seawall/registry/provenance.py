@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import msgspec
 
-from seawall.kernel import Conflict, Digest, NotFound, to_json
+from seawall.kernel import Conflict, Digest, NotFound, convert, to_builtins, to_json
 
 
 class DataSet(
@@ -61,7 +61,8 @@ class Provenance(
     @property
     def digest(self) -> Digest:
         """The digest of its JSON with sorted keys."""
-        return Digest.of(to_json(self))
+        # Through `convert`, so that 1 and 1.0 in a field of numbers give the same bytes.
+        return Digest.of(to_json(convert(to_builtins(self), Provenance)))
 
     @property
     def missing(self) -> tuple[str, ...]:

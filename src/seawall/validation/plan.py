@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from seawall.kernel import Digest, Rule, to_json
+from seawall.kernel import Digest, Rule, convert, to_builtins, to_json
 
 SmallGroups = Literal["pool", "waive"]
 
@@ -89,7 +89,8 @@ class ValidationPlan(
     @property
     def digest(self) -> Digest:
         """The digest of its JSON with sorted keys; in every report made by it."""
-        return Digest.of(to_json(self))
+        # Through `convert`, so that 1 and 1.0 in a field of numbers give the same bytes.
+        return Digest.of(to_json(convert(to_builtins(self), ValidationPlan)))
 
     @property
     def fairness_rules(self) -> tuple[Rule, ...]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import msgspec
 
-from seawall.kernel import Digest, Estimate, Outcome, Verdict, all_of, to_json
+from seawall.kernel import Digest, Estimate, Outcome, Verdict, all_of, convert, to_builtins, to_json
 from seawall.registry.version import Version
 from seawall.validation.check import run_checks
 from seawall.validation.evidence import Evidence, SmallGroup
@@ -26,7 +26,11 @@ class CheckResult(msgspec.Struct, frozen=True):
 
 
 class ValidationReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Bound to one artefact, plan and data set by their digests. Every validation has its own."""
+    """Bound to one artefact, plan and data set by their digests. Every validation has its own.
+
+    `measures` are the estimates at their own level, `corrected` those of fairness at the level
+    that holds for all groups at once; a gate judges the same estimates again.
+    """
 
     kind: ClassVar[str] = "validation_report"
 
@@ -42,6 +46,7 @@ class ValidationReport(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[CheckResult, ...]
     findings: tuple[Finding, ...]
     measures: dict[str, Estimate]
+    corrected: dict[str, Estimate]
     small: tuple[SmallGroup, ...]
     conclusion: str
     limitations: tuple[str, ...]
@@ -68,7 +73,7 @@ def validate(
     checks = tuple(CheckResult(name, verdict) for name, verdict in run_checks(plan, evidence))
     verdict = all_of(check.verdict for check in checks)
     findings = (*_unmet(plan, checks, at), *_left_out(plan, evidence, at))
-    return ValidationReport(
+    report = ValidationReport(
         version=version.key,
         artefact=version.artefact.digest,
         plan=plan.digest,
@@ -81,10 +86,13 @@ def validate(
         checks=checks,
         findings=findings,
         measures=evidence.estimates,
+        corrected=evidence.corrected,
         small=evidence.small,
         conclusion=_conclude(version.key, verdict, evidence.rows),
         limitations=(*plan.limitations, *(group.text for group in evidence.small)),
     )
+    # As it will read after storage: 1 in a field of numbers becomes 1.0, the digest stays.
+    return convert(to_builtins(report), ValidationReport)
 
 
 def _unmet(
