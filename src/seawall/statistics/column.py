@@ -1,0 +1,106 @@
+"""Columns as the core takes them: numpy arrays, masked arrays, or (codes, dictionary)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.kernel import BadInput
+
+Kind = Literal["numeric", "integer", "categorical", "boolean", "datetime", "score"]
+Column = NDArray[Any] | tuple[NDArray[np.integer[Any]], Sequence[Any]]
+"""One column: a numpy array (a masked array where integers have nulls), NaN, NaT and None being
+missing; or (codes, dictionary) with code -1 for missing."""
+
+ORDERED: frozenset[str] = frozenset({"numeric", "integer", "datetime", "score"})
+
+
+def kind_of(values: Column) -> Kind:
+    """The kind that a column's type suggests."""
+    if isinstance(values, tuple):
+        return "categorical"
+    letter = values.dtype.kind
+    if letter in "iu":
+        return "integer"
+    if letter == "f":
+        return "numeric"
+    if letter == "b":
+        return "boolean"
+    return "datetime" if letter == "M" else "categorical"
+
+
+def length(values: Column) -> int:
+    """The number of rows."""
+    return len(values[0]) if isinstance(values, tuple) else len(values)
+
+
+def numbers(values: Column) -> tuple[NDArray[Any], int]:
+    """The present values as float64, int64 (datetimes: microseconds, UTC), and how many lack.
+
+    Raises `BadInput` when the column holds text.
+    """
+    if isinstance(values, tuple) or values.dtype.kind not in "iufbM":
+        raise BadInput(
+            "the column holds text where numbers are expected", remedy="convert it, or leave it out"
+        )
+    lacking = 0
+    if isinstance(values, np.ma.MaskedArray):
+        lacking = int(np.ma.count_masked(values))
+        values = values.compressed() if lacking else np.asarray(values.data)
+    letter = values.dtype.kind
+    if letter == "f":
+        gaps = np.isnan(values)
+        count = int(np.count_nonzero(gaps))
+        return (values[~gaps] if count else values).astype(np.float64, copy=False), lacking + count
+    if letter == "M":
+        gaps = np.isnat(values)
+        values = values[~gaps].astype("datetime64[us]").astype(np.int64)
+        return values, lacking + int(np.count_nonzero(gaps))
+    if values.dtype == np.uint64:
+        values = np.minimum(values, np.uint64(2**63 - 1))
+    return values.astype(np.int64, copy=False), lacking
+
+
+def encode(values: Column) -> tuple[NDArray[np.int64], list[str]]:
+    """Any column as codes into a list of texts, -1 for missing.
+
+    Booleans read `false` and `true`; whole floats read as integers.
+    """
+    if isinstance(values, tuple):
+        codes, names = np.asarray(values[0], np.int64), [_text(v) for v in values[1]]
+    elif values.dtype.kind in "OUST":
+        seen: dict[Any, int] = {}
+        rows: list[Any] = (
+            np.ma.filled(values, None).tolist() if _masked(values) else values.tolist()
+        )
+        codes = np.fromiter((seen.setdefault(v, len(seen)) for v in rows), np.int64, len(rows))
+        names = [_text(v) for v in seen]
+    else:
+        data = np.asarray(values)
+        found, inverse = np.unique(data, return_inverse=True)
+        codes, names = inverse.astype(np.int64).ravel(), [_text(v) for v in found.tolist()]
+        if _masked(values):
+            codes[np.ma.getmaskarray(values)] = -1
+    table: dict[str, int] = {}
+    lookup = np.full(len(names) + 1, -1, np.int64)
+    for at, name in enumerate(names):
+        if name is not None:
+            lookup[at] = table.setdefault(name, len(table))
+    return lookup[codes], list(table)
+
+
+def _masked(values: NDArray[Any]) -> bool:
+    return isinstance(values, np.ma.MaskedArray)
+
+
+def _text(value: Any) -> Any:
+    if value is None or value != value:
+        return None
+    if isinstance(value, (bool, np.bool_)):
+        return "true" if value else "false"
+    if isinstance(value, (float, np.floating)) and float(value).is_integer():
+        return str(int(value))
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,296 @@
+"""What is kept of a column or a table: counts on a grid, extremes and integer sums.
+
+Everything merges exactly: the result is bit-identical for any partition, order or machine.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.kernel import BadInput, nearest
+from seawall.statistics.codec import Counts, Reader, Writer
+from seawall.statistics.column import Column, encode, length, numbers
+from seawall.statistics.grid import BLOCK, Q_LIMIT, Grid, refuse_unequal
+
+OTHERS = 64
+"""How many values outside the known categories are kept by name."""
+
+
+class Histogram(msgspec.Struct, frozen=True):
+    """Counts in few bins for people: `edges` (one more than counts) or `categories`."""
+
+    counts: tuple[int, ...]
+    edges: tuple[float, ...] = ()
+    categories: tuple[str, ...] = ()
+
+
+class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """One column's counts on its grid.
+
+    `counts` int64[grid.cells]; `missing` rows without a value; `low`, `high` the extremes (inf
+    and −inf without any value); `total`, `squares` Σq and Σq² with q = rint((x − centre)/scale)
+    clipped to ±2²⁰, `clipped` how many were; `others` the values outside the known categories
+    with the smallest SHA-256, each with its exact count.
+    """
+
+    grid: Grid
+    counts: Counts
+    missing: int = 0
+    low: float = math.inf
+    high: float = -math.inf
+    total: int = 0
+    squares: int = 0
+    clipped: int = 0
+    others: tuple[tuple[str, int], ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ColumnSummary) and self.to_bytes() == other.to_bytes()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def n(self) -> int:
+        """Rows with a value."""
+        return int(self.counts.sum())
+
+    @property
+    def rows(self) -> int:
+        """Rows, missing ones included."""
+        return self.n + self.missing
+
+    @property
+    def missing_share(self) -> float:
+        """Missing rows as a share of all; NaN without rows."""
+        return self.missing / self.rows if self.rows else math.nan
+
+    @property
+    def mean(self) -> float:
+        """The mean, within scale/2 of the exact one where nothing was clipped; NaN if empty."""
+        if not self.n or not self.grid.ordered:
+            return math.nan
+        return self.grid.centre + self.grid.scale * (self.total / self.n)
+
+    @property
+    def variance(self) -> float:
+        """The sample variance; NaN below two values."""
+        n = self.n
+        if n < 2 or not self.grid.ordered:
+            return math.nan
+        return self.grid.scale**2 * ((n * self.squares - self.total**2) / (n * (n - 1)))
+
+    def quantile(self, q: float) -> float:
+        """The value below which a share q lies, within its bin; NaN if empty or unordered."""
+        n = self.n
+        if not n or not self.grid.ordered:
+            return math.nan
+        if not 0 <= q <= 1:
+            raise BadInput(f"quantile {q:g} is outside [0, 1]")
+        upto = np.cumsum(self.counts)
+        rank = q * (n - 1) + 0.5
+        at = int(np.searchsorted(upto, rank, "left"))
+        edges = self.grid.edges
+        low, high = max(float(edges[at]), self.low), min(float(edges[at + 1]), self.high)
+        if self.grid.exact[at] or high <= low:
+            return min(max(float(edges[at]), self.low), self.high)
+        inside = (rank - (int(upto[at]) - int(self.counts[at]))) / int(self.counts[at])
+        return low + (high - low) * min(max(inside, 0.0), 1.0)
+
+    def histogram(self, bins: int = 20) -> Histogram:
+        """Counts for a chart: categories by weight with the rest last, or equal-width bins.
+
+        The bins span the middle 99% of values; what lies outside is in the first and last.
+        """
+        if not self.grid.ordered:
+            order = np.argsort(-self.counts[:-1], kind="stable")[: bins - 1]
+            names = [self.grid.categories[i] for i in order]
+            top = [int(self.counts[i]) for i in order]
+            return Histogram((*top, self.n - sum(top)), (), (*names, "other"))
+        if not self.n:
+            return Histogram(())
+        low, high = self.quantile(0.005), self.quantile(0.995)
+        if not low < high:
+            low, high = low - 0.5, low + 0.5
+        return self.binned(np.linspace(low, high, bins + 1))
+
+    def binned(self, edges: NDArray[np.float64]) -> Histogram:
+        """Counts in given rising edges, each cell counted where its middle lies."""
+        lower = np.maximum(self.grid.edges[:-1], min(self.low, float(edges[0])))
+        upper = np.minimum(self.grid.edges[1:], max(self.high, float(edges[-1])))
+        middle = np.where(self.grid.exact, lower, (lower + upper) / 2)
+        at = np.clip(np.searchsorted(edges, middle, "right") - 1, 0, len(edges) - 2)
+        counts = np.zeros(len(edges) - 1, np.int64)
+        np.add.at(counts, at, self.counts)
+        return Histogram(tuple(counts.tolist()), tuple(float(e) for e in edges))
+
+    def merge(self, other: ColumnSummary) -> ColumnSummary:
+        """Both columns' rows together; `BadInput` naming both digests on unequal grids."""
+        refuse_unequal(self.grid, other.grid)
+        return ColumnSummary(
+            grid=self.grid,
+            counts=self.counts + other.counts,
+            missing=self.missing + other.missing,
+            low=min(self.low, other.low),
+            high=max(self.high, other.high),
+            total=self.total + other.total,
+            squares=self.squares + other.squares,
+            clipped=self.clipped + other.clipped,
+            others=_smallest((*self.others, *other.others)),
+        )
+
+    def to_bytes(self) -> bytes:
+        """`SWCS`, u16 version 1, the grid's bytes with length, u64 missing, f64 low, f64 high,
+        i128 total, i128 squares, u64 clipped, counts, u32 others and (text, u64) each.
+        """
+        out = Writer(b"SWCS", 1)
+        out.blob(self.grid.to_bytes())
+        out.number("Qdd", self.missing, self.low, self.high)
+        out.large(self.total)
+        out.large(self.squares)
+        out.number("Q", self.clipped)
+        out.counts(self.counts)
+        out.number("I", len(self.others))
+        for name, count in self.others:
+            out.text(name)
+            out.number("Q", count)
+        return out.done()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> ColumnSummary:
+        """Read what `to_bytes` wrote; raises `Corrupt` on anything else."""
+        read = Reader(data, b"SWCS", 1, "column summary")
+        grid = Grid.from_bytes(read.blob())
+        missing, low, high = read.number("Qdd")
+        total, squares = read.large(), read.large()
+        (clipped,) = read.number("Q")
+        counts = read.counts(grid.cells)
+        others = tuple((read.text(), read.number("Q")[0]) for _ in range(read.number("I")[0]))
+        read.end()
+        return cls(grid=grid, counts=counts, missing=missing, low=low, high=high, total=total,
+                   squares=squares, clipped=clipped, others=others)  # fmt: skip
+
+
+class TableSummary(msgspec.Struct, frozen=True, eq=False):
+    """The summaries of a table's columns and the number of its rows."""
+
+    rows: int
+    columns: dict[str, ColumnSummary]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TableSummary) and self.to_bytes() == other.to_bytes()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def merge(self, other: TableSummary) -> TableSummary:
+        """Both tables' rows together; `BadInput` unless columns and grids are the same."""
+        if self.columns.keys() != other.columns.keys():
+            odd = sorted(self.columns.keys() ^ other.columns.keys())
+            raise BadInput(f"tables differ in columns {', '.join(odd)} and do not merge")
+        merged = {name: one.merge(other.columns[name]) for name, one in self.columns.items()}
+        return TableSummary(self.rows + other.rows, merged)
+
+    def to_bytes(self) -> bytes:
+        """`SWTS`, u16 version 1, u64 rows, u32 columns; each, by name, a text and a blob."""
+        out = Writer(b"SWTS", 1)
+        out.number("QI", self.rows, len(self.columns))
+        for name in sorted(self.columns):
+            out.text(name)
+            out.blob(self.columns[name].to_bytes())
+        return out.done()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> TableSummary:
+        """Read what `to_bytes` wrote; raises `Corrupt` on anything else."""
+        read = Reader(data, b"SWTS", 1, "table summary")
+        rows, size = read.number("QI")
+        columns = {read.text(): ColumnSummary.from_bytes(read.blob()) for _ in range(size)}
+        read.end()
+        return cls(rows, columns)
+
+
+def summarise(values: Column, grid: Grid) -> ColumnSummary:
+    """Count one column on a grid; `BadInput` when it holds text and the grid holds numbers."""
+    if not grid.ordered:
+        return _summarise_categories(values, grid)
+    present, missing = numbers(values)
+    integers = grid.kind in ("integer", "datetime")
+    limit, inverse = float(Q_LIMIT), 1.0 / grid.scale
+    counts = np.zeros(grid.cells, np.int64)
+    low, high, total, squares, clipped = math.inf, -math.inf, 0, 0, 0
+    for start in range(0, present.size, BLOCK):
+        block = present[start : start + BLOCK]
+        if not integers:
+            block = block.astype(np.float64, copy=False)
+        counts += np.bincount(grid.cell_of(block), minlength=grid.cells)
+        least, most = block.min(), block.max()
+        low, high = min(low, float(least)), max(high, float(most))
+        with np.errstate(over="ignore"):
+            if integers and block.dtype.kind == "i":
+                block = np.clip(block, -(2**62), 2**62) - grid.origin
+                q = np.rint(block * inverse)
+            else:
+                q = np.rint((block - grid.centre) * inverse)
+        if not (q.min() >= -limit and q.max() <= limit):
+            clipped += int(np.count_nonzero(np.abs(q) > limit))
+            np.clip(q, -limit, limit, out=q)
+        total += int(q.sum())
+        squares += int(q @ q)
+    return ColumnSummary(grid=grid, counts=counts, missing=missing, low=low + 0.0,
+                         high=high + 0.0, total=total, squares=squares,
+                         clipped=clipped)  # fmt: skip
+
+
+def _summarise_categories(values: Column, grid: Grid) -> ColumnSummary:
+    codes, names = encode(values)
+    present = codes[codes >= 0]
+    per = np.bincount(present, minlength=len(names))
+    place = {name: at for at, name in enumerate(grid.categories)}
+    counts = np.zeros(grid.cells, np.int64)
+    strange: list[tuple[str, int]] = []
+    for name, count in zip(names, per.tolist(), strict=True):
+        at = place.get(name, -1)
+        counts[at] += count
+        if at < 0 and count:
+            strange.append((name, count))
+    return ColumnSummary(grid=grid, counts=counts, missing=codes.size - present.size,
+                         others=_smallest(tuple(strange)))  # fmt: skip
+
+
+def _smallest(pairs: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
+    if not pairs:
+        return ()
+    sums: dict[str, int] = {}
+    for name, count in pairs:
+        sums[name] = sums.get(name, 0) + count
+    order = sorted(sums, key=lambda name: hashlib.sha256(name.encode()).digest())
+    return tuple((name, sums[name]) for name in order[:OTHERS])
+
+
+def summarise_table(columns: Mapping[str, Column], grids: Mapping[str, Grid]) -> TableSummary:
+    """Count the columns that have a grid; `BadInput` naming a column that lacks or misfits."""
+    done: dict[str, ColumnSummary] = {}
+    sizes: set[int] = set()
+    for name, grid in grids.items():
+        if name not in columns:
+            raise BadInput(f"there is no column {name!r}", remedy=nearest(name, columns))
+        sizes.add(length(columns[name]))
+        try:
+            done[name] = summarise(columns[name], grid)
+        except BadInput as error:
+            raise BadInput(error.what, where=f"column {name}", remedy=error.remedy) from error
+    if len(sizes) > 1:
+        raise BadInput(f"columns have different lengths: {', '.join(map(str, sorted(sizes)))}")
+    return TableSummary(sizes.pop() if sizes else 0, done)
+
+
+def make_grids(columns: Mapping[str, Any]) -> dict[str, Grid]:
+    """A grid for each column of a baseline, by its type."""
+    from seawall.statistics.grid import make_grid
+
+    return {name: make_grid(values) for name, values in columns.items()}
