@@ -10,7 +10,7 @@ import msgspec
 import rfc8785
 
 from seawall.audit.tiles import MAX_ENTRY
-from seawall.kernel import BadInput, Corrupt
+from seawall.kernel import BadInput, Corrupt, to_builtins
 
 _ACTION = re.compile(r"[a-z_]+:[a-z_]+:[a-z_]+")
 
@@ -50,7 +50,7 @@ def canonical(entry: Entry) -> bytes:
                 "actor": entry.actor,
                 "action": entry.action,
                 "subject": entry.subject,
-                "detail": msgspec.to_builtins(entry.detail),
+                "detail": to_builtins(entry.detail),
             }
         )
     except (rfc8785.CanonicalizationError, TypeError) as error:
