@@ -105,8 +105,7 @@ def _infer_field(name: str, values: Any, category: bool, slack: float) -> Field:
     if kinds == {bool}:
         return Field(name=name, kind="boolean", nullable=nullable)
     if kinds == {str} or (category and kinds <= {int, float}):
-        texts = kinds == {str}
-        seen: list[Category] = sorted({v if texts else int(v) for v in present})
+        seen: list[Any] = sorted(set(present) if kinds == {str} else {int(v) for v in present})
         if len(seen) > MANY_CATEGORIES:
             raise BadInput(
                 f"{len(seen):,} categories",

@@ -1,20 +1,21 @@
 """What a gateway tells the control plane: additive deltas by endpoint, version, arm and window.
 
-A row's body belongs to one of five streams. `merge` adds two bodies of a stream without knowing
-whose they are; it is associative and commutative, so deltas may arrive in any order.
+A row's body belongs to one of five streams and says itself to which, so that `merge` adds two
+bodies without being told; it is associative and commutative, so deltas may come in any order.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.kernel import BadInput, Corrupt, from_ns, to_ns
-from seawall.statistics.score import ScoreSummary
+from seawall.kernel import BadInput, Corrupt, Digest, to_ns
+from seawall.statistics.score import Family, ScoreSummary
 from seawall.statistics.summary import ColumnSummary, TableSummary
 
 Stream = Literal["counters", "inputs", "scores", "labels", "shadow"]
@@ -32,7 +33,7 @@ Row = tuple[str, str, str, str, int, bytes]
 """Endpoint, version, arm, stream, start of the window in nanoseconds, body."""
 
 
-class Report(msgspec.Struct, frozen=True, array_like=True):
+class Report(msgspec.Struct, frozen=True, kw_only=True):
     """What is sent at once: the control plane absorbs each (gateway, sequence) one time."""
 
     gateway: str
@@ -40,18 +41,22 @@ class Report(msgspec.Struct, frozen=True, array_like=True):
     rows: tuple[Row, ...]
 
 
-class Counters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An arm's five minutes. `decisions` counts rows answered, `rejected` rows that were not.
+class Counters(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="counters", tag_field="is"
+):
+    """An arm's five minutes, in rows. `decisions` are answered, `rejected` are not.
 
-    `errors` are rows for which the model failed, `fallbacks` rows that a fallback answered, `slow`
-    rows answered later than the latency objective. `invalid` is by `field: problem` and in rows,
-    `guards` by `guard: action`.
+    `errors`: the model failed; `fallbacks`: a fallback answered; `slow`: answered later than the
+    latency objective; `refused`: requests turned away by a limit. `invalid` is by
+    `field: problem`, `guards` by `guard: action`. Rejected rows and refused requests have no arm
+    and count with the champion.
     """
 
     decisions: int = 0
     errors: int = 0
     fallbacks: int = 0
     rejected: int = 0
+    refused: int = 0
     slow: int = 0
     invalid: dict[str, int] = {}
     guards: dict[str, int] = {}
@@ -59,24 +64,53 @@ class Counters(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def latency(self) -> ColumnSummary | None:
-        """Milliseconds from request to answer, on the latency grid; None if none was given."""
+        """Milliseconds from request to answer, each row's; None if none was answered."""
         return ColumnSummary.from_bytes(self.latency_bytes) if self.latency_bytes else None
 
 
-class Labels(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Inputs(msgspec.Struct, frozen=True, tag="inputs", tag_field="is"):
+    """Summaries of the scored inputs on the bundle's grids, by the digest of those grids.
+
+    There is more than one only when a new baseline came within the window.
+    """
+
+    by_grids: dict[str, bytes]
+
+    @property
+    def table(self) -> TableSummary:
+        """The summary with the most rows."""
+        found = [TableSummary.from_bytes(part) for part in self.by_grids.values()]
+        return max(found, key=lambda t: t.rows)
+
+
+class Labels(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="labels", tag_field="is"
+):
     """The labelled cohort of the decisions of one hour, at the bundle's fixed label age.
 
-    `arrived` counts decisions whose label came in time, `late` those whose came after and are in
-    no other number here; what is missing of the hour's decisions has not arrived. A correction is
-    counted out (`withdrawn_bytes`) and in again.
+    `arrived` counts decisions that the arm's model scored and whose label came in time, `late`
+    those whose label came after and is in no other number here; the rest of the hour's decisions
+    have none. A correction is counted out (`withdrawn`) and in again (`added`); both are score
+    summaries by the group columns they were counted by.
     """
 
     arrived: int = 0
     late: int = 0
     correct: int = 0
     wrong: int = 0
-    added_bytes: bytes = b""
-    withdrawn_bytes: bytes = b""
+    added: dict[str, bytes] = {}
+    withdrawn: dict[str, bytes] = {}
+
+    @property
+    def scores(self) -> ScoreSummary | None:
+        """Scores by label and group as they stand now; None without any."""
+        found: list[ScoreSummary] = []
+        for columns, part in self.added.items():
+            total = ScoreSummary.from_bytes(part)
+            if gone := self.withdrawn.get(columns):
+                total = _less(total, ScoreSummary.from_bytes(gone))
+            found.append(total)
+        return max(found, key=lambda s: s.n) if found else None
 
 
 class Joint(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,13 +130,24 @@ class Joint(msgspec.Struct, frozen=True, kw_only=True):
         return np.frombuffer(self.counts, "<u8").astype(np.int64).reshape(SHADOW_BINS, SHADOW_BINS)
 
 
-class Shadow(msgspec.Struct, frozen=True):
+class Shadow(msgspec.Struct, frozen=True, tag="shadow", tag_field="is"):
     """A shadow's comparison, by the champion's version that it was compared with."""
 
     against: dict[str, Joint] = {}
 
 
-Body = Counters | Labels | Shadow | TableSummary | ColumnSummary
+Body = Counters | Inputs | Labels | Shadow | ColumnSummary
+_Own = Counters | Inputs | Labels | Shadow
+_OF: dict[Stream, type] = {
+    "counters": Counters,
+    "inputs": Inputs,
+    "scores": ColumnSummary,
+    "labels": Labels,
+    "shadow": Shadow,
+}
+_own: msgspec.msgpack.Decoder[_Own] = msgspec.msgpack.Decoder(_Own)
+_COLUMN = b"SWCS"
+V = TypeVar("V")
 
 
 def window_start(stream: Stream, moment: datetime) -> int:
@@ -112,7 +157,131 @@ def window_start(stream: Stream, moment: datetime) -> int:
 
 
 def encode(body: Body) -> bytes:
-    """The bytes of a body of any stream."""
-    if isinstance(body, TableSummary | ColumnSummary):
+    """The bytes of a body of any stream; `read` is its inverse."""
+    if isinstance(body, ColumnSummary):
         return body.to_bytes()
     return msgspec.msgpack.encode(body, order="sorted")
+
+
+def read(data: bytes) -> Body:
+    """The body in these bytes; raises `Corrupt` when they are none."""
+    if data.startswith(_COLUMN):
+        return ColumnSummary.from_bytes(data)
+    try:
+        return _own.decode(data)
+    except msgspec.MsgspecError as error:
+        raise Corrupt(f"not a telemetry body: {error}") from None
+
+
+def decode(
+    stream: Stream, data: bytes
+) -> Counters | TableSummary | ColumnSummary | Labels | Shadow:
+    """What a stream's body says; raises `Corrupt` when it is not one of this stream."""
+    body = read(data)
+    if not isinstance(body, _OF[stream]):
+        raise Corrupt(f"a telemetry body of another stream than {stream}")
+    return body.table if isinstance(body, Inputs) else body
+
+
+def merge(a: bytes, b: bytes) -> bytes:
+    """Both bodies' counts as one body; raises `BadInput` when they are of unequal streams."""
+    return encode(_add(read(a), read(b)))
+
+
+def parts_key(names: Mapping[str, Digest]) -> str:
+    """A short key of a set of grids, for `Inputs.by_grids`."""
+    return Digest.of(msgspec.msgpack.encode({k: str(v) for k, v in sorted(names.items())})).short
+
+
+def joint(
+    champion: NDArray[np.float64],
+    shadow: NDArray[np.float64],
+    *,
+    thresholds: tuple[float, float],
+) -> Joint:
+    """Count n pairs of scores in [0, 1]; the thresholds are the champion's and the shadow's."""
+    a, b = (
+        np.clip((s * SHADOW_BINS).astype(np.int64), 0, SHADOW_BINS - 1) for s in (champion, shadow)
+    )
+    counts = np.bincount(a * SHADOW_BINS + b, minlength=SHADOW_BINS * SHADOW_BINS)
+    flips = np.count_nonzero((champion >= thresholds[0]) != (shadow >= thresholds[1]))
+    return Joint(rows=len(a), flips=int(flips), counts=counts.astype("<u8").tobytes())
+
+
+def _add(a: Body, b: Body) -> Body:
+    if isinstance(a, Counters) and isinstance(b, Counters):
+        latency = _merge_columns(a.latency_bytes, b.latency_bytes)
+        return Counters(
+            decisions=a.decisions + b.decisions,
+            errors=a.errors + b.errors,
+            fallbacks=a.fallbacks + b.fallbacks,
+            rejected=a.rejected + b.rejected,
+            refused=a.refused + b.refused,
+            slow=a.slow + b.slow,
+            invalid=_union(a.invalid, b.invalid, int.__add__),
+            guards=_union(a.guards, b.guards, int.__add__),
+            latency_bytes=latency,
+        )
+    if isinstance(a, Inputs) and isinstance(b, Inputs):
+        return Inputs(_union(a.by_grids, b.by_grids, _merge_tables))
+    if isinstance(a, Labels) and isinstance(b, Labels):
+        return Labels(
+            arrived=a.arrived + b.arrived,
+            late=a.late + b.late,
+            correct=a.correct + b.correct,
+            wrong=a.wrong + b.wrong,
+            added=_union(a.added, b.added, _merge_scores),
+            withdrawn=_union(a.withdrawn, b.withdrawn, _merge_scores),
+        )
+    if isinstance(a, Shadow) and isinstance(b, Shadow):
+        return Shadow(_union(a.against, b.against, _merge_joints))
+    if isinstance(a, ColumnSummary) and isinstance(b, ColumnSummary):
+        return a.merge(b)
+    raise BadInput(
+        f"telemetry of {type(a).__name__} and of {type(b).__name__} do not merge",
+        remedy="merge bodies of one stream",
+    )
+
+
+def _union(a: dict[str, V], b: dict[str, V], add: Callable[[V, V], V]) -> dict[str, V]:
+    both = dict(a)
+    for name, value in b.items():
+        both[name] = add(both[name], value) if name in both else value
+    return both
+
+
+def _merge_columns(a: bytes, b: bytes) -> bytes:
+    if not (a and b):
+        return a or b
+    return ColumnSummary.from_bytes(a).merge(ColumnSummary.from_bytes(b)).to_bytes()
+
+
+def _merge_tables(a: bytes, b: bytes) -> bytes:
+    return TableSummary.from_bytes(a).merge(TableSummary.from_bytes(b)).to_bytes()
+
+
+def _merge_scores(a: bytes, b: bytes) -> bytes:
+    return ScoreSummary.from_bytes(a).merge(ScoreSummary.from_bytes(b)).to_bytes()
+
+
+def _merge_joints(a: Joint, b: Joint) -> Joint:
+    counts = np.frombuffer(a.counts, "<u8") + np.frombuffer(b.counts, "<u8")
+    return Joint(rows=a.rows + b.rows, flips=a.flips + b.flips, counts=counts.tobytes())
+
+
+def _less(total: ScoreSummary, gone: ScoreSummary) -> ScoreSummary:
+    """What is left after taking out what was withdrawn.
+
+    Never below zero: a gateway that was killed may have lost the delta that counted it in.
+    """
+    families: list[Family] = []
+    for family in total.families:
+        counts = family.counts.copy()
+        out = gone.family(*family.columns)
+        for group, block in zip(out.groups, out.counts, strict=True):
+            if group in family.groups:
+                at = family.groups.index(group)
+                counts[at] = np.maximum(counts[at] - block, 0)
+        families.append(Family(family.columns, family.groups, counts))
+    left = np.maximum(total.counts - gone.counts, 0)
+    return ScoreSummary(grid=total.grid, counts=left, families=tuple(families))

@@ -1,0 +1,4 @@
+"""Models as running code: an artefact's bytes in, scores out."""
+
+from seawall.adapters.runtimes.load import FORMATS as FORMATS
+from seawall.adapters.runtimes.load import load as load

@@ -1,0 +1,56 @@
+"""ONNX models by ONNX Runtime."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.kernel import BadInput
+
+_EXPORT = "export it with one float input (rows × fields) and a probability output"
+
+
+class OnnxModel:
+    """A classifier with one float32 input of shape (rows, fields).
+
+    Its score is the probability of the last class: the last column of an output (rows, classes),
+    or an output (rows) or (rows, 1) as it stands. An output named `probabilities` is preferred,
+    else the last one. One thread: a process per core serves better than a thread per core.
+    """
+
+    def __init__(self, artefact: bytes) -> None:
+        import onnxruntime as ort
+
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 4
+        try:
+            session: Any = ort.InferenceSession(
+                artefact, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # noqa: BLE001 -- the runtime's errors share no base class
+            raise BadInput(f"not an ONNX model: {str(error).splitlines()[0][:200]}") from None
+        inputs = session.get_inputs()
+        if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 2:
+            shapes = ", ".join(f"{i.name}: {i.type}" for i in inputs)
+            raise BadInput(f"the ONNX model has other inputs ({shapes})", remedy=_EXPORT)
+        width = inputs[0].shape[1]
+        self.fields: int | None = width if isinstance(width, int) else None
+        tensors = [
+            o for o in session.get_outputs() if o.type in ("tensor(float)", "tensor(double)")
+        ]
+        if not tensors:
+            raise BadInput(
+                "the ONNX model has no float output", remedy=_EXPORT + " (skl2onnx: zipmap off)"
+            )
+        named = [o for o in tensors if o.name == "probabilities"]
+        self._outputs = [(named or tensors)[-1].name]
+        self._input, self._run = inputs[0].name, session.run
+
+    def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The probability of label 1 for each of n rows (n × fields)."""
+        found = self._run(self._outputs, {self._input: matrix})[0]
+        column = found if found.ndim == 1 else found[:, -1]
+        return column.astype(np.float64)
