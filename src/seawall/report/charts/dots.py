@@ -13,8 +13,7 @@ from seawall.report.charts.parts import (
     NUMBER,
     RED,
     Spec,
-    clean,
-    numbers,
+    drawn,
     specification,
     table_of,
 )
@@ -62,32 +61,19 @@ def _dots(
     band: tuple[float, float] | None,
     reference: float | None,
 ) -> Chart:
+    also = [*(band or ()), *([] if reference is None else [reference])]
     values = [
-        clean({"name": name, "outcome": outcome.value if outcome else "", **numbers(e)})
-        for name, (e, outcome) in rows.items()
+        {"name": name, "outcome": outcome.value if outcome else "", **numbers}
+        for (name, (_, outcome)), numbers in zip(
+            rows.items(), drawn([e for e, _ in rows.values()], also), strict=True
+        )
     ]
     y = {"field": "name", "type": "nominal", "sort": None, "title": None}
     keys = [o.value for o in _COLOURS]
-    colour = {
-        "field": "outcome",
-        "type": "nominal",
-        "legend": None,
-        "scale": {"domain": [*keys, ""], "range": [*_COLOURS.values(), BLUE]},
-    }
-    shape = {
-        "field": "outcome",
-        "type": "nominal",
-        "title": None,
-        "legend": {"values": keys} if any(o for _, o in rows.values()) else None,
-        "scale": {"domain": [*keys, ""], "range": [*_SHAPES.values(), "circle"]},
-    }
-    hollow = {
-        "condition": {"test": "datum.outcome === 'undecided'", "value": None},
-        "field": "outcome",
-        "type": "nominal",
-        "legend": None,
-        "scale": colour["scale"],
-    }
+    outcome = {"field": "outcome", "type": "nominal", "legend": None}
+    colour = outcome | {"scale": {"domain": [*keys, ""], "range": [*_COLOURS.values(), BLUE]}}
+    shape = outcome | {"scale": {"domain": [*keys, ""], "range": [*_SHAPES.values(), "circle"]}}
+    hollow = {"condition": {"test": "datum.outcome === 'undecided'", "value": None}, **colour}
     layers: list[Spec] = []
     if band is not None:
         layers.append(
@@ -126,6 +112,13 @@ def _dots(
             },
         },
     ]
+    if any(outcome for _, outcome in rows.values()):
+        layers.append(
+            {
+                "mark": {"type": "text", "align": "left", "dx": 8, "color": INK},
+                "encoding": {"y": y, "x": {"value": "width"}, "text": {"field": "outcome"}},
+            }
+        )
     spec = specification(
         {"width": 420, "height": {"step": 22}, "data": {"values": values}, "layer": layers}
     )

@@ -43,7 +43,7 @@ def histogram(
                 "strokeDash": {
                     "field": "series",
                     "type": "nominal",
-                    "legend": None,
+                    "title": None,
                     "scale": {"domain": ["baseline", "now"], "range": [[4, 3], [1, 0]]},
                 },
             },

@@ -36,6 +36,7 @@ CONFIG: Spec = {
         "titleFontWeight": "normal",
     },
     "legend": {"labelColor": INK, "titleColor": INK},
+    "point": {"opacity": 1},
 }
 
 
@@ -81,11 +82,21 @@ def table_of(caption: str, names: Sequence[str], rows: tuple[tuple[Cell, ...], .
     return Table(columns, rows, caption)
 
 
-def numbers(estimate: Estimate) -> Spec:
-    """An estimate's fields for a row of data."""
-    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
+def drawn(estimates: Sequence[Estimate], also: Sequence[float] = ()) -> list[Spec]:
+    """Value and interval of each estimate, ready to draw.
 
-
-def clean(row: Spec) -> Spec:
-    """Without what JSON cannot say: an unbounded end leaves its mark undrawn, never the page."""
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in row.items()}
+    An unbounded end is drawn to just beyond everything else (`also` are further values on the
+    axis): a mark without its whisker would look certain. An undefined value is null.
+    """
+    every = [v for e in estimates for v in (e.value, e.low, e.high)]
+    finite = [v for v in (*every, *also) if math.isfinite(v)]
+    least, most = min(finite, default=0.0), max(finite, default=1.0)
+    beyond = 0.1 * (most - least)
+    return [
+        {
+            "value": e.value if math.isfinite(e.value) else None,
+            "low": e.low if math.isfinite(e.low) else least - beyond,
+            "high": e.high if math.isfinite(e.high) else most + beyond,
+        }
+        for e in estimates
+    ]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from seawall.kernel import Estimate
-from seawall.report.charts.parts import BLUE, GREY, INK, Spec, clean, specification, table_of
+from seawall.report.charts.parts import BLUE, GREY, INK, Spec, drawn, specification, table_of
 from seawall.report.document import Chart
 from seawall.report.words import number
 
@@ -22,17 +22,10 @@ class ReliabilityPoint(msgspec.Struct, frozen=True):
 
 def reliability(points: Sequence[ReliabilityPoint], *, title: str) -> Chart:
     """Observed against predicted rate with bands, the counts as bars below."""
+    intervals = drawn([p.observed for p in points])
     values = [
-        clean(
-            {
-                "predicted": p.predicted,
-                "observed": p.observed.value,
-                "low": p.observed.low,
-                "high": p.observed.high,
-                "rows": p.rows,
-            }
-        )
-        for p in points
+        {"predicted": p.predicted, "rows": p.rows, **interval}
+        for p, interval in zip(points, intervals, strict=True)
     ]
     unit = {"type": "quantitative", "scale": {"domain": [0, 1]}}
     x = {"field": "predicted", "title": "predicted probability", **unit}
@@ -46,7 +39,7 @@ def reliability(points: Sequence[ReliabilityPoint], *, title: str) -> Chart:
                 "encoding": {"x": {"field": "p", **unit}, "y": {"field": "o", **unit}},
             },
             {
-                "mark": {"type": "rule", "color": BLUE, "strokeWidth": 2},
+                "mark": {"type": "rule", "color": BLUE, "strokeWidth": 2, "clip": True},
                 "encoding": {
                     "x": x,
                     "y": {"field": "low", "title": "observed rate", **unit},
@@ -55,7 +48,7 @@ def reliability(points: Sequence[ReliabilityPoint], *, title: str) -> Chart:
             },
             {
                 "mark": {"type": "point", "filled": True, "color": BLUE, "size": 40},
-                "encoding": {"x": x, "y": {"field": "observed", **unit}},
+                "encoding": {"x": x, "y": {"field": "value", **unit}},
             },
         ],
     }

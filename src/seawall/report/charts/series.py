@@ -16,8 +16,7 @@ from seawall.report.charts.parts import (
     Spec,
     band,
     bounds,
-    clean,
-    numbers,
+    drawn,
     specification,
     table_of,
 )
@@ -53,11 +52,12 @@ def time_series(
 
     Provisional windows are drawn hollow.
     """
+    limits = [b for b in (at_most, at_least) if b is not None]
     values = [
-        clean({"time": p.time.isoformat(), "provisional": p.provisional, **numbers(p.estimate)})
-        for p in points
+        {"time": p.time.isoformat(), "provisional": p.provisional, **interval}
+        for p, interval in zip(points, drawn([p.estimate for p in points], limits), strict=True)
     ]
-    x = {"field": "time", "type": "temporal", "title": None}
+    x = {"field": "time", "type": "temporal", "title": None, "scale": {"type": "utc"}}
     layers: list[Spec] = [
         band(x, measure),
         {
@@ -109,7 +109,11 @@ def evidence_path(
     at_least: float | None = None,
 ) -> Chart:
     """How an estimate closed in on its bounds as rows arrived; rows on a log axis."""
-    values = [clean({"n": max(1, e.n), **numbers(e)}) for e in estimates]
+    limits = [b for b in (at_most, at_least) if b is not None]
+    values = [
+        {"n": max(1, e.n), **interval}
+        for e, interval in zip(estimates, drawn(estimates, limits), strict=True)
+    ]
     x = {"field": "n", "type": "quantitative", "title": "rows", "scale": {"type": "log"}}
     layers = [
         band(x, measure),
@@ -134,7 +138,7 @@ def e_value_path(points: Sequence[tuple[int, float]], *, title: str, boundary: f
 
     `boundary` is the e-value that decides, 1/α (Ville's inequality).
     """
-    values = [clean({"n": n, "log10": e / math.log(10)}) for n, e in points]
+    values = [{"n": n, "log10": e / math.log(10) if math.isfinite(e) else None} for n, e in points]
     x = {"field": "n", "type": "quantitative", "title": "rows"}
     y = {"field": "log10", "type": "quantitative", "title": "e-value, power of ten"}
     spec = specification(
