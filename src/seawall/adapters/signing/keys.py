@@ -7,6 +7,10 @@ import tempfile
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+)
 from cryptography.hazmat.primitives.asymmetric.ed25519 import (
     Ed25519PrivateKey,
     Ed25519PublicKey,
@@ -21,11 +25,17 @@ def create_key(path: Path) -> Ed25519PrivateKey:
     Raises `Conflict` when the file exists: a key is never overwritten.
     """
     key = Ed25519PrivateKey.generate()
+    write_pair(path, private_pem(key), public_pem(key.public_key()))
+    return key
+
+
+def write_pair(path: Path, private: bytes, public: bytes) -> None:
+    """Write both halves of a key pair; raises `Conflict` when the file exists."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, draft = tempfile.mkstemp(dir=path.parent, prefix=path.name)  # mode 0600
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(private_pem(key))
+            file.write(private)
             file.flush()
             os.fsync(file.fileno())
         path.hardlink_to(draft)  # whole or not at all, and never over another
@@ -33,8 +43,7 @@ def create_key(path: Path) -> Ed25519PrivateKey:
         raise Conflict("the key exists already", where=str(path)) from None
     finally:
         Path(draft).unlink()
-    path.with_name(path.name + ".pub").write_bytes(public_pem(key.public_key()))
-    return key
+    path.with_name(path.name + ".pub").write_bytes(public)
 
 
 def load_key(path: Path) -> Ed25519PrivateKey:
@@ -85,7 +94,7 @@ def read_public_pem(pem: bytes) -> Ed25519PublicKey:
     return key
 
 
-def private_pem(key: Ed25519PrivateKey) -> bytes:
+def private_pem(key: Ed25519PrivateKey | EllipticCurvePrivateKey) -> bytes:
     """The private key as unencrypted PKCS #8 PEM."""
     return key.private_bytes(
         serialization.Encoding.PEM,
@@ -94,7 +103,7 @@ def private_pem(key: Ed25519PrivateKey) -> bytes:
     )
 
 
-def public_pem(key: Ed25519PublicKey) -> bytes:
+def public_pem(key: Ed25519PublicKey | EllipticCurvePublicKey) -> bytes:
     """The public key as PEM (SubjectPublicKeyInfo), which `openssl pkey -pubin` reads."""
     return key.public_bytes(
         serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
