@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from seawall.adapters.sql.database import WAIT, Database, Lock
-from seawall.kernel import Conflict, Unavailable
+from seawall.kernel import BadInput, Conflict, Unavailable
 
 
 def migrate(url: str) -> None:
@@ -59,5 +59,7 @@ def _use_write_ahead_log(path: Path) -> None:
                     f"the database cannot be opened: {error}", where=str(path)
                 ) from error
             time.sleep(0.02)
+        except sqlite3.DatabaseError as error:
+            raise BadInput(str(error), where=str(path), remedy="name another file") from error
         finally:
             connection.close()

@@ -1,0 +1,6 @@
+"""Installs what the tests start: `python -m tests.services.install`."""
+
+from tests.services import postgres
+
+if __name__ == "__main__":
+    postgres.install()
