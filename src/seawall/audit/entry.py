@@ -12,6 +12,7 @@ import rfc8785
 from seawall.audit.tiles import MAX_ENTRY
 from seawall.kernel import BadInput, Corrupt, to_builtins
 
+_LARGEST = 2**53 - 1  # above it RFC 8785 knows floats only
 _ACTION = re.compile(r"[a-z_]+:[a-z_]+:[a-z_]+")
 
 
@@ -53,7 +54,7 @@ def canonical(entry: Entry) -> bytes:
                 "detail": to_builtins(entry.detail),
             }
         )
-    except (rfc8785.CanonicalizationError, TypeError) as error:
+    except (rfc8785.CanonicalizationError, TypeError, NotImplementedError) as error:
         raise BadInput(
             f"an audit entry's detail cannot be written as JSON: {error}", where=entry.action
         ) from None
@@ -70,9 +71,21 @@ def parse(data: bytes) -> Entry:
     """Read an entry; raises `Corrupt` unless the bytes are exactly its canonical form."""
     try:
         entry = msgspec.json.decode(data, type=Entry)
+        entry = msgspec.structs.replace(entry, detail=_numbers(entry.detail))
         same = canonical(entry) == data
     except (msgspec.MsgspecError, BadInput) as error:
         raise Corrupt(f"the bytes are not an audit entry: {error}") from None
     if not same:
         raise Corrupt("the bytes are not the canonical form of the entry they hold")
     return entry
+
+
+def _numbers(value: Any) -> Any:
+    """JSON values as they were: a whole number that only a float could have been is one."""
+    if isinstance(value, dict):
+        return {name: _numbers(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    if type(value) is int and abs(value) > _LARGEST:
+        return float(value)
+    return value
