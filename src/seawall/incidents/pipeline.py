@@ -91,6 +91,17 @@ class Notice(msgspec.Struct, frozen=True):
         return Notified(group=self.group.key, firing=firing, severity=self.group.severity, time=now)
 
 
+class Spans(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A span of time in seconds for each severity."""
+
+    page: float
+    ticket: float
+
+    def of(self, severity: Severity) -> timedelta:
+        """The span of that severity."""
+        return timedelta(seconds=self.page if severity == "page" else self.ticket)
+
+
 class Routing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How alerts become notices. Spans are seconds.
 
@@ -103,16 +114,16 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         Inhibition({"alert": "invalid_input"}, {"alert": "drift"}),
     )
     group_by: tuple[str, ...] = ("endpoint",)
-    settle: dict[Severity, float] = {"page": 0.0, "ticket": 300.0}
-    repeat: dict[Severity, float] = {"page": 4 * 3600.0, "ticket": 7 * 86_400.0}
+    settle: Spans = Spans(page=0.0, ticket=300.0)
+    repeat: Spans = Spans(page=4 * 3600.0, ticket=7 * 86_400.0)
 
 
-def settle(alerts: Iterable[Alert], wait: Mapping[Severity, float], now: datetime) -> list[Held]:
+def settle(alerts: Iterable[Alert], wait: Spans, now: datetime) -> list[Held]:
     """The firing alerts too young to tell."""
     return [
-        Held(a, f"held for less than {wait.get(a.severity, 0):g} s")
+        Held(a, f"held for less than {wait.of(a.severity).total_seconds():g} s")
         for a in alerts
-        if a.firing and now - a.started < timedelta(seconds=wait.get(a.severity, 0))
+        if a.firing and now - a.started < wait.of(a.severity)
     ]
 
 
@@ -154,7 +165,7 @@ def group(alerts: Iterable[Alert], by: Sequence[str]) -> tuple[Group, ...]:
 def deduplicate(
     groups: Iterable[Group],
     notified: Mapping[str, Notified],
-    repeat: Mapping[Severity, float],
+    repeat: Spans,
     now: datetime,
 ) -> list[Notice]:
     """A notice for each group that has something to say that its last notice did not.
@@ -175,7 +186,7 @@ def deduplicate(
             notices.append(Notice(part, "worse"))
         elif firing - told:
             notices.append(Notice(part, "more"))
-        elif now - last.time >= timedelta(seconds=repeat.get(part.severity, 4 * 3600.0)):
+        elif now - last.time >= repeat.of(part.severity):
             notices.append(Notice(part, "again"))
     return notices
 

@@ -9,8 +9,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from seawall.kernel import Estimate, Outcome, Rule
-
-Tier = Literal["low", "medium", "high"]
+from seawall.registry.model import Tier
 
 
 class DriftTrigger(

@@ -6,6 +6,7 @@ shares would let a change of the base rate over time look like a difference betw
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Self
 
@@ -18,14 +19,18 @@ if TYPE_CHECKING:
 
 COMPARED = (
     "error_difference",
+    "error_ratio",
     "slow_difference",
     "prediction_shift",
     "wrong_difference",
     "label_arrival_difference",
     "sample_ratio",
 )
+ROUTED = ("error_ratio", "sample_ratio")
+"""Measured only where traffic is split between the arms, not where it is mirrored."""
 ALONE = ("error_rate", "slow_rate", "wrong_rate")
 MEASURES = COMPARED + ALONE
+BEYOND = 1e6
 
 
 class ArmEvidence(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,36 +121,35 @@ def measure(
     probability at most `alpha` over the whole rollout. A measure without data is absent: it is
     undecided, never good.
     """
-    from seawall.statistics.sequential import proportion, proportion_difference
+    from seawall.statistics.sequential import proportion
 
     confidence = 1 - alpha / family
+    mirrored = abs(sum(shares) - 1) > 1e-9
     found: dict[str, Estimate] = {}
-    n1, n0 = candidate.decisions, control.decisions
-    if n1:
-        found["error_rate"] = proportion(candidate.errors, n1, confidence)
-        found["slow_rate"] = proportion(candidate.slow, n1, confidence)
-    if candidate.matured:
-        found["wrong_rate"] = _wrong_rate(candidate, confidence)
-    if n1 and n0:
-        found["error_difference"] = proportion_difference(
-            candidate.errors, n1, control.errors, n0, confidence
-        )
-        found["slow_difference"] = proportion_difference(
-            candidate.slow, n1, control.slow, n0, confidence
-        )
-    if shift := _prediction_shift(control, candidate, pair, confidence):
+
+    def compare(name: str, s1: int, n1: int, s0: int, n0: int) -> None:
+        if n1 and n0:
+            found[name] = _difference(s1, n1, s0, n0, confidence, mirrored=mirrored)
+
+    a, b = candidate, control
+    if a.decisions:
+        found["error_rate"] = proportion(a.errors, a.decisions, confidence)
+        found["slow_rate"] = proportion(a.slow, a.decisions, confidence)
+    if a.matured:
+        found["wrong_rate"] = _wrong_rate(a, confidence)
+    compare("error_difference", a.errors, a.decisions, b.errors, b.decisions)
+    compare("slow_difference", a.slow, a.decisions, b.slow, b.decisions)
+    if shift := _prediction_shift(b, a, pair, confidence):
         found["prediction_shift"] = shift
-    if candidate.matured and control.matured:
-        arrival = proportion_difference(
-            candidate.arrived, candidate.matured, control.arrived, control.matured, confidence
-        )
-        wrong = proportion_difference(
-            candidate.wrong, candidate.matured, control.wrong, control.matured, confidence
-        )
-        found["label_arrival_difference"] = arrival
-        found["wrong_difference"] = _allow_for_arrival(wrong, arrival)
-    if n1 + n0 and abs(sum(shares) - 1) < 1e-9 and 0 < shares[1] < 1:
-        found["sample_ratio"] = _sample_ratio(n1, n0, shares[1], confidence)
+    compare("label_arrival_difference", a.arrived, a.matured, b.arrived, b.matured)
+    compare("wrong_difference", a.wrong, a.matured, b.wrong, b.matured)
+    if "wrong_difference" in found:
+        arrival = found["label_arrival_difference"]
+        found["wrong_difference"] = _allow_for_arrival(found["wrong_difference"], arrival)
+    if a.decisions + b.decisions and not mirrored and 0 < shares[1] < 1:
+        found["sample_ratio"] = _sample_ratio(b, a, shares, confidence)
+        if a.errors + b.errors:
+            found["error_ratio"] = _error_ratio(b, a, shares, confidence)
     looking = f"; alpha {alpha:g} split over {family} guards of the plan" if family > 1 else ""
     return {k: msgspec.structs.replace(e, method=e.method + looking) for k, e in found.items()}
 
@@ -187,21 +191,86 @@ def _allow_for_arrival(wrong: Estimate, arrival: Estimate) -> Estimate:
     )
 
 
-def _sample_ratio(n1: int, n0: int, planned: float, confidence: float) -> Estimate:
+def _sample_ratio(
+    control: ArmEvidence, candidate: ArmEvidence, shares: tuple[float, float], confidence: float
+) -> Estimate:
     """How far the candidate's share of decisions departs from the planned share, relatively.
 
     Decisions are taken as independent; a caller that sends very many under one routing key breaks
     that, which is what the rule's tolerance is for.
     """
-    from seawall.statistics.sequential import proportion
+    from seawall.statistics.sequential import share
 
-    share = proportion(n1, n1 + n0, confidence)
+    seen = share((control.decisions, candidate.decisions), shares, confidence)
     return msgspec.structs.replace(
-        share,
-        value=share.value / planned - 1,
-        low=share.low / planned - 1,
-        high=share.high / planned - 1,
-        method=share.method + ", relative departure from the planned share",
+        seen,
+        value=float(seen.value / shares[1] - 1),
+        low=float(seen.low / shares[1] - 1),
+        high=float(seen.high / shares[1] - 1),
+        method=f"{seen.method} of the split, relative to the planned share",
+    )
+
+
+def _error_ratio(
+    control: ArmEvidence, candidate: ArmEvidence, shares: tuple[float, float], confidence: float
+) -> Estimate:
+    """The candidate's error rate over the control's, from errors alone.
+
+    It sees errors that are too rare to matter as a difference, and holds under an error rate that
+    changes over time (Lindon & Malek 2022): the candidate's shares of all errors that the
+    Dirichlet-multinomial e-value does not reject, read as ratios. Its prior weighs two errors, so
+    that a dozen can decide. A ratio above `BEYOND`, or without any error of the control, reads
+    `BEYOND`.
+    """
+    from seawall.statistics.sequential import sample_ratio
+
+    errors, limit = (control.errors, candidate.errors), -math.log1p(-confidence)
+    at = candidate.errors / sum(errors)
+
+    def edge(end: float) -> float:
+        near, far = at, end
+        for _ in range(44):
+            middle = (near + far) / 2
+            inside = sample_ratio(errors, (1 - middle, middle), strength=2.0) <= limit
+            near, far = (middle, far) if inside else (near, middle)
+        return far
+
+    def as_ratio(share: float) -> float:
+        odds = shares[0] * share / (shares[1] * (1 - share)) if share < 1 else BEYOND
+        return min(odds, BEYOND)
+
+    return Estimate(
+        as_ratio(at),
+        as_ratio(edge(0.0) if at > 0 else 0.0),
+        as_ratio(edge(1.0) if at < 1 else 1.0),
+        confidence,
+        sum(errors),
+        "Dirichlet-multinomial e-value of errors",
+        "anytime",
+    )
+
+
+def _difference(
+    s1: int, n1: int, s0: int, n0: int, confidence: float, *, mirrored: bool
+) -> Estimate:
+    """Candidate's rate minus control's; of the same requests the two intervals are subtracted.
+
+    The arms of a mirrored step are dependent, and the joint interval holds for independent arms.
+    """
+    from seawall.statistics.sequential import proportion, proportion_difference
+
+    if not mirrored:
+        return proportion_difference(s1, n1, s0, n0, confidence)
+    each = (1 + confidence) / 2
+    a, b = proportion(s1, n1, each), proportion(s0, n0, each)
+    return Estimate(
+        a.value - b.value,
+        a.low - b.high,
+        a.high - b.low,
+        confidence,
+        n1 + n0,
+        f"difference of two intervals ({a.method})",
+        "anytime",
     )
 
 

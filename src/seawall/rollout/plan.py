@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import msgspec
 
 from seawall.kernel import Rule, nearest
-from seawall.rollout.evidence import ALONE, MEASURES
+from seawall.rollout.evidence import ALONE, MEASURES, ROUTED
 
 Mode = Literal["shadow", "canary", "full"]
 DAY = 86_400.0
@@ -63,7 +63,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 def _measurable(measure: str, mode: Mode) -> bool:
     if mode == "full":
         return measure in ALONE
-    return mode == "canary" or measure != "sample_ratio"
+    return mode == "canary" or measure not in ROUTED
 
 
 class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -111,7 +111,7 @@ def default_plan(name: str = "default", *, label_age: float = 7 * DAY) -> Rollou
         Rule("prediction_shift", at_most=0.10),
         Rule("wrong_difference", at_most=0.02),
     )
-    split = (Rule("sample_ratio", within=0.10),)
+    routed = (Rule("error_ratio", at_most=3), Rule("sample_ratio", within=0.10))
     wait = label_age + 14 * DAY
     return RolloutPlan(
         name=name,
@@ -129,7 +129,7 @@ def default_plan(name: str = "default", *, label_age: float = 7 * DAY) -> Rollou
                 name="5%",
                 mode="canary",
                 share=0.05,
-                guards=guards + split,
+                guards=guards + routed,
                 proofs=(Rule("wrong_difference", at_most=0.08),),
                 maximum=wait,
             ),
@@ -137,7 +137,7 @@ def default_plan(name: str = "default", *, label_age: float = 7 * DAY) -> Rollou
                 name="25%",
                 mode="canary",
                 share=0.25,
-                guards=guards + split,
+                guards=guards + routed,
                 proofs=(Rule("wrong_difference", at_most=0.05),),
                 maximum=wait,
             ),
