@@ -1,0 +1,96 @@
+"""Intervals for one planned look, shared by the measures."""
+
+from __future__ import annotations
+
+import math
+
+from seawall.kernel import Estimate
+
+Interval = tuple[float, float]
+
+
+def normal_quantile(confidence: float) -> float:
+    """The two-sided standard normal quantile."""
+    from scipy.special import ndtri
+
+    return float(ndtri((1 + confidence) / 2))
+
+
+def clopper_pearson(successes: float, n: float, confidence: float) -> Interval:
+    """The exact interval of a binomial rate; [0, 1] without rows."""
+    from scipy.special import betaincinv
+
+    if n <= 0:
+        return 0.0, 1.0
+    half, failures = (1 - confidence) / 2, n - successes
+    low = float(betaincinv(successes, failures + 1, half)) if successes > 0 else 0.0
+    high = float(betaincinv(successes + 1, failures, 1 - half)) if failures > 0 else 1.0
+    return low, high
+
+
+def rate(successes: int, n: int, confidence: float) -> Estimate:
+    """A binomial rate with its exact interval."""
+    low, high = clopper_pearson(successes, n, confidence)
+    value = successes / n if n else math.nan
+    return Estimate(value, low, high, confidence, n, "Clopper-Pearson")
+
+
+def difference(a: Interval, b: Interval, at_a: float, at_b: float) -> Interval:
+    """The interval of a − b from intervals of independent a and b (MOVER, Newcombe 1998)."""
+    low = at_a - at_b - math.hypot(at_a - a[0], b[1] - at_b)
+    high = at_a - at_b + math.hypot(a[1] - at_a, at_b - b[0])
+    return low, high
+
+
+def mean_of(value: float, variance: float, n: int, confidence: float) -> Interval:
+    """Student's interval of a mean; unbounded below two rows."""
+    from scipy.special import stdtrit
+
+    if n < 2:
+        return -math.inf, math.inf
+    half = float(stdtrit(n - 1, (1 + confidence) / 2)) * math.sqrt(max(variance, 0.0) / n)
+    return value - half, value + half
+
+
+def on_logit(value: float, deviation: float, confidence: float) -> Interval:
+    """A share's interval from its standard deviation, on the logit scale."""
+    if not 0 < value < 1:
+        return 0.0, 1.0
+    half = normal_quantile(confidence) * deviation / (value * (1 - value))
+    centre = math.log(value / (1 - value))
+    low, high = (
+        1 / (1 + math.exp(-min(max(c, -700), 700))) for c in (centre - half, centre + half)
+    )
+    return low, high
+
+
+def noncentrality(statistic: float, df: int, confidence: float) -> Interval:
+    """The noncentralities under which a noncentral χ² statistic is not extreme.
+
+    Exact by `scipy.special.chndtr` below 20,000; above, √χ'² is normal with unit variance.
+    """
+    from scipy.special import chndtr
+
+    tail = (1 - confidence) / 2
+    z = normal_quantile(confidence)
+    if statistic > 20_000:
+        root = math.sqrt(statistic - df + 1)
+        return max(root - z, 0.0) ** 2, (root + z) ** 2
+
+    def solve(target: float) -> float:
+        low, high = 0.0, statistic + 10 * math.sqrt(statistic + df) + 50
+        if float(chndtr(statistic, df, 0.0)) <= target:
+            return 0.0
+        for _ in range(50):
+            middle = (low + high) / 2
+            low, high = (
+                (middle, high) if float(chndtr(statistic, df, middle)) > target else (low, middle)
+            )
+        return high
+
+    return solve(1 - tail), solve(tail)
+
+
+def clip(interval: Interval, low: float, high: float) -> Interval:
+    """The interval cut to a range."""
+    return min(max(interval[0], low), high), min(max(interval[1], low), high)
