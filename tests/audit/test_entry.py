@@ -43,8 +43,17 @@ def test_an_entry_is_canonical_json() -> None:
 @given(st.dictionaries(st.text(st.characters(codec="utf-8"), max_size=5), json_values, max_size=4))
 def test_an_entry_reads_back(detail: dict[str, Any]) -> None:
     data = canonical(entry(detail))
-    assert json.loads(data)["detail"] == detail
-    assert canonical(parse(data)) == data
+    assert parse(data).detail == detail
+    assert json.loads(data, parse_int=float)["detail"] == json.loads(
+        json.dumps(detail), parse_int=float
+    )
+
+
+@pytest.mark.parametrize(
+    "number", [2.0**53, 5.082731754944034e16, 1e20, -1e20, 1e21, 1e300, 5e-324]
+)
+def test_a_large_float_reads_back(number: float) -> None:
+    assert parse(canonical(entry({"x": [number]}))).detail == {"x": [number]}
 
 
 def test_a_time_in_another_zone_is_the_same_entry() -> None:
