@@ -9,6 +9,7 @@ small domain gets nobody anywhere.
 from __future__ import annotations
 
 import hmac
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
@@ -19,6 +20,7 @@ from seawall.kernel import BadInput, nearest
 
 PrivacyRule = Literal["plain", "digest", "token", "drop"]
 
+_KEPT = re.compile(r"(?:token|digest:(?P<salt>[0-9a-f]{32})):(?P<mac>[0-9a-f]{64})")
 _canonical = msgspec.msgpack.Encoder(order="sorted").encode
 
 
@@ -39,14 +41,11 @@ def digest(field: str, value: Any, key: bytes) -> str:
 
 def is_value(kept: str, field: str, value: Any, key: bytes) -> bool:
     """Whether a kept token or digest was made of this value; raises `BadInput` if it is neither."""
-    match kept.split(":"):
-        case ["token", mac]:
-            salt = b""
-        case ["digest", hexadecimal, mac]:
-            salt = bytes.fromhex(hexadecimal)
-        case _:
-            raise BadInput(f"{kept[:60]!r} is neither a token nor a digest", where=field)
-    return hmac.compare_digest(mac, _mac(key, field, salt, value))
+    form = _KEPT.fullmatch(kept)
+    if form is None:
+        raise BadInput(f"{kept[:60]!r} is neither a token nor a digest", where=field)
+    salt = bytes.fromhex(form["salt"] or "")
+    return hmac.compare_digest(form["mac"], _mac(key, field, salt, value))
 
 
 def apply_privacy(

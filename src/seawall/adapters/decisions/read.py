@@ -57,10 +57,23 @@ def read_outcomes(folder: Path) -> Iterator[ReceivedOutcome]:
 
 
 def files_in(folder: Path, *suffixes: str) -> list[Path]:
-    """The log files with one of these suffixes, by writer and number."""
-    paths = [path for suffix in suffixes for path in folder.glob("*" + suffix)]
-    named = [(WalName.parse(path.name), path) for path in paths]
-    return [path for _, path in sorted(named, key=lambda n: (n[0].log, n[0].number))]
+    """The log files with one of these suffixes, by writer and number, each once.
+
+    A listing may miss a file that is renamed meanwhile, so it is made until two of them agree.
+    """
+    last, files = None, _list(folder, suffixes)
+    while last != list(files):
+        last, files = list(files), _list(folder, suffixes)
+    return list(files.values())
+
+
+def _list(folder: Path, suffixes: tuple[str, ...]) -> dict[tuple[str, int], Path]:
+    files: dict[tuple[str, int], Path] = {}
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.suffix in suffixes:
+            name = WalName.parse(path.name)
+            files[name.log, name.number] = path
+    return dict(sorted(files.items()))
 
 
 def corrupt(damaged: list[tuple[Path, Damage]]) -> Corrupt:

@@ -57,8 +57,6 @@ def ship(folder: Path | str, table: str, *, clock: Clock) -> list[Segment]:
 
 
 def _sealed(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
     list(recover(folder))
     return files_in(folder, ".wal")
 

@@ -200,6 +200,8 @@ class Wal:
 
 def recover(folder: Path) -> Iterator[Recovered]:
     """Seal the files that crashed writers left open, cutting off only a frame torn at the end."""
+    if not folder.is_dir():
+        return
     for path in sorted(folder.glob("*.open")):
         try:
             fd = os.open(path, os.O_RDWR)
