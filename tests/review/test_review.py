@@ -84,7 +84,7 @@ def test_the_queue_serves_the_task_due_first():
 
 
 def test_review_measures_count_reviewed_overturned_and_time_to_answer():
-    pytest.importorskip("seawall.statistics.sequential")
+
     grant = answer(claim(task("a"), "ann", NOW), "ann", "grant", NOW + HOUR)
     deny = answer(claim(task("b"), "ann", NOW), "ann", "deny", NOW + 2 * HOUR)
     measures = review_measures([grant, deny, task("c"), lapse(task("d"), NOW + HOUR)], 100)
