@@ -16,8 +16,8 @@ from seawall.policy.policy import Gate, GateRule, Policy, Waive, lint
 PASS, FAIL, UNDECIDED = Outcome.PASS, Outcome.FAIL, Outcome.UNDECIDED
 
 
-def estimate(low: float, high: float, validity="fixed") -> Estimate:
-    return Estimate((low + high) / 2, low, high, 0.95, 1000, "test", validity)
+def estimate(low: float, high: float) -> Estimate:
+    return Estimate((low + high) / 2, low, high, 0.95, 1000, "test")
 
 
 def gate(*rules: GateRule) -> Gate:
@@ -170,10 +170,10 @@ def test_a_family_fails_only_when_a_member_fails_after_correction() -> None:
     assert judge(GAP, own, own).outcome is FAIL
 
 
-def test_simultaneous_estimates_and_a_family_of_one_need_no_correction() -> None:
-    bad = estimate(0.12, 0.3, "simultaneous")
-    assert judge(GAP, {"gap[SEX]": bad, "gap[AGE]": GOOD}).outcome is FAIL
-    assert judge(Rule("gap", within=0.1, by=("SEX",)), {"gap[SEX]": BAD}).outcome is FAIL
+def test_a_family_of_one_needs_no_correction_and_heeds_one_that_is_given() -> None:
+    alone = Rule("gap", within=0.1, by=("SEX",))
+    assert judge(alone, {"gap[SEX]": BAD}).outcome is FAIL
+    assert judge(alone, {"gap[SEX]": BAD}, {"gap[SEX]": WIDE}).outcome is UNDECIDED
 
 
 def test_a_member_that_was_not_measured_leaves_the_family_undecided() -> None:

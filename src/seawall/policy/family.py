@@ -23,9 +23,9 @@ def judge(
 ) -> Verdict:
     """The rule's verdict, a reason for each member.
 
-    `estimates` hold at each member's own level; `corrected` hold for all members at once (a
-    family of one, and estimates whose validity is simultaneous, need none). A member that fails
-    at its own level but was not shown to fail for the whole family is undecided.
+    `estimates` hold at each member's own level; `corrected` hold for the whole family at once (a
+    family of one needs none). A member that fails at its own level but was not shown to fail for
+    the whole family is undecided.
     """
     names = members(rule)
     return all_of(_judge_member(rule, name, len(names), estimates, corrected) for name in names)
@@ -41,17 +41,15 @@ def _judge_member(
     own = estimates.get(name)
     atom = msgspec.structs.replace(rule, measure=name, by=())
     verdict = atom.judge(own)
-    if verdict.outcome is not Outcome.FAIL or size == 1 or own is None:
-        return verdict
-    if own.validity == "simultaneous":
-        return verdict
     for_all = (corrected or {}).get(name)
+    if own is None or verdict.outcome is not Outcome.FAIL or (size == 1 and for_all is None):
+        return verdict
     if for_all is not None and atom.judge(for_all).outcome is Outcome.FAIL:
         return atom.judge(for_all)
     shown = "after correction" if for_all is not None else "and no correction was made"
     message = (
         f"{atom.text} fails alone ({own} at {own.confidence:.0%}, n={own.n:,}) "
-        f"but not among {size} columns {shown}"
+        f"but not among its family {shown}"
     )
     reason = Reason(atom.text, message, Outcome.UNDECIDED, for_all or own)
     return Verdict(Outcome.UNDECIDED, (reason,))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from seawall.kernel import Digest, Estimate
+from seawall.statistics.calibration import Bin
+from seawall.statistics.fairness import Group
 from seawall.validation.plan import SmallGroups
 
 
@@ -37,7 +39,8 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a plan's rules are judged on.
 
     `estimates` are by name: `roc_auc`, `ece`, `demographic_parity_difference[SEX]`. `corrected`
-    are the fairness estimates at the level that holds for all groups at once. `data` is the digest
+    are the fairness estimates at the level that holds for all fairness rules at once. `groups` and
+    `reliability` are shown and not judged. `data` is the digest
     of the `rows` they were measured on, `signature` that of the input signature, `violations` count
     the rows that break it by field. `latency` is in milliseconds at the plan's quantile.
     """
@@ -50,4 +53,6 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     parity: Parity | None = None
     latency: Estimate | None = None
     signature: Digest | None = None
+    groups: tuple[Group, ...] = ()
+    reliability: tuple[Bin, ...] = ()
     violations: dict[str, int] = {}

@@ -9,6 +9,8 @@ import msgspec
 
 from seawall.kernel import Digest, Estimate, Outcome, Verdict, all_of, convert, to_builtins, to_json
 from seawall.registry.version import Version
+from seawall.statistics.calibration import Bin
+from seawall.statistics.fairness import Group
 from seawall.validation.check import run_checks
 from seawall.validation.evidence import Evidence, SmallGroup
 from seawall.validation.finding import Check, Finding, Severity
@@ -48,6 +50,8 @@ class ValidationReport(msgspec.Struct, frozen=True, kw_only=True):
     measures: dict[str, Estimate]
     corrected: dict[str, Estimate]
     small: tuple[SmallGroup, ...]
+    groups: tuple[Group, ...]
+    reliability: tuple[Bin, ...]
     conclusion: str
     limitations: tuple[str, ...]
 
@@ -88,6 +92,8 @@ def validate(
         measures=evidence.estimates,
         corrected=evidence.corrected,
         small=evidence.small,
+        groups=evidence.groups,
+        reliability=evidence.reliability,
         conclusion=_conclude(version.key, verdict, evidence.rows),
         limitations=(*plan.limitations, *(group.text for group in evidence.small)),
     )
