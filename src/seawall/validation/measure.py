@@ -31,9 +31,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 def measure(plan: ValidationPlan, summary: ScoreSummary) -> Measured:
     """Performance, calibration and fairness of the summarised scores at the plan's threshold.
 
-    Gaps between groups are named after their columns, `equalized_odds_difference[SEX]`. Where
-    groups too small are neither pooled away nor waived, a gap's bad side is open: they could
-    differ by anything. Raises `BadInput` for groups that were not counted.
+    Gaps between groups are named after their columns, `equalized_odds_difference[SEX]`. What has
+    no rows behind it is left out. Raises `BadInput` for groups that were not counted.
     """
     level = plan.confidence
     estimates = performance(summary, plan.threshold, level) | calibration(summary, level)
@@ -62,22 +61,12 @@ def _gaps(
     summary: ScoreSummary, group: GroupPlan, plan: ValidationPlan, confidence: float
 ) -> tuple[dict[str, Estimate], list[Group]]:
     found = fairness(summary, group.columns, plan.threshold, group.minimum_group, confidence)
-    uncovered = bool(found.small) and group.small_groups == "pool"
-    gaps = {
-        f"{name}[{group.name}]": _open(name, e) if uncovered else e
-        for name, e in found.measures.items()
-    }
+    gaps = {f"{name}[{group.name}]": gap for name, gap in found.measures.items()}
     shown = [
         Group(part.by, part.n, {rate: part.measures[rate] for rate in RATES})
         for part in (*found.groups, *found.small)
     ]
     return gaps, shown
-
-
-def _open(name: str, gap: Estimate) -> Estimate:
-    """The gap over all groups when some could not be measured."""
-    side = {"low": 0.0} if name.endswith("_ratio") else {"high": 1.0}
-    return msgspec.structs.replace(gap, **side)
 
 
 def _treat_small(
