@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 from seawall.adapters.sql.database import WAIT, Database, Lock
@@ -49,17 +50,14 @@ def _use_write_ahead_log(path: Path) -> None:
     """Readers and the writer do not wait for each other; the file remembers the mode."""
     until = time.monotonic() + WAIT
     while True:  # the busy time-out does not cover this change, so wait here
-        connection = sqlite3.connect(path, timeout=WAIT)
         try:
-            connection.execute("PRAGMA journal_mode=WAL")
+            with closing(sqlite3.connect(path, timeout=WAIT)) as connection:
+                connection.execute("PRAGMA journal_mode=WAL")
             return
         except sqlite3.OperationalError as error:
             if "locked" not in str(error) or time.monotonic() > until:
-                raise Unavailable(
-                    f"the database cannot be opened: {error}", where=str(path)
-                ) from error
+                what = f"the database cannot be opened: {error}"
+                raise Unavailable(what, where=str(path)) from error
             time.sleep(0.02)
         except sqlite3.DatabaseError as error:
             raise BadInput(str(error), where=str(path), remedy="name another file") from error
-        finally:
-            connection.close()
