@@ -8,6 +8,7 @@ concept drift: when the meaning of a score changes, nothing here can see it.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -16,12 +17,12 @@ from numpy.typing import NDArray
 from seawall.kernel import BadInput, Estimate
 from seawall.statistics.calibration import middles
 from seawall.statistics.performance import called
-from seawall.statistics.score import NEGATIVE, POSITIVE, ScoreSummary
+from seawall.statistics.score import POSITIVE, ScoreSummary
 
 Vector = NDArray[np.float64]
 BINS = 200
 """Score bins, of about equal reference mass, on which labels are simulated."""
-_DRAWS = 400
+_DRAWS, _MAPS = 400, 50
 
 
 class Calibrated(msgspec.Struct, frozen=True, eq=False):
@@ -29,7 +30,8 @@ class Calibrated(msgspec.Struct, frozen=True, eq=False):
 
     `at` int64[cells]; `n`, `positives` float64[bins] labelled reference rows; `scores`
     float64[bins] the bins' mean scores; `calls` bool[bins] at `threshold`; `isotonic` whether
-    calibration helped.
+    calibration helped; `rates` float64[bins] the rate of positives taken for each bin, `maps`
+    float64[50, bins] what it might have been, from simulated reference labels.
     """
 
     threshold: float
@@ -40,6 +42,12 @@ class Calibrated(msgspec.Struct, frozen=True, eq=False):
     scores: Vector
     calls: NDArray[np.bool_]
     isotonic: bool
+    rates: Vector
+    maps: Vector
+
+
+def _binned(at: NDArray[np.int64], weights: NDArray[Any], size: int) -> Vector:
+    return np.bincount(at, weights.astype(float), size).astype(float)
 
 
 def isotonic(positives: Vector, n: Vector) -> Vector:
@@ -85,7 +93,7 @@ def calibrate(reference: ScoreSummary, threshold: float = 0.5, seed: int = 0) ->
     at = np.minimum((upto * BINS).astype(np.int64), BINS - 1) * 2 + positive_cells
     at = np.unique(at, return_inverse=True)[1].astype(np.int64)
     size = int(at.max()) + 1
-    n, p = np.bincount(at, both, size), np.bincount(at, counts[POSITIVE], size)
+    n, p = _binned(at, both, size), _binned(at, counts[POSITIVE], size)
     calls = np.bincount(at, positive_cells, size) > 0
     weighted = np.bincount(at, both * middle, size)
     plain = np.bincount(at, middle, size) / np.bincount(at, minlength=size)
@@ -100,7 +108,14 @@ def calibrate(reference: ScoreSummary, threshold: float = 0.5, seed: int = 0) ->
         for forecast, sign in ((scores, 1), (fitted, -1)):
             loss = test[0] * (1 - forecast) ** 2 + (test[1] - test[0]) * forecast**2
             gain += sign * float(loss.sum())
-    return Calibrated(threshold, reference.grid.digest, at, n, p, scores, calls, gain > 0)
+    fitted = isotonic(p, n)
+    rates = fitted if gain > 0 else np.clip(scores, 0.0, 1.0)
+    drawn = rng.binomial(n.astype(np.int64), fitted, (_MAPS, size)).astype(float)
+    errors = np.stack([isotonic(draw.astype(float), n) for draw in drawn]) - fitted
+    maps = np.clip(rates + errors - errors.mean(axis=0), 0.0, 1.0)
+    return Calibrated(
+        threshold, reference.grid.digest, at, n, p, scores, calls, gain > 0, rates, maps
+    )
 
 
 def estimate(
@@ -114,24 +129,16 @@ def estimate(
     """
     if current.grid.digest != learnt.digest:
         raise BadInput("the chunk was counted on another grid than the reference")
-    rows = np.bincount(learnt.at, current.counts.sum(axis=0), learnt.n.size)
+    rows = _binned(learnt.at, current.counts.sum(axis=0), learnt.n.size)
     total = int(rows.sum())
     method = "CBPE, simulated labels"
     if not total:
         empty = Estimate(math.nan, 0.0, 1.0, confidence, 0, method)
         return dict.fromkeys(MEASURES, empty)
     rng = np.random.default_rng(seed)
-    if learnt.isotonic:
-        fitted = isotonic(learnt.positives, learnt.n)
-        sampled = rng.binomial(learnt.n.astype(np.int64), fitted, (_DRAWS, fitted.size))
-        rates = np.stack([isotonic(draw.astype(float), learnt.n) for draw in sampled[:_MAPS]])
-        rates = np.clip(fitted + (rates - rates.mean(axis=0)), 0.0, 1.0)
-        rates = rates[np.arange(_DRAWS) % _MAPS]
-    else:
-        fitted = learnt.scores
-        rates = np.broadcast_to(fitted, (_DRAWS, fitted.size))
+    rates = learnt.maps[np.arange(_DRAWS) % _MAPS]
     drawn = rng.binomial(rows.astype(np.int64), rates).astype(float)
-    expected = _measures(rows, (rows * fitted)[None, :], learnt.calls)
+    expected = _measures(rows, (rows * learnt.rates)[None, :], learnt.calls)
     simulated = _measures(rows, drawn, learnt.calls)
     tail = (1 - confidence) / 2
     found: dict[str, Estimate] = {}
@@ -147,7 +154,6 @@ def estimate(
 
 
 MEASURES = ("roc_auc", "f1", "accuracy", "precision", "recall")
-_MAPS = 50
 
 
 def realised(current: ScoreSummary, threshold: float, confidence: float) -> dict[str, Estimate]:
@@ -156,11 +162,6 @@ def realised(current: ScoreSummary, threshold: float, confidence: float) -> dict
 
     measured = performance(current, threshold, confidence)
     return {name: measured[name] for name in MEASURES}
-
-
-def labelled(current: ScoreSummary) -> bool:
-    """Whether every scored row has its label."""
-    return current.labelled == current.n > 0 and bool(current.counts[NEGATIVE].sum() >= 0)
 
 
 def _measures(rows: Vector, positives: Vector, calls: NDArray[np.bool_]) -> dict[str, Vector]:
