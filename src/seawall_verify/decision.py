@@ -14,6 +14,7 @@ from seawall_verify.note import Checkpoint, base64_bytes, open_checkpoint, parse
 from seawall_verify.report import Malformed
 
 FORMAT = "seawall-decision-proof/1"
+FIELDS = {"format", "leaf", "leaf_data", "values", "segment", "entry", "log", "checkpoint"}
 SEALED = "decisions:segment:sealed"
 SALT = 16
 
@@ -88,6 +89,8 @@ class _Proof:
             raise Malformed("the proof is not JSON") from None
         if not isinstance(self._fields, dict) or self._get("format") != FORMAT:
             raise Malformed(f"the file is not of the format {FORMAT}")
+        if set(self._fields) != FIELDS or not isinstance(self._get("values"), dict):
+            raise Malformed(f"a proof has exactly the fields {', '.join(sorted(FIELDS))}")
 
     def _get(self, *names: str) -> Any:
         value = self._fields
@@ -128,8 +131,7 @@ class _Proof:
         return index, size, hashes
 
     def shown(self) -> list[str]:
-        values = self._get("values")
-        return sorted(cast("dict[str, Any]", values)) if isinstance(values, dict) else []
+        return sorted(self._get("values"))
 
 
 def _digests(proof: _Proof) -> dict[str, bytes]:
