@@ -150,3 +150,9 @@ def test_a_step_keeps_about_sixty_snapshots_however_often_one_looks(seconds):
 def test_a_rollout_survives_the_wire():
     whole, _ = ro.observe(at_canary(), BROKEN, 321, NOW + 2 * MINUTE)
     assert from_json(to_json(whole), ro.Rollout) == whole
+
+
+def test_evidence_is_counted_from_the_first_whole_window_of_the_step():
+    assert begin().counted_from(timedelta(hours=1)) == NOW
+    assert at_canary().counted_from(timedelta(hours=1)) == NOW + 60 * MINUTE
+    assert at_canary().counted_from(5 * MINUTE) == NOW + 5 * MINUTE
