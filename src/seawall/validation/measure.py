@@ -28,7 +28,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     reliability: tuple[Bin, ...]
 
 
-def measure(plan: ValidationPlan, summary: ScoreSummary) -> Measured:
+def measure(summary: ScoreSummary, plan: ValidationPlan) -> Measured:
     """Performance, calibration and fairness of the summarised scores at the plan's threshold.
 
     Gaps between groups are named after their columns, `equalized_odds_difference[SEX]`. What has
