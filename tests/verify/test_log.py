@@ -6,6 +6,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.verify.logs import (
     KEY,
     ORIGIN,
@@ -18,8 +20,9 @@ from tests.verify.logs import (
 )
 
 from seawall.audit.checkpoint import VerifierKey, checkpoint_body, sign_note
-from seawall.audit.tiles import bundle_bytes, tile_bytes
+from seawall.audit.tiles import bundle_bytes, bundle_path, tile_bytes, tile_path
 from seawall_verify import Finding, Malformed, Report, verify
+from seawall_verify.source import Tile
 
 Log = Callable[[int], Path]
 
@@ -289,3 +292,19 @@ def test_a_log_is_verified_over_http(log: Log, serve: Callable[[Path], str]) -> 
 def test_a_server_that_does_not_answer_is_bad_input() -> None:
     with pytest.raises(Malformed, match="cannot be read"):
         verify("http://127.0.0.1:1", KEY)
+
+
+@given(st.integers(-1, 63), st.integers(0, 10**10), st.integers(1, 256))
+def test_both_sides_name_files_alike(level: int, index: int, width: int) -> None:
+    tile = Tile(level, index, width)
+    named = bundle_path(index, width) if level < 0 else tile_path(level, index, width)
+    assert tile.path == named
+    assert Tile.parse(named) == tile
+
+
+def test_a_beginning_that_cannot_be_read_is_not_called_consistent(log: Log) -> None:
+    since = signed([make_entry(i) for i in range(4)])
+    folder = log(5)
+    (folder / "tile/entries/000.p/5").unlink()
+    (folder / "tile/0/000.p/5").unlink()
+    assert "cannot be compared" in verify(folder, KEY, since=since).findings[-1].message
