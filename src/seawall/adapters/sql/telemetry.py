@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
-from sqlalchemy import Connection, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from seawall.adapters.sql.database import Database, Lock
@@ -53,7 +53,7 @@ class SqlTelemetry:
         with self._database.writing(Lock.TELEMETRY) as connection:
             if not _is_new(connection, source, sequence):
                 return False
-            stored = _stored(connection, list(new))
+            stored = _stored(connection, new)
             merged = {
                 key: merge(stored[key], body) if key in stored else body
                 for key, body in new.items()
@@ -111,14 +111,25 @@ def _is_new(connection: Connection, source: str, sequence: int) -> bool:
     return True
 
 
-def _stored(connection: Connection, keys: list[_Key]) -> dict[_Key, bytes]:
+def _stored(connection: Connection, keys: Iterable[_Key]) -> dict[_Key, bytes]:
+    """What is stored under these keys: a query for each stream, which the primary key serves."""
     table = telemetry.c
-    columns = (table.endpoint, table.stream, table.start_ns, table.version, table.arm)
+    streams: dict[tuple[str, str], list[tuple[int, str, str]]] = {}
+    for endpoint, stream, start, version, arm in keys:
+        streams.setdefault((endpoint, stream), []).append((start, version, arm))
     found: dict[_Key, bytes] = {}
-    for first in range(0, len(keys), 1_000):  # SQLite takes 32,766 parameters
-        these = tuple_(*columns).in_(keys[first : first + 1_000])
-        for e, s, t, v, a, body in connection.execute(select(*columns, table.body).where(these)):
-            found[e, s, t, v, a] = bytes(body)
+    for (endpoint, stream), windows in streams.items():
+        for first in range(0, len(windows), 1_000):  # SQLite takes 32,766 parameters
+            starts, versions, arms = map(set, zip(*windows[first : first + 1_000], strict=True))
+            query = select(table.start_ns, table.version, table.arm, table.body).where(
+                table.endpoint == endpoint,
+                table.stream == stream,
+                table.start_ns.in_(starts),
+                table.version.in_(versions),
+                table.arm.in_(arms),
+            )
+            for start, version, arm, body in connection.execute(query):
+                found[endpoint, stream, start, version, arm] = bytes(body)
     return found
 
 
