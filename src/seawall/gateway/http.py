@@ -1,0 +1,333 @@
+"""The gateway's routes as a plain ASGI application, for any server of that protocol."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import math
+from collections.abc import Awaitable, Callable, MutableMapping
+from importlib.metadata import version
+from time import perf_counter
+from typing import Any
+from urllib.parse import unquote
+
+import msgspec
+import structlog
+
+from seawall.gateway import reply
+from seawall.gateway.holder import Holder
+from seawall.gateway.live import Live
+from seawall.gateway.metrics import Labels, Metrics
+from seawall.gateway.reply import Reply, plain
+from seawall.gateway.request import Ask, decode, parse_infer, parse_invocation
+from seawall.gateway.service import Context, Decided, Invalid, Service
+from seawall.kernel import (
+    BadInput,
+    Conflict,
+    Forbidden,
+    NotFound,
+    SeawallError,
+    Unauthenticated,
+    Unavailable,
+    nearest,
+)
+from seawall.serving.outcome import Outcome
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+INLINE_ROWS = 64
+"""Up to so many rows a request is answered on the event loop; more go to a thread."""
+_log: Any = structlog.get_logger("seawall.gateway")
+_outcomes = msgspec.json.Decoder(list[Outcome] | Outcome)
+
+
+class _TooLarge(SeawallError):
+    http = 413
+
+
+class _Unsupported(SeawallError):
+    http = 415
+
+
+class _NotAllowed(SeawallError):
+    http = 405
+
+
+class _Limited(SeawallError):
+    """Turned away by a limit: try again after so many seconds."""
+
+    def __init__(self, status: int, wait: float, why: str) -> None:
+        super().__init__(why, remedy="try again later")
+        self.status_code, self.wait = status, wait
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One request with its body."""
+
+    method: str
+    path: tuple[str, ...]
+    headers: dict[bytes, bytes]
+    body: bytes
+    started: float
+
+    def header(self, name: bytes) -> str | None:
+        """A header's text, None without it."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+
+class GatewayApp:
+    """`scope, receive, send` in, a reply out. `gauges` adds what only the worker knows."""
+
+    def __init__(
+        self,
+        *,
+        service: Service,
+        holder: Holder,
+        metrics: Metrics,
+        endpoints: tuple[str, ...],
+        admin_token: str,
+        max_body_bytes: int,
+        gauges: Callable[[], dict[tuple[str, Labels], float]],
+    ) -> None:
+        self._service, self._holder, self._metrics = service, holder, metrics
+        self._endpoints, self._admin_token = endpoints, admin_token
+        self._max_body_bytes, self._gauges = max_body_bytes, gauges
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or take part in the server's start and end."""
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        started = perf_counter()
+        path = tuple(unquote(p) for p in scope["path"].split("/") if p)
+        answer = await self._answer(scope, path, receive, started)
+        if answer is None:
+            return  # the caller has gone
+        self._metrics.replies[_route(path), answer.status] += 1
+        headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _answer(
+        self, scope: Scope, path: tuple[str, ...], receive: Receive, started: float
+    ) -> Reply | None:
+        try:
+            body = await _body(receive, self._max_body_bytes)
+            if body is None:
+                return None
+            headers = dict(scope["headers"])
+            request = Request(scope["method"], path, headers, body, started)
+            return await self._handle(request)
+        except Invalid as error:
+            return plain(400, {"error": str(error), "fields": error.fields})
+        except _Limited as error:
+            wait = str(max(1, math.ceil(error.wait))).encode()
+            return plain(error.status_code, {"error": str(error)}, [(b"retry-after", wait)])
+        except SeawallError as error:
+            if error.http >= 500:
+                _log.error("request failed", path="/".join(path), error=str(error))
+            retry = [(b"retry-after", b"1")] if error.http == 503 else []
+            return plain(error.http, {"error": str(error)}, retry)
+        except Exception:  # noqa: BLE001 -- the outermost loop: one request never ends the gateway
+            _log.exception("request failed", path="/".join(path))
+            return plain(500, {"error": "the gateway failed on this request; see its log"})
+
+    async def _handle(self, request: Request) -> Reply:
+        match (request.method, *request.path):
+            case ("POST", "invocations"):
+                return await self._invoke(request, self._live(self._endpoints[0]))
+            case ("POST", "endpoints", name, "invocations"):
+                return await self._invoke(request, self._live(name))
+            case ("POST", "v2", "models", name, "infer"):
+                return await self._infer(request, self._live(name))
+            case ("POST", "v2", "models", name, "versions", number, "infer"):
+                live = self._live(name)
+                _only_version(live, number)
+                return await self._infer(request, live)
+            case ("POST", "outcomes"):
+                return await self._learn(request)
+            case ("POST", "admin", "endpoints", name, "kill" | "unkill" as action):
+                return self._switch(request, name, killed=action == "kill")
+            case ("GET" | "HEAD", *path):
+                return self._look(path)
+            case _:
+                raise _NotAllowed(f"no {request.method} here", where="/" + "/".join(request.path))
+
+    def _look(self, path: list[str]) -> Reply:
+        ready = all(name in self._holder.live for name in self._endpoints)
+        match path:
+            case ["healthz" | "ping" | "health"] | ["v2", "health", "live"]:
+                return plain(200, {"live": True})
+            case ["readyz"] | ["v2", "health", "ready"]:
+                waiting = [n for n in self._endpoints if n not in self._holder.live]
+                return plain(200 if ready else 503, {"ready": ready, "waiting_for": waiting})
+            case ["metrics"]:
+                text = self._metrics.text(self._gauges()).encode()
+                return Reply(200, [(b"content-type", b"text/plain; version=0.0.4")], text)
+            case ["version"]:
+                return plain(200, {"version": version("seawall")})
+            case ["v2"]:
+                about = {"name": "seawall", "version": version("seawall")}
+                return plain(200, about | {"extensions": ["binary_tensor_data"]})
+            case ["v2", "models", name, *rest]:
+                return self._look_at_model(self._live(name), rest)
+            case _:
+                raise NotFound("nothing is here", where="/" + "/".join(path))
+
+    def _look_at_model(self, live: Live, rest: list[str]) -> Reply:
+        if rest[:1] == ["versions"] and len(rest) >= 2:
+            _known_version(live, rest[1])
+            rest = rest[2:]
+        if not rest:
+            return plain(200, reply.metadata(live))
+        if rest == ["ready"]:
+            return plain(200, {"name": live.bundle.endpoint, "ready": True})
+        raise NotFound("nothing is here", where="/".join(rest))
+
+    def _live(self, name: str) -> Live:
+        if live := self._holder.live.get(name):
+            return live
+        if name in self._endpoints:
+            raise Unavailable(f"endpoint {name} has no bundle yet", remedy="start a rollout for it")
+        raise NotFound(f"no endpoint {name[:80]!r}", remedy=nearest(name, self._endpoints))
+
+    async def _infer(self, request: Request, live: Live) -> Reply:
+        length = request.header(b"inference-header-content-length")
+        _is_json(request, binary=length is not None)
+        decided, ask = await self._decide(
+            request, live, lambda: parse_infer(request.body, length, live.names)
+        )
+        return reply.infer(decided, ask.id)
+
+    async def _invoke(self, request: Request, live: Live) -> Reply:
+        _is_json(request)
+        decided, _ = await self._decide(
+            request, live, lambda: parse_invocation(request.body, live.names)
+        )
+        return reply.invocation(decided)
+
+    async def _decide(
+        self, request: Request, live: Live, parse: Callable[[], Ask]
+    ) -> tuple[Decided, Ask]:
+        status, wait, why = live.admit()
+        if status != 200:
+            self._service.refuse(live)
+            raise _Limited(status, wait, why)
+        live.requests += 1
+        try:
+            ask = parse()
+            context = Context(
+                request.started,
+                _short(request.header(b"seawall-caller")),
+                _short(request.header(b"seawall-purpose")),
+                _trace_id(request.header(b"traceparent")),
+            )
+            if ask.rows <= INLINE_ROWS and live.bundle.log == "enqueued":
+                return self._service.decide(live, ask, context), ask
+            return await asyncio.to_thread(self._service.decide, live, ask, context), ask
+        finally:
+            live.requests -= 1
+
+    async def _learn(self, request: Request) -> Reply:
+        _is_json(request)
+        given = decode(_outcomes, request.body)
+        outcomes = given if isinstance(given, list) else [given]
+        return plain(200, await asyncio.to_thread(self._service.learn, outcomes))
+
+    def _switch(self, request: Request, name: str, *, killed: bool) -> Reply:
+        given = request.header(b"authorization") or ""
+        if not self._admin_token:
+            raise Forbidden(
+                "the kill switch is shut", remedy="start the gateway with an admin token"
+            )
+        if not hmac.compare_digest(given.encode(), f"Bearer {self._admin_token}".encode()):
+            raise Unauthenticated("that is not the admin token")
+        if name not in self._endpoints:
+            raise NotFound(f"no endpoint {name[:80]!r}", remedy=nearest(name, self._endpoints))
+        self._holder.switch(name, killed=killed)
+        return plain(200, {"endpoint": name, "killed": killed})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+async def _body(receive: Receive, most: int) -> bytes | None:
+    """The whole body; None when the caller went away. Raises when it is too large."""
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part = message.get("body", b"")
+        size += len(part)
+        if size > most:
+            raise _TooLarge(f"the body is larger than {most:,} bytes", remedy="send fewer rows")
+        if part:
+            parts.append(part)
+        if not message.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _is_json(request: Request, *, binary: bool = False) -> None:
+    kind, *options = (request.header(b"content-type") or "application/json").lower().split(";")
+    allowed = {"application/json", "application/octet-stream"} if binary else {"application/json"}
+    if kind.strip() not in allowed:
+        raise _Unsupported(
+            f"{kind.strip()[:80]!r} is not read here", remedy="send application/json"
+        )
+    for option in options:
+        name, _, value = option.partition("=")
+        if name.strip() == "charset" and value.strip(' "') not in ("utf-8", "utf8"):
+            raise _Unsupported(f"charset {value[:40]!r} is not read here", remedy="send utf-8")
+
+
+def _known_version(live: Live, version_: str) -> None:
+    known = [a.version for a in live.bundle.arms]
+    if version_ not in known:
+        raise NotFound(f"no version {version_[:80]!r}", remedy=nearest(version_, known))
+
+
+def _only_version(live: Live, version_: str) -> None:
+    """The route chooses the version: one that answers only a share cannot be asked for."""
+    _known_version(live, version_)
+    routed = {a.version for a in live.bundle.arms if a.weight > 0.0}
+    if routed != {version_}:
+        raise Conflict(
+            f"the route of {live.bundle.endpoint} chooses among {', '.join(sorted(routed))}",
+            remedy="ask without a version",
+        )
+
+
+def _route(path: tuple[str, ...]) -> str:
+    """The path without names that callers make up, for the counter of replies."""
+    return path[-1] if path and path[-1] in _ROUTES else "other"
+
+
+_ROUTES = frozenset(
+    {"invocations", "infer", "outcomes", "kill", "unkill", "metrics", "healthz", "readyz"}
+)
+
+
+def _short(text: str | None) -> str | None:
+    return text[:128] if text else None
+
+
+def _trace_id(traceparent: str | None) -> str | None:
+    """The trace id of a W3C `traceparent` header."""
+    parts = traceparent.split("-") if traceparent else []
+    right = len(parts) >= 4 and len(parts[1]) == 32 and parts[1].isalnum()
+    return parts[1] if right else None
+
+
+__all__ = ["BadInput", "GatewayApp", "Request"]

@@ -1,0 +1,290 @@
+"""What was served since the last flush, summarised into telemetry rows off the reply path."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.gateway.joins import LATE, Counted, Joins
+from seawall.gateway.live import Live
+from seawall.kernel import from_ns
+from seawall.serving.bundle import Arm
+from seawall.serving.decide import Answers
+from seawall.serving.signature import Field
+from seawall.serving.telemetry import (
+    Body,
+    Counters,
+    Inputs,
+    Labels,
+    Row,
+    Shadow,
+    Stream,
+    encode,
+    joint,
+    merge,
+    window_start,
+)
+from seawall.serving.validate import Violation
+from seawall.statistics.grid import latency_grid, score_grid
+from seawall.statistics.score import summarise_scores
+from seawall.statistics.summary import Column, summarise, summarise_table
+
+_FALLBACK = 2
+MOST_GROUPS = 64
+OTHER = "(other)"
+
+
+class Served(NamedTuple):
+    """Rows of one request that were decided."""
+
+    live: Live
+    time_ns: int
+    ids: list[str]
+    matrix: NDArray[np.float64]
+    good: NDArray[np.bool_]
+    answers: Answers
+    latency_ms: float
+    violations: tuple[Violation, ...]
+
+
+class Turned(NamedTuple):
+    """A request that was not decided: rejected rows with why, or refused by a limit."""
+
+    live: Live
+    time_ns: int
+    rows: int
+    violations: tuple[Violation, ...]
+
+
+class Rows:
+    """Telemetry rows by their key; bodies of one key are merged."""
+
+    def __init__(self) -> None:
+        self.bodies: dict[tuple[str, str, str, str, int], bytes] = {}
+
+    def put(self, live: Live, arm: Arm, stream: Stream, time_ns: int, body: Body) -> None:
+        """Add a body to the window that holds this moment."""
+        self.add(live.bundle.endpoint, arm.version, arm.name, stream, time_ns, body)
+
+    def add(
+        self, endpoint: str, version: str, arm: str, stream: Stream, time_ns: int, body: Body
+    ) -> None:
+        """Add a body by the parts of its key."""
+        key = (endpoint, version, arm, stream, window_start(stream, from_ns(time_ns)))
+        data, held = encode(body), self.bodies.get(key)
+        self.bodies[key] = data if held is None else merge(held, data)
+
+    def rows(self) -> tuple[Row, ...]:
+        """The rows as they are sent."""
+        return tuple((*key, body) for key, body in self.bodies.items())
+
+
+class Recorder:
+    """Buffers what the event loop tells it; a worker calls `flush`."""
+
+    def __init__(self, joins: Joins) -> None:
+        self._joins = joins
+        self._served: deque[Served] = deque()
+        self._turned: deque[Turned] = deque()
+        self._labels: deque[Counted] = deque()
+        self.waiting = 0
+        """Rows served and not flushed, about."""
+
+    def served(self, batch: Served) -> None:
+        """Note decided rows."""
+        self._served.append(batch)
+        self.waiting += len(batch.ids)
+
+    def turned(self, turned: Turned) -> None:
+        """Note a request that was not decided."""
+        self._turned.append(turned)
+
+    def labelled(self, counted: Iterable[Counted]) -> None:
+        """Note labels."""
+        self._labels.extend(counted)
+
+    def flush(self) -> Rows:
+        """Everything noted so far as telemetry; shadows are scored here."""
+        rows = Rows()
+        self.waiting = 0
+        groups: dict[Any, list[Served]] = defaultdict(list)
+        for batch in _drain(self._served):
+            window = window_start("counters", from_ns(batch.time_ns))
+            groups[id(batch.live), window, id(batch.answers.arms)].append(batch)
+        for batches in groups.values():
+            self._served_rows(rows, batches)
+        for turned in _drain(self._turned):
+            _turned_rows(rows, turned)
+        _label_rows(rows, list(_drain(self._labels)))
+        return rows
+
+    def _served_rows(self, rows: Rows, batches: Sequence[Served]) -> None:
+        live, time_ns, arms = batches[0].live, batches[0].time_ns, batches[0].answers.arms
+        matrix = np.concatenate([b.matrix for b in batches])
+        good = np.concatenate([b.good for b in batches])
+        arm = np.concatenate([b.answers.arm for b in batches])
+        scores = np.concatenate([b.answers.model_score for b in batches])
+        verdict = np.concatenate([b.answers.verdict for b in batches])
+        failed = np.concatenate([b.answers.failed for b in batches])
+        latency = np.repeat([b.latency_ms for b in batches], [len(b.ids) for b in batches])
+        slow = np.zeros(len(arm), dtype=bool)
+        if live.bundle.latency_objective_ms is not None:
+            slow = latency > live.bundle.latency_objective_ms
+        guards, invalid = _named(batches, len(arms))
+        for index, part in enumerate(arms):
+            mine = arm == index
+            if not mine.any():
+                continue
+            counters = Counters(
+                decisions=int(mine.sum()),
+                errors=int((mine & failed).sum()),
+                fallbacks=int((mine & (verdict == _FALLBACK)).sum()),
+                slow=int((mine & slow).sum()),
+                guards=guards[index],
+                invalid=invalid if part.name == "champion" else {},
+                latency_bytes=summarise(latency[mine], latency_grid()).to_bytes(),
+            )
+            rows.put(live, part, "counters", time_ns, counters)
+            asked = mine & good & (failed | ~np.isnan(scores))
+            if asked.any():
+                _model_rows(rows, live, part, time_ns, matrix[asked], scores[asked])
+        if live.shadow and live.champion in arms:
+            mine = good & (arm == arms.index(live.champion)) & ~np.isnan(scores)
+            if mine.any():
+                ids = [i for b in batches for i in b.ids]
+                chosen = [ids[place] for place in np.flatnonzero(mine)]
+                self._shadow_rows(
+                    rows, live, live.shadow, time_ns, matrix[mine], scores[mine], chosen
+                )
+
+    def _shadow_rows(
+        self,
+        rows: Rows,
+        live: Live,
+        shadow: Arm,
+        time_ns: int,
+        matrix: NDArray[np.float64],
+        champion: NDArray[np.float64],
+        ids: list[str],
+    ) -> None:
+        try:
+            scores = live.decider.models["shadow"].scores(matrix.astype(np.float32))
+        except Exception:  # noqa: BLE001 -- whatever a shadow raises, it is counted and nobody waits
+            errors = Counters(decisions=len(ids), errors=len(ids))
+            rows.put(live, shadow, "counters", time_ns, errors)
+            return
+        valid = (scores >= 0.0) & (scores <= 1.0) & (champion >= 0.0) & (champion <= 1.0)
+        counted = Counters(decisions=len(ids), errors=int((~valid).sum()))
+        rows.put(live, shadow, "counters", time_ns, counted)
+        _model_rows(rows, live, shadow, time_ns, matrix, scores)
+        thresholds = (live.champion.threshold, shadow.threshold)
+        pair = joint(champion[valid], scores[valid], thresholds=thresholds)
+        rows.put(live, shadow, "shadow", time_ns, Shadow({live.champion.version: pair}))
+        known = [(i, s) for i, s, v in zip(ids, scores.tolist(), valid.tolist(), strict=True) if v]
+        self._labels.extend(self._joins.add_shadow(live.cohorts["shadow"], known))
+
+
+def columns_for(fields: Sequence[Field], matrix: NDArray[np.float64]) -> dict[str, Column]:
+    """A model's matrix as the columns that a baseline's grids count: categories by their texts."""
+    columns: dict[str, Column] = {}
+    for place, field in enumerate(fields):
+        values = matrix[:, place]
+        names: Sequence[Any] = ()
+        if field.kind == "boolean":
+            names = (False, True)
+        elif field.kind == "category" and isinstance(field.categories[0], str):
+            names = field.categories
+        if names:
+            codes = np.where(np.isnan(values), -1.0, values).astype(np.int64)
+            columns[field.name] = (codes, names)
+        else:
+            columns[field.name] = values
+    return columns
+
+
+def _drain(queue: deque[Any]) -> Iterable[Any]:
+    for _ in range(len(queue)):
+        yield queue.popleft()
+
+
+def _model_rows(
+    rows: Rows,
+    live: Live,
+    arm: Arm,
+    time_ns: int,
+    matrix: NDArray[np.float64],
+    scores: NDArray[np.float64],
+) -> None:
+    rows.put(live, arm, "scores", time_ns, summarise(scores, score_grid()))
+    if live.grids:
+        table = summarise_table(columns_for(live.bundle.signature.fields, matrix), live.grids)
+        rows.put(live, arm, "inputs", time_ns, Inputs({live.grids_key: table.to_bytes()}))
+
+
+def _named(batches: Sequence[Served], arms: int) -> tuple[list[dict[str, int]], dict[str, int]]:
+    """Guard trips by arm, and what was invalid in rows that a fallback answered."""
+    guards: list[dict[str, int]] = [{} for _ in range(arms)]
+    invalid: dict[str, int] = {}
+    for batch in batches:
+        for row, tripped in batch.answers.guards.items():
+            counts = guards[int(batch.answers.arm[row])]
+            for name, action in tripped.items():
+                key = f"{name}: {action}"
+                counts[key] = counts.get(key, 0) + 1
+        if batch.violations:
+            _count_violations(invalid, batch.violations)
+    return guards, invalid
+
+
+def _count_violations(counts: dict[str, int], violations: Iterable[Violation]) -> None:
+    """By field and problem; unknown fields together, since callers can make up any number."""
+    for v in violations:
+        key = "*: unknown" if v.problem == "unknown" else f"{v.field}: {v.problem}"
+        counts[key] = counts.get(key, 0) + v.count
+
+
+def _turned_rows(rows: Rows, turned: Turned) -> None:
+    invalid: dict[str, int] = {}
+    _count_violations(invalid, turned.violations)
+    refused = 0 if turned.rows else 1
+    counters = Counters(rejected=turned.rows, refused=refused, invalid=invalid)
+    rows.put(turned.live, turned.live.champion, "counters", turned.time_ns, counters)
+
+
+def _label_rows(rows: Rows, labels: Sequence[Counted]) -> None:
+    groups: dict[Any, list[Counted]] = defaultdict(list)
+    for label in labels:
+        groups[label.cohort, window_start("labels", from_ns(label.time_ns))].append(label)
+    for (cohort, start), counted in groups.items():
+        timely = [c for c in counted if c.label != LATE]
+        right = sum(c.sign for c in timely if (c.score >= cohort.threshold) == bool(c.label))
+        arrived = sum(c.sign for c in timely)
+        body = Labels(
+            arrived=arrived,
+            late=len(counted) - len(timely),
+            correct=right,
+            wrong=arrived - right,
+            added=_summary([c for c in timely if c.sign > 0]),
+            withdrawn=_summary([c for c in timely if c.sign < 0]),
+        )
+        rows.add(cohort.endpoint, cohort.version, cohort.arm, "labels", start, body)
+
+
+def _summary(labels: Sequence[Counted]) -> dict[str, bytes]:
+    if not labels:
+        return {}
+    columns = labels[0].cohort.columns
+    groups = {name: _few([c.groups[place] for c in labels]) for place, name in enumerate(columns)}
+    scores = np.array([c.score for c in labels])
+    truth = np.array([c.label for c in labels])
+    return {",".join(columns): summarise_scores(scores, truth, groups).to_bytes()}
+
+
+def _few(values: Sequence[str | None]) -> NDArray[Any]:
+    """Groups as they are, but for the rarest when there are too many to be groups."""
+    kept = {v for v, _ in Counter(values).most_common(MOST_GROUPS)}
+    return np.array([v if v is None or v in kept else OTHER for v in values], dtype=object)

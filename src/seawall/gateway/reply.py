@@ -1,0 +1,127 @@
+"""Answers in the words of each protocol."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import msgspec
+
+from seawall.gateway.live import Live
+from seawall.gateway.service import Decided
+from seawall.serving.decide import VERDICTS
+from seawall.serving.signature import Field
+
+Headers = list[tuple[bytes, bytes]]
+JSON = (b"content-type", b"application/json")
+_encode = msgspec.json.Encoder().encode
+
+
+class Reply(msgspec.Struct, frozen=True):
+    """What goes back to the caller."""
+
+    status: int
+    headers: Headers
+    body: bytes
+
+
+def plain(status: int, content: Any, headers: Headers | None = None) -> Reply:
+    """A reply of any JSON-ready content."""
+    return Reply(status, [JSON, *(headers or [])], _encode(content))
+
+
+def decided_headers(decided: Decided) -> Headers:
+    """The id of the (first) decision, the versions and arms that answered, the worst verdict."""
+    answers = decided.answers
+    if len(answers.arms) == 1 or len(answers.arm) == 1:
+        arms = [answers.arms[int(answers.arm[0])]]
+    else:
+        arms = [answers.arms[i] for i in sorted(set(answers.arm.tolist()))]
+    return [
+        JSON,
+        (b"seawall-decision-id", decided.ids[0].encode()),
+        (b"seawall-model-version", ",".join(a.version for a in arms).encode()),
+        (b"seawall-arm", ",".join(a.name for a in arms).encode()),
+        (b"seawall-verdict", VERDICTS[int(answers.verdict.max())].encode()),
+    ]
+
+
+def rows(decided: Decided) -> list[dict[str, Any]]:
+    """Each row's answer; `reason` is there when the verdict is not `pass`."""
+    answers = decided.answers
+    found: list[dict[str, Any]] = []
+    for row, (score, label, arm, verdict) in enumerate(
+        zip(
+            answers.score.tolist(),
+            answers.label.tolist(),
+            answers.arm.tolist(),
+            answers.verdict.tolist(),
+            strict=True,
+        )
+    ):
+        part = answers.arms[arm]
+        answer = {
+            "score": score if math.isfinite(score) else None,
+            "label": label if label >= 0 else None,
+            "decision_id": decided.ids[row],
+            "arm": part.name,
+            "version": part.version,
+            "verdict": VERDICTS[verdict],
+        }
+        if row in answers.reason:
+            answer["reason"] = answers.reason[row]
+        found.append(answer)
+    return found
+
+
+def invocation(decided: Decided) -> Reply:
+    """The reply of an MLflow scoring server."""
+    return Reply(200, decided_headers(decided), _encode({"predictions": rows(decided)}))
+
+
+def infer(decided: Decided, id_: str | None) -> Reply:
+    """The reply of the Open Inference Protocol V2: a tensor for each part of the answers."""
+    answered = rows(decided)
+    count = len(answered)
+
+    def tensor(name: str, datatype: str, missing: Any = None) -> dict[str, Any]:
+        data = [missing if (v := a.get(name)) is None else v for a in answered]
+        return {"name": name, "datatype": datatype, "shape": [count], "data": data}
+
+    content: dict[str, Any] = {
+        "model_name": decided.live.bundle.endpoint,
+        "model_version": ",".join(dict.fromkeys(a["version"] for a in answered)),
+        "outputs": [
+            tensor("score", "FP64"),
+            tensor("label", "INT64", -1),
+            tensor("decision_id", "BYTES"),
+            tensor("arm", "BYTES"),
+            tensor("verdict", "BYTES"),
+            tensor("reason", "BYTES", ""),
+        ],
+    }
+    if id_ is not None:
+        content["id"] = id_
+    return Reply(200, decided_headers(decided), _encode(content))
+
+
+def metadata(live: Live) -> dict[str, Any]:
+    """An endpoint as a model of the Open Inference Protocol."""
+    outputs = {"score": "FP64", "label": "INT64", "decision_id": "BYTES", "arm": "BYTES"}
+    outputs |= {"verdict": "BYTES", "reason": "BYTES"}
+    return {
+        "name": live.bundle.endpoint,
+        "versions": sorted({a.version for a in live.bundle.arms}),
+        "platform": "seawall",
+        "inputs": [
+            {"name": f.name, "datatype": _datatype(f), "shape": [-1]}
+            for f in live.bundle.signature.fields
+        ],
+        "outputs": [{"name": n, "datatype": d, "shape": [-1]} for n, d in outputs.items()],
+    }
+
+
+def _datatype(field: Field) -> str:
+    if field.kind == "category":
+        return "BYTES" if isinstance(field.categories[0], str) else "INT64"
+    return {"number": "FP64", "integer": "INT64", "boolean": "BOOL"}[field.kind]

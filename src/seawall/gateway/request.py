@@ -1,0 +1,216 @@
+"""Request bodies of the protocols we speak, as rows: records of fields, or columns of values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from seawall.kernel import BadInput
+from seawall.serving.validate import Column
+
+DATATYPES = {
+    "BOOL": np.dtype("?"),
+    "UINT8": np.dtype("u1"),
+    "UINT16": np.dtype("<u2"),
+    "UINT32": np.dtype("<u4"),
+    "UINT64": np.dtype("<u8"),
+    "INT8": np.dtype("i1"),
+    "INT16": np.dtype("<i2"),
+    "INT32": np.dtype("<i4"),
+    "INT64": np.dtype("<i8"),
+    "FP16": np.dtype("<f2"),
+    "FP32": np.dtype("<f4"),
+    "FP64": np.dtype("<f8"),
+}
+
+
+class Ask(msgspec.Struct, frozen=True, kw_only=True):
+    """What is asked: rows as `records`, or as `columns` of equal length, never both."""
+
+    rows: int
+    records: list[dict[str, Any]] | None = None
+    columns: dict[str, Column] | None = None
+    parameters: dict[str, Any] = {}
+    id: str | None = None
+
+    def column(self, name: str) -> Sequence[Any] | None:
+        """The values of a field, or None when no row has it."""
+        if self.records is not None:
+            values = [r.get(name) for r in self.records]
+            return values if any(v is not None for v in values) else None
+        assert self.columns is not None
+        found = self.columns.get(name)
+        return found.tolist() if isinstance(found, np.ndarray) else found
+
+
+class _Tensor(msgspec.Struct, frozen=True):
+    name: str
+    shape: list[int]
+    datatype: str
+    data: Any = None
+    parameters: dict[str, Any] = {}
+
+
+class _Infer(msgspec.Struct, frozen=True):
+    inputs: list[_Tensor]
+    id: str | None = None
+    parameters: dict[str, Any] = {}
+
+
+class _Split(msgspec.Struct, frozen=True):
+    columns: list[str]
+    data: list[list[Any]]
+
+
+class _Invocation(msgspec.Struct, frozen=True):
+    dataframe_split: _Split | None = None
+    dataframe_records: list[dict[str, Any]] | None = None
+    instances: list[Any] | None = None
+    inputs: dict[str, list[Any]] | list[Any] | None = None
+    params: dict[str, Any] = {}
+
+
+_infer = msgspec.json.Decoder(_Infer)
+_invocation = msgspec.json.Decoder(_Invocation)
+
+
+def decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
+    """Read JSON; raises `BadInput` saying where it is wrong."""
+    try:
+        return decoder.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise BadInput(f"the body is not what is asked for here: {error}") from None
+    except RecursionError:
+        raise BadInput("the body is nested too deeply") from None
+
+
+def parse_infer(body: bytes, header_length: str | None, fields: Sequence[str]) -> Ask:
+    """Read an Open Inference Protocol V2 request: a tensor a field, or one (rows × fields)."""
+    tail = b""
+    if header_length is not None:
+        if not header_length.isascii() or not header_length.isdigit():
+            raise BadInput("Inference-Header-Content-Length is no number")
+        body, tail = body[: int(header_length)], body[int(header_length) :]
+    asked: _Infer = decode(_infer, body)
+    columns: dict[str, Column] = {}
+    rows, at = -1, 0
+    for tensor in asked.inputs:
+        size = tensor.parameters.get("binary_data_size")
+        if size is None:
+            values = _json_values(tensor)
+        else:
+            if type(size) is not int or not 0 <= size <= len(tail) - at:
+                raise BadInput("binary_data_size does not fit the body", where=tensor.name)
+            values = _binary_values(tensor, tail[at : at + size])
+            at += size
+        found = _columns(tensor, values, fields)
+        if found.keys() & columns.keys():
+            raise BadInput(f"{min(found.keys() & columns.keys())!r} is sent twice")
+        if rows not in (-1, tensor.shape[0]):
+            raise BadInput("the tensors have different numbers of rows", where=tensor.name)
+        rows = tensor.shape[0]
+        columns |= found
+    return _ask(rows, columns=columns, parameters=asked.parameters, id=asked.id)
+
+
+def parse_invocation(body: bytes, fields: Sequence[str]) -> Ask:
+    """Read an MLflow scoring request: records, a split frame, instances or inputs."""
+    asked: _Invocation = decode(_invocation, body)
+    shapes = (asked.dataframe_split, asked.dataframe_records, asked.instances, asked.inputs)
+    if sum(s is not None for s in shapes) != 1:
+        names = "dataframe_split, dataframe_records, instances, inputs"
+        raise BadInput(f"the body needs exactly one of {names}")
+    if asked.dataframe_split is not None:
+        split = asked.dataframe_split
+        columns = _by_position(split.data, split.columns)
+        return _ask(len(split.data), columns=columns, parameters=asked.params)
+    if isinstance(asked.inputs, dict):
+        lengths = {len(v) for v in asked.inputs.values()}
+        if len(lengths) > 1:
+            raise BadInput("the columns have different lengths")
+        columns = dict(asked.inputs)
+        return _ask(lengths.pop() if lengths else 0, columns=columns, parameters=asked.params)
+    given: list[Any] = asked.dataframe_records or asked.instances or asked.inputs or []
+    if all(type(r) is dict for r in given):
+        return _ask(len(given), records=given, parameters=asked.params)
+    if all(type(r) is list for r in given):
+        columns = _by_position(given, list(fields))
+        return _ask(len(given), columns=columns, parameters=asked.params)
+    raise BadInput("rows are neither all objects nor all lists")
+
+
+def _ask(rows: int, **given: Any) -> Ask:
+    if rows < 1:
+        raise BadInput("there is no row to score", remedy="send one or more")
+    return Ask(rows=rows, **given)
+
+
+def _by_position(data: list[list[Any]], names: Sequence[str]) -> dict[str, Column]:
+    if len(set(names)) < len(names):
+        raise BadInput("a column is named twice")
+    if any(len(row) != len(names) for row in data):
+        raise BadInput(f"a row does not have {len(names)} values", remedy=f"send {_list(names)}")
+    return dict(zip(names, map(list, zip(*data, strict=True)), strict=True)) if data else {}
+
+
+def _columns(tensor: _Tensor, values: Column, fields: Sequence[str]) -> dict[str, Column]:
+    """A tensor (rows) or (rows, 1) is a field by its name, one (rows, fields) all of them."""
+    shape = tensor.shape
+    if (
+        not 1 <= len(shape) <= 2
+        or min(shape) < 0
+        or len(values) != int(np.prod(shape, dtype=object))
+    ):
+        raise BadInput("the shape does not fit the data", where=tensor.name)
+    if len(shape) == 1 or (shape[1] == 1 and tensor.name in fields):
+        return {tensor.name: values}
+    if shape[1] != len(fields):
+        raise BadInput(
+            f"{shape[1]} columns, expected {len(fields)}", where=tensor.name, remedy=_list(fields)
+        )
+    return {name: values[place :: len(fields)] for place, name in enumerate(fields)}
+
+
+def _json_values(tensor: _Tensor) -> list[Any]:
+    values = tensor.data
+    for _ in range(len(tensor.shape) - 1):
+        if isinstance(values, list) and values and isinstance(values[0], list):
+            if not all(isinstance(v, list) for v in values):
+                raise BadInput("the data is ragged", where=tensor.name)
+            values = [v for inner in values for v in inner]
+    if not isinstance(values, list):
+        raise BadInput("the tensor has no list of data", where=tensor.name)
+    if tensor.datatype != "BYTES" and tensor.datatype not in DATATYPES:
+        raise BadInput(f"no datatype {tensor.datatype[:20]!r}", where=tensor.name)
+    return values
+
+
+def _binary_values(tensor: _Tensor, raw: bytes) -> Column:
+    if tensor.datatype == "BYTES":
+        return _texts(tensor.name, raw)
+    dtype = DATATYPES.get(tensor.datatype)
+    if dtype is None or len(raw) % dtype.itemsize:
+        raise BadInput("the binary data does not fit its datatype", where=tensor.name)
+    return np.frombuffer(raw, dtype)
+
+
+def _texts(name: str, raw: bytes) -> list[str]:
+    texts: list[str] = []
+    at = 0
+    while at < len(raw):
+        end = at + 4 + int.from_bytes(raw[at : at + 4], "little")
+        if end > len(raw):
+            raise BadInput("a text runs over the end of the binary data", where=name)
+        try:
+            texts.append(raw[at + 4 : end].decode())
+        except UnicodeDecodeError:
+            raise BadInput("a text is not UTF-8", where=name) from None
+        at = end
+    return texts
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:20]) + (", …" if len(names) > 20 else "")

@@ -1,0 +1,56 @@
+"""What a gateway is told when it starts; all else it learns from signed bundles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+from seawall.kernel import BadInput, Clock, SystemClock
+
+
+class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`token` is shown to the control plane at `control_url`; `public_keys` are PEM.
+
+    `admin_token` opens the local kill switch; without one it stays shut. `table` is the folder or
+    URL of the decision log's Delta tables, by default within `state_dir`. `name` is the gateway's
+    name in logs and telemetry; by default one is made and kept in `state_dir`, which belongs to
+    one gateway process. `flush_seconds`, `poll_seconds` and `ship_seconds` are real time, all
+    other time is the clock's.
+    """
+
+    control_url: str
+    token: str
+    endpoints: tuple[str, ...]
+    state_dir: Path
+    public_keys: tuple[bytes, ...]
+    host: str = "127.0.0.1"
+    port: int = 8081
+    table: str = ""
+    name: str = ""
+    admin_token: str = ""
+    flush_seconds: float = 2.0
+    poll_seconds: float = 2.0
+    ship_seconds: float = 5.0
+    seal_seconds: float = 60.0
+    max_body_bytes: int = 16 * 1024 * 1024
+    clock: Clock = SystemClock()
+
+    def check(self) -> None:
+        """Raise `BadInput` for what cannot work."""
+        if not self.endpoints:
+            raise BadInput("a gateway needs an endpoint to serve", remedy="name one or more")
+        if not self.public_keys:
+            raise BadInput("no public key to check bundles with", remedy="give the control plane's")
+        if not self.control_url.startswith(("http://", "https://")):
+            raise BadInput(f"{self.control_url!r} is no address", remedy="write http://HOST:PORT")
+
+    @property
+    def log_folder(self) -> Path:
+        """Where decisions are written before they are shipped."""
+        return self.state_dir / "decisions"
+
+    @property
+    def table_root(self) -> str:
+        """Where decisions are shipped to."""
+        return self.table or str(self.state_dir / "table")

@@ -1,0 +1,138 @@
+"""The gateway's one background thread: polls bundles, flushes telemetry, keeps the index of joins.
+
+The control plane may be gone for any time: polls fail, reports wait on disk, serving goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+from time import monotonic
+from typing import Any
+
+import structlog
+
+from seawall.adapters.decisions import DecisionLog
+from seawall.gateway.holder import Holder
+from seawall.gateway.joins import Joins
+from seawall.gateway.link import Link
+from seawall.gateway.metrics import Labels, Metrics
+from seawall.gateway.outbox import Outbox
+from seawall.gateway.recorder import Recorder
+from seawall.kernel import Unavailable
+
+MANY_ROWS = 100_000
+"""So many rows are flushed before their time."""
+PRUNE_SECONDS = 60.0
+_log: Any = structlog.get_logger("seawall.gateway")
+
+
+class Worker(threading.Thread):
+    """`start`, then `stop`, which flushes once more."""
+
+    def __init__(
+        self,
+        *,
+        endpoints: tuple[str, ...],
+        link: Link,
+        holder: Holder,
+        recorder: Recorder,
+        joins: Joins,
+        log: DecisionLog,
+        outbox: Outbox,
+        metrics: Metrics,
+        flush_seconds: float,
+        poll_seconds: float,
+    ) -> None:
+        super().__init__(name="seawall-gateway-worker", daemon=True)
+        self._endpoints, self._link, self._holder = endpoints, link, holder
+        self._recorder, self._joins, self._outbox = recorder, joins, outbox
+        self._log, self._metrics = log, metrics
+        self._flush_seconds, self._poll_seconds = flush_seconds, poll_seconds
+        self._etags: dict[str, str] = {}
+        self._stopping = threading.Event()
+        self.connected: bool | None = None
+        """Whether the control plane answered last; None before it was asked."""
+
+    def run(self) -> None:
+        """Work until told to stop."""
+        flush = poll = prune = monotonic()
+        while not self._stopping.is_set():
+            now = monotonic()
+            if now >= poll:
+                self._guarded(self.poll)
+                poll = monotonic() + self._poll_seconds
+            if now >= flush or self._recorder.waiting > MANY_ROWS:
+                self._guarded(self.flush)
+                flush = monotonic() + self._flush_seconds
+            if now >= prune:
+                self._guarded(self._joins.prune)
+                prune = now + PRUNE_SECONDS
+            self._stopping.wait(max(0.01, min(flush, poll, monotonic() + 0.2) - monotonic()))
+        self._guarded(self.flush)
+
+    def stop(self) -> None:
+        """Flush and end."""
+        self._stopping.set()
+        if self.is_alive():
+            self.join()
+        self._link.close()
+
+    def poll(self) -> None:
+        """Ask for every endpoint's bundle."""
+        for endpoint in self._endpoints:
+            try:
+                answer = self._link.bundle(endpoint, self._etags.get(endpoint, ""))
+                if answer is not None:
+                    envelope, etag = answer
+                    self._holder.offer(endpoint, envelope, self._link.artefact)
+                    self._etags[endpoint] = etag
+                self._heard()
+            except Unavailable as error:
+                self._missed(error)
+
+    def flush(self) -> None:
+        """Summarise what was served, keep it, and deliver what waits."""
+        rows = self._recorder.flush().rows()
+        self._metrics.absorb(rows)
+        self._outbox.add(rows)
+        self._joins.save()
+        self._log.seal_if_due()
+        try:
+            while report := self._outbox.next():
+                self._link.report(report)
+                self._outbox.acknowledge(report)
+                self._heard()
+        except Unavailable as error:
+            self._missed(error)
+
+    def gauges(self) -> dict[tuple[str, Labels], float]:
+        """What the metrics page says beside the counts."""
+        found: dict[tuple[str, Labels], float] = {
+            ("control_plane_up", ()): int(bool(self.connected)),
+            ("telemetry_rows_waiting", ()): self._outbox.waiting,
+            ("decisions_awaiting_labels", ()): len(self._joins),
+        }
+        for name, live in self._holder.live.items():
+            label: Labels = (("endpoint", name),)
+            found["bundle_number", label] = live.bundle.number
+            found["killed", label] = int(live.killed or live.bundle.killed)
+            found["requests_under_way", label] = live.requests
+        for (name, why), count in self._holder.refused.items():
+            found["bundles_refused_total", (("endpoint", name), ("reason", why))] = count
+        return found
+
+    def _heard(self) -> None:
+        if self.connected is False:
+            _log.info("control plane is back")
+        self.connected = True
+
+    def _missed(self, error: Unavailable) -> None:
+        if self.connected is not False:
+            _log.warning("control plane is gone; serving goes on", error=str(error))
+        self.connected = False
+
+    def _guarded(self, work: Any) -> None:
+        try:
+            work()
+        except Exception:  # noqa: BLE001 -- the outermost loop of the worker
+            _log.exception("worker", work=work.__name__)
