@@ -48,6 +48,14 @@ class Report:
         """Whether nothing was found."""
         return not self.findings
 
+    @property
+    def sentence(self) -> str:
+        """The verdict in one line: the first finding, if there is one."""
+        if self.ok:
+            return f"all {self.size:,} entries of {self.origin} agree with its signed checkpoint"
+        more = len(self.findings) - 1
+        return f"{self.findings[0]}{f' (and {more:,} more)' if more else ''}"
+
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape."""
         return {"ok": self.ok} | asdict(self)

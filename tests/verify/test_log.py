@@ -308,3 +308,12 @@ def test_a_beginning_that_cannot_be_read_is_not_called_consistent(log: Log) -> N
     (folder / "tile/entries/000.p/5").unlink()
     (folder / "tile/0/000.p/5").unlink()
     assert "cannot be compared" in verify(folder, KEY, since=since).findings[-1].message
+
+
+def test_a_report_is_told_in_one_line(log: Log) -> None:
+    folder = log(3)
+    all_agree = "all 3 entries of example.com/seawall agree with its signed checkpoint"
+    assert verify(folder, KEY).sentence == all_agree
+    (folder / "tile/0/000.p/3").write_bytes(bytes(96))
+    told = "tile/0/000.p/3, hash 0: is not what was logged (and 2 more)"
+    assert verify(folder, KEY).sentence == told
