@@ -18,7 +18,7 @@ import pyarrow.compute  # noqa: F401
 from seawall.kernel import FixedClock, from_ns
 
 CALLS = [
-    ("seawall.adapters.decisions.tables", "_ensure"),
+    ("seawall.adapters.decisions.tables", "open_table"),
     ("deltalake", "write_deltalake"),
     ("seawall.adapters.decisions.ship", "append_once"),
     ("seawall.adapters.decisions.ship", "_finish"),

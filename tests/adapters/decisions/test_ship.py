@@ -1,5 +1,6 @@
 """Shipping: every record in the table exactly once, in an order that proves, whatever happens."""
 
+import threading
 from datetime import timedelta
 
 import msgspec
@@ -123,3 +124,28 @@ def test_with_the_table_out_of_reach_nothing_is_lost(log, wal, tmp_path, decide,
     with pytest.raises(Unavailable, match="decision table does not answer"):
         ship(wal, str(blocked / "table"), clock=clock)
     assert len(ship(wal, str(tmp_path / "table"), clock=clock)) == 1
+
+
+def test_many_gateways_ship_to_one_table_at_once(tmp_path, table, decide, clock):
+    folders = [tmp_path / f"wal{i}" for i in range(6)]
+    for folder in folders:
+        log = DecisionLog(folder, gateway=folder.name, clock=clock)
+        log.append(decide(2), durable=False)
+        log.close()
+    start, failed = threading.Barrier(len(folders)), list[BaseException]()
+
+    def run(folder):
+        start.wait()
+        try:
+            ship(folder, table, clock=clock)
+        except BaseException as error:
+            failed.append(error)
+
+    work = [threading.Thread(target=run, args=(folder,)) for folder in folders]
+    for thread in work:
+        thread.start()
+    for thread in work:
+        thread.join(60)
+    assert failed == []
+    assert len(rows(table, DECISIONS)) == 12
+    assert sorted(s.gateway for s in segments(table)) == sorted(f.name for f in folders)

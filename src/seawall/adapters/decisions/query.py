@@ -7,11 +7,9 @@ decisions may not be shipped yet; they are read before the tables, since shippin
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import date, datetime
-from functools import reduce
-from operator import and_
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -173,21 +171,29 @@ def _rows(root: str, kind: str, columns: Sequence[str], **where: Any) -> list[di
     table = open_table(root, kind)
     if table is None or [] in where.values():
         return []
+    import pyarrow as pa
+    from deltalake import QueryBuilder
+
+    terms = " AND ".join(_term(name, value) for name, value in where.items()) or "true"
+    names = ", ".join(f'"{name}"' for name in columns)
     with table_errors(root, kind):
-        dataset = table.to_pyarrow_dataset()
-        return dataset.to_table(columns=list(columns), filter=_filter(where)).to_pylist()
+        query = QueryBuilder().register("t", table)
+        found = query.execute(f"SELECT {names} FROM t WHERE {terms}").read_all()  # noqa: S608 -- quoted
+        return pa.table(found).to_pylist()
 
 
-def _filter(where: dict[str, Any]) -> Any:
-    """The conjunction as a pyarrow expression, or None when there is no condition."""
-    import pyarrow.compute as pc
+def _term(name: str, value: Any) -> str:
+    if name == "since":
+        return f'"time" >= {_literal(value)}'
+    if isinstance(value, list):
+        return f'"{name}" IN ({", ".join(map(_literal, cast("list[Any]", value)))})'
+    return f'"{name}" = {_literal(value)}'
 
-    terms: list[Any] = []
-    for name, value in where.items():
-        if name == "since":
-            terms.append(pc.field("time") >= value)
-        elif isinstance(value, list):
-            terms.append(pc.field(name).isin(value))
-        else:
-            terms.append(pc.field(name) == value)
-    return reduce(and_, terms) if terms else None
+
+def _literal(value: str | date | datetime) -> str:
+    """A value as SQL writes it."""
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value.astimezone(UTC).isoformat()}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    return "'" + value.replace("'", "''") + "'"

@@ -75,6 +75,7 @@ _SEARCHED = {
     OUTCOMES: "decision_id,received",
     SEGMENTS: "id,first_time,last_time,shipped",
 }
+_ATTEMPTS = 12
 
 Row = Mapping[str, Any]
 
@@ -125,22 +126,25 @@ def append_once(root: str, kind: str, rows: Sequence[Row], *, log: str, number: 
     """Append the rows in one commit, unless that log's file of this number was committed before.
 
     The commit carries the transaction (log, number), which Delta keeps with the table: a commit
-    whose answer was lost is recognised, and of two at once one is refused.
+    whose answer was lost is recognised, and of two at once one is refused. One that lost to another
+    is tried again on the table as it then stands.
     """
     import pyarrow as pa
     from deltalake import CommitProperties, Transaction, write_deltalake
+    from deltalake.exceptions import CommitFailedError
 
+    once = CommitProperties(app_transactions=[Transaction(log, number)])
     with table_errors(root, kind):
-        table = _ensure(root, kind)
-        if (table.transaction_version(log) or 0) >= number:
-            return
         data = pa.Table.from_pylist([dict(row) for row in rows], schema=schema(kind))
-        write_deltalake(
-            table,
-            data,
-            mode="append",
-            commit_properties=CommitProperties(app_transactions=[Transaction(log, number)]),
-        )
+        for left in reversed(range(_ATTEMPTS)):
+            try:
+                table = open_table(root, kind) or _create(root, kind)
+                if (table.transaction_version(log) or 0) < number:
+                    write_deltalake(table, data, mode="append", commit_properties=once)
+                return
+            except CommitFailedError:
+                if not left:
+                    raise
 
 
 def schema(kind: str) -> Any:
@@ -166,15 +170,16 @@ def table_errors(root: str, kind: str) -> Generator[None]:
         ) from error
 
 
-def _ensure(root: str, kind: str) -> DeltaTable:
-    from deltalake import DeltaTable
+def _create(root: str, kind: str) -> DeltaTable:
+    from deltalake import CommitProperties, DeltaTable
 
-    return open_table(root, kind) or DeltaTable.create(
+    return DeltaTable.create(
         _uri(root, kind),
         schema=schema(kind),
         mode="ignore",
         partition_by=_PARTITIONS[kind],
         configuration={"delta.dataSkippingStatsColumns": _SEARCHED[kind]},
+        commit_properties=CommitProperties(max_commit_retries=0),
     )
 
 
