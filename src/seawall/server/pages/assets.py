@@ -103,4 +103,4 @@ def _chart_library() -> bytes:
             where="/static",
             remedy="pip install 'seawall[charts]'",
         ) from missing
-    return str(vl_convert.javascript_bundle()).encode()
+    return vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;").encode()

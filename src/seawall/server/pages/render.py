@@ -99,6 +99,7 @@ def _environment() -> Environment:
         paths=paths,
         quality_chart=quality_chart,
         evidence_chart=evidence_chart,
+        drift_scale=drift_scale,
         group_scale=group_scale,
         group_shape=group_shape,
         static=assets.address,
@@ -121,6 +122,14 @@ def json_block(value: Mapping[str, Any]) -> Markup:
     for sign in "<>&":
         text = text.replace(sign, f"\\u{ord(sign):04x}")
     return Markup(text)  # noqa: S704 -- the signs of markup were escaped just above
+
+
+def drift_scale(view: views.Model) -> svg.Scale:
+    """One scale for the distances of all features and of the scores, from no distance on."""
+    every = [f.drift for f in view.features]
+    if view.prediction_drift is not None:
+        every.append(view.prediction_drift)
+    return svg.Scale(0.0, svg.span_of(every).high)
 
 
 def group_scale(f: views.Fairness) -> svg.Scale:

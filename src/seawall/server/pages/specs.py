@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 from seawall.server.pages.svg.series import Band
@@ -46,10 +47,14 @@ def over_time(
 ) -> dict[str, Any]:
     """A value in its band over time, the tolerated range shaded, each point told on hover."""
     factor = 100.0 if unit in ("%", "pp") else 1.0
-    time = {"field": "time", "type": "temporal", "axis": {"title": None, "tickCount": 4}}
+    clock = "%d %b" if bands and bands[-1].end - bands[0].start > timedelta(days=4) else "%H:%M"
+    time = {
+        "field": "time", "type": "temporal", "scale": {"type": "utc"},
+        "axis": {"title": None, "tickCount": 4, "format": clock},
+    }  # fmt: skip
     value: dict[str, Any] = {
         "field": "value", "type": "quantitative", "scale": {"zero": False, "clamp": True},
-        "axis": {"title": unit or None, "titleAngle": 0, "titleAlign": "left", "tickCount": 4},
+        "axis": {"title": None, "tickCount": 4},
     }  # fmt: skip
     domain = _domain(bands, estimated, low, high, factor)
     if domain:
@@ -116,7 +121,7 @@ def over_time(
     )
     layers.append(_points(time, value, shape))
     return {
-        "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
+        "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
         "description": title,
         "width": "container",
         "height": HEIGHT,
@@ -147,7 +152,7 @@ def _tolerated(
     low: float | None, high: float | None, factor: float, domain: list[float] | None
 ) -> dict[str, Any]:
     if (low is None and high is None) or domain is None:
-        return {"data": {"values": []}, "mark": "point"}
+        return {"data": {"values": []}, "mark": {"type": "point"}}
     row = {
         "low": domain[0] if low is None else low * factor,
         "high": domain[1] if high is None else high * factor,

@@ -1,5 +1,5 @@
-// Draws the large charts with Vega over the server's own drawings, once they come into view. The
-// specification stands beside each as JSON. Expressions are interpreted (`ast`), never compiled,
+// Makes a large chart explorable: when the pointer comes over the server's own drawing, Vega draws
+// the same over it and tells each point. The specification stands beside each drawing as JSON. Expressions are interpreted (`ast`), never compiled,
 // since the page's security policy allows no eval; colours come from the style sheet.
 
 let library;
@@ -14,27 +14,40 @@ function colours() {
   return (name) => style.getPropertyValue(`--${name}`).trim();
 }
 
+function styles() {
+  const colour = colours();
+  const all = {
+    tolerated: { color: colour("tolerated") },
+    bound: { color: colour("strong-line") },
+    provisional: { color: colour("strong-line"), opacity: 0.22 },
+    estimated: { color: colour("soft"), strokeDash: [5, 4], strokeWidth: 1.5 },
+    value: { color: colour("ink"), strokeWidth: 1.8 },
+    mark: { color: colour("soft"), strokeDash: [2, 2] },
+    "mark-text": { color: colour("soft"), fontWeight: "bold" },
+  };
+  for (const shape of ["good", "warning", "bad", "undecided", "none"]) {
+    const band = shape === "undecided" || shape === "none" ? "band" : `${shape}-band`;
+    all[`band-${shape}`] = { color: colour(band), opacity: 0.85 };
+    all[`dot-${shape}`] = { fill: colour(shape), stroke: colour("panel"), strokeWidth: 1.5, size: 80 };
+  }
+  return all;
+}
+
+function styled(spec) {
+  const all = styles();
+  for (const layer of spec.layer) {
+    const { style, ...mark } = layer.mark;
+    layer.mark = { ...mark, ...all[style] };
+  }
+  return spec;
+}
+
 function config() {
   const colour = colours();
   const font = getComputedStyle(document.body).fontFamily;
-  const states = { good: "good", warning: "warning", bad: "bad", undecided: "undecided", none: "none" };
-  const bands = { good: "good-band", warning: "warning-band", bad: "bad-band", undecided: "band", none: "band" };
-  const style = {
-    tolerated: { fill: colour("tolerated") },
-    bound: { stroke: colour("strong-line") },
-    provisional: { fill: colour("strong-line"), fillOpacity: 0.22 },
-    estimated: { stroke: colour("soft"), strokeDash: [5, 4], strokeWidth: 1.5 },
-    value: { stroke: colour("ink"), strokeWidth: 1.8 },
-    mark: { stroke: colour("soft"), strokeDash: [2, 2] },
-    "mark-text": { fill: colour("soft"), fontWeight: "bold" },
-  };
-  for (const shape of Object.keys(states)) {
-    style[`band-${shape}`] = { fill: colour(bands[shape]), fillOpacity: 0.85, line: false };
-    style[`dot-${shape}`] = { fill: colour(states[shape]), stroke: colour("panel"), size: 70, filled: true };
-  }
   const text = { labelColor: colour("soft"), titleColor: colour("soft"), labelFont: font, titleFont: font, labelFontSize: 11, titleFontSize: 11, titleFontWeight: "normal" };
   return {
-    background: null, font, style,
+    background: null, font,
     view: { stroke: null },
     axis: { ...text, domain: false, ticks: false, grid: false },
     axisY: { grid: true, gridColor: colour("line"), minExtent: 52, maxExtent: 52 },
@@ -42,7 +55,7 @@ function config() {
 }
 
 async function draw(box) {
-  const spec = JSON.parse(box.querySelector("script").textContent);
+  const spec = styled(JSON.parse(box.querySelector("script").textContent));
   let embed;
   try {
     embed = await load();
@@ -71,17 +84,11 @@ async function draw(box) {
   }
 }
 
-const seen = new IntersectionObserver((entries) => {
-  for (const entry of entries) {
-    if (entry.isIntersecting) {
-      seen.unobserve(entry.target);
-      draw(entry.target);
-    }
-  }
-}, { rootMargin: "200px" });
-
 export function drawCharts(root) {
-  for (const box of root.querySelectorAll("[data-chart]:not([data-drawn])")) seen.observe(box);
+  for (const box of root.querySelectorAll("[data-chart]:not([data-waits])")) {
+    box.dataset.waits = "";
+    box.addEventListener("pointerenter", () => draw(box), { once: true });
+  }
 }
 
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {

@@ -1,7 +1,7 @@
 // Makes an element like another one by the smallest change, so that focus, scroll position, open
 // details, half-written forms and drawn charts stay as they are.
 
-const KEPT = new Set(["open"]); // attributes that belong to the reader, not to the server
+const KEPT = new Set(["open", "data-waits"]); // what belongs to the reader's own page
 
 function key(node) {
   return node.nodeType === 1 && node.id ? node.id : null;

@@ -22,7 +22,7 @@ def _line(values: Sequence[float], scale: Scale) -> list[tuple[float, float]]:
     return [(100 * i / last, 100 - 100 * scale(v)) for i, v in enumerate(values)]
 
 
-def sparkline(values: Sequence[float], *, height: float = 22) -> Markup:
+def sparkline(values: Sequence[float], *, height: float = 17) -> Markup:
     """A line over equal steps from zero to its largest value; its numbers stand beside it."""
     if len(values) < 2:
         return Markup("")
@@ -43,8 +43,8 @@ def burn_down(history: Sequence[float], left: float, label: str, *, height: floa
     zero = height * (1 - scale(0.0))
     line = _line(values, scale)
     parts = stretched(
-        path([(0, 100 - 100 * scale(1.0)), (100, 100 - 100 * scale(0.0))], "pace"),
         path([(0, 100 * zero / height), *line, (100, 100 * zero / height)], "area", closed=True),
+        path([(0, 100 - 100 * scale(1.0)), (100, 100 - 100 * scale(0.0))], "pace"),
         path(line, "present"),
     )
     axis = element("line", x1="0", x2="100%", y1=zero, y2=zero, class_="axis")
