@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
+from msgspec import structs
+
 from seawall.kernel import Estimate, Outcome, Verdict
 from seawall.report.charts import dot_and_whisker, ranked_dots
 from seawall.report.document import Block, Cell, Column, Document, Judgement, Section, Table
@@ -13,6 +15,8 @@ from seawall.report.words import count, listed
 
 Shape: TypeAlias = Mapping[str, Any]
 
+MOST_ROWS = 40
+"""Rows that a chart of dots can show legibly; the table has all."""
 NAMES = {
     "accuracy": "accuracy",
     "roc_auc": "ROC AUC",
@@ -47,7 +51,7 @@ def drift_document(result: Shape, tolerance: float | None = None) -> Document:
     else:
         sentence = f"No column of {len(features)} moved beyond its tolerance."
     order = sorted(features, key=lambda name: -features[name][1][1].value)
-    dots = {name: (features[name][1][1], features[name][0]) for name in order[:40]}
+    dots = {name: (features[name][1][1], features[name][0]) for name in order[:MOST_ROWS]}
     title = f"{listed(moved)} moved" if moved else "No column moved beyond tolerance"
     chart = ranked_dots(
         dots,
@@ -72,7 +76,9 @@ def drift_document(result: Shape, tolerance: float | None = None) -> Document:
     )
     read = result["rows"]
     about = f"{read['current']:,} rows against {read['reference']:,} of the reference."
-    sections = [Section("By column", (chart, table)), _reasons(verdict)]
+    # The table has more than the chart, so it is the one behind it.
+    blocks = (structs.replace(chart, table=table),)
+    sections = [_reasons(verdict), Section("By column", blocks)]
     if unseen := _unseen(result["features"]):
         sections.append(Section("Values the reference does not have", (unseen,)))
     return Document("Drift", f"{sentence} {about}", tuple(sections), verdict.outcome)
@@ -83,12 +89,12 @@ def evaluation_document(result: Shape) -> Document:
     verdict = verdict_of(result["verdict"])
     measures = {name: estimate_of(e) for name, e in result["measures"].items()}
     sections = [
+        _reasons(verdict),
         Section("Quality", (_measures(measures),)),
         *(
             Section(f"Fairness by {name}", _fairness(name, told, result["groups"]))
             for name, told in result["fairness"].items()
         ),
-        _reasons(verdict),
     ]
     auc = measures["roc_auc"]
     sentence = f"{verdict_sentence(verdict)} ROC AUC is {auc} on {auc.n:,} labelled rows."
@@ -115,11 +121,14 @@ def estimation_document(result: Shape) -> Document:
             Column("realised", align="right"),
         )
         said = str(NAMES.get(name, name))
-        if 1 < len(rows) <= 40:
-            blocks.append(dot_and_whisker(rows, title=f"Estimated {said}", measure=said))
-        blocks.append(Table(columns, tuple(table_rows), said))
+        table = Table(columns, tuple(table_rows), said)
+        if 1 < len(rows) <= MOST_ROWS:
+            chart = dot_and_whisker(rows, title=f"Estimated {said}", measure=said)
+            blocks.append(structs.replace(chart, table=table))
+        else:
+            blocks.append(table)
     about = f"{count(len(chunks), 'chunk')}, without labels; a pass is provisional."
-    sections = (Section("By chunk", tuple(blocks)), _reasons(verdict))
+    sections = (_reasons(verdict), Section("By chunk", tuple(blocks)))
     sentence = f"{verdict_sentence(verdict)} {about[0].upper()}{about[1:]}"
     return Document("Estimated quality", sentence, sections, verdict.outcome)
 
@@ -147,9 +156,8 @@ def _measures(measures: Mapping[str, Estimate]) -> Table:
 
 def _fairness(name: str, told: Shape, groups: Sequence[Shape]) -> tuple[Block, ...]:
     mine = [g for g in groups if "×".join(g["by"]) == name]
-    verdict = verdict_of(told["verdict"])
     gap = estimate_of(told["measures"][_GAPS[0]])
-    charts: list[Block] = [Judgement(verdict)]
+    charts: list[Block] = []
     for rate in ("selection_rate", "recall", "false_positive_rate"):
         rows: dict[str, tuple[Estimate, Outcome | None]] = {
             " × ".join(str(v) for v in g["by"].values()): (estimate_of(g["measures"][rate]), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from datetime import UTC, datetime
 
-from seawall.kernel import Estimate, Outcome
+from seawall.kernel import Estimate, Outcome, Reason, Verdict
 from seawall.report.document import Cell
 
 MARKS: dict[Outcome, str] = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.UNDECIDED: "○"}
@@ -29,6 +29,18 @@ def cell_text(value: Cell) -> str:
     if isinstance(value, datetime):
         return f"{value.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     return value
+
+
+def by_urgency(verdict: Verdict) -> list[Reason]:
+    """The reasons, failing first, then undecided, then passing."""
+    order = (Outcome.FAIL, Outcome.UNDECIDED, Outcome.PASS)
+    return sorted(verdict.reasons, key=lambda r: order.index(r.outcome))
+
+
+def reason_text(reason: Reason) -> str:
+    """The rule and its message, the rule once."""
+    told = reason.message.startswith(reason.rule)
+    return reason.message if told else f"{reason.rule}: {reason.message}"
 
 
 def number(value: float) -> str:

@@ -122,8 +122,12 @@ def _dots(
     spec = specification(
         {"width": 420, "height": {"step": 22}, "data": {"values": values}, "layer": layers}
     )
-    body = tuple((name, e, e.n, outcome) for name, (e, outcome) in rows.items())
-    table = table_of(title, ("", measure, "rows", "outcome"), body)
+    judged = any(outcome for _, outcome in rows.values())
+    heads = ("", measure, "rows", *(("outcome",) if judged else ()))
+    body = tuple(
+        (name, e, e.n, *((outcome,) if judged else ())) for name, (e, outcome) in rows.items()
+    )
+    table = table_of(title, heads, body)
     summary = "; ".join(
         f"{name} {number(e.value)}{f' ({o.value})' if o else ''}"
         for name, (e, o) in list(rows.items())[:8]
