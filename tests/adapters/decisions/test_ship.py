@@ -9,7 +9,7 @@ import pytest
 from seawall.adapters.decisions import DecisionLog, prove, segments, ship
 from seawall.adapters.decisions.tables import DECISIONS, OUTCOMES, open_table
 from seawall.audit.merkle import root_hash
-from seawall.kernel import Corrupt, Unavailable, now
+from seawall.kernel import Corrupt, SeawallError, Unavailable, now
 from seawall.serving.decision import from_bytes, leaf_hash
 from seawall.serving.outcome import Outcome
 
@@ -132,13 +132,13 @@ def test_many_gateways_ship_to_one_table_at_once(tmp_path, table, decide, clock)
         log = DecisionLog(folder, gateway=folder.name, clock=clock)
         log.append(decide(2), durable=False)
         log.close()
-    start, failed = threading.Barrier(len(folders)), list[BaseException]()
+    start, failed = threading.Barrier(len(folders)), list[SeawallError]()
 
     def run(folder):
         start.wait()
         try:
             ship(folder, table, clock=clock)
-        except BaseException as error:
+        except SeawallError as error:
             failed.append(error)
 
     work = [threading.Thread(target=run, args=(folder,)) for folder in folders]
