@@ -17,7 +17,7 @@ from seawall.adapters.tlog import LogFolder
 from seawall.adapters.tlog import folder as module
 from seawall.audit.checkpoint import checkpoint_body, sign_note
 from seawall.audit.merkle import leaf_hash, root_hash
-from seawall.audit.tiles import bundle_path, read_bundle, tiles_of
+from seawall.audit.tiles import bundle_bytes, bundle_path, read_bundle, tiles_of
 from seawall.kernel import BadInput, Corrupt, NotFound, Unavailable
 
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(32))
@@ -104,6 +104,15 @@ def test_partial_files_are_dropped_once_the_full_one_stands(tmp_path: Path) -> N
         "tile/entries/000",
         "tile/entries/001.p/44",
     ]
+    assert log.bundle(0, 10) == tuple(entries(0, 10))  # as a reader of the older checkpoint asks
+
+
+def test_a_bundle_with_too_few_entries_is_corrupt(tmp_path: Path) -> None:
+    log = open_log(tmp_path)
+    grow(log, 3)
+    (tmp_path / "tile/entries/000.p/3").write_bytes(bundle_bytes(entries(0, 2)))
+    with pytest.raises(Corrupt, match="holds 2 entries, not 3"):
+        log.entry(0)
 
 
 def test_before_the_first_entry_there_is_no_checkpoint(tmp_path: Path) -> None:

@@ -37,8 +37,9 @@ def test_a_value_reads_back_as_it_was_written(store: SqlStore) -> None:
 
 def test_infinite_bounds_survive_storage(store: SqlStore) -> None:
     estimate = Estimate(0.1, -math.inf, math.inf, 0.95, 3, "none", "anytime")
-    write(store, Measured("a", estimate, None))
-    assert store.get(Measured, "a") == Measured("a", estimate, None)
+    measured = Measured("a", estimate, None, parts=(estimate, estimate))
+    write(store, measured)
+    assert store.get(Measured, "a") == measured
 
 
 def test_revisions_count_the_writes_of_a_key(store: SqlStore) -> None:

@@ -32,6 +32,7 @@ class Measured(msgspec.Struct, frozen=True):
     name: str
     estimate: Estimate
     other: float | None
+    parts: tuple[Estimate, ...] = ()
 
     @property
     def key(self) -> str:

@@ -188,7 +188,7 @@ class LogWriter:
         new, before, level = leaves, old, 0
         while new:
             first, inside = divmod(before, FULL)
-            known = self._hashes(level, first, inside) if inside else ()
+            known = read_tile(self._log.read(tile_path(level, first, inside))) if inside else ()
             row = [*known, *new]
             for at in range(0, len(row), FULL):
                 some = row[at : at + FULL]
@@ -199,13 +199,6 @@ class LogWriter:
         for path, data in fresh.items():
             self._write(path, data)
         return TileReader(lambda path: fresh.get(path) or self._log.read(path), size).root
-
-    def _hashes(self, level: int, index: int, width: int) -> tuple[bytes, ...]:
-        try:
-            data = self._log.read(tile_path(level, index, width))
-        except NotFound:  # a writer was stopped after it had dropped the partial tile
-            data = self._log.read(tile_path(level, index))
-        return read_tile(data)[:width]
 
     def _write(self, path: str, data: bytes) -> None:
         """Put a file in its place, whole or not at all."""
