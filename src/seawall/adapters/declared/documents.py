@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -31,6 +32,17 @@ class Source(msgspec.Struct, frozen=True):
         return f"{self.file}:{self.lines[place]}"
 
 
+class _Loader(yaml.SafeLoader):
+    """Plain YAML whose booleans are `true` and `false` alone (YAML 1.2): `on` is a word."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, form) for tag, form in found if tag != "tag:yaml.org,2002:bool"]
+    for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|false"), list("tf"))
+
+
 def sources(path: Path) -> list[Source]:
     """The documents of a file, or of every .yaml and .yml file under a folder, in name order.
 
@@ -56,7 +68,7 @@ def sources(path: Path) -> list[Source]:
 def _parse(data: bytes, file: str) -> Iterator[Source]:
     try:
         text = data.decode("utf-8")
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
         while loader.check_node():
             node = loader.get_node()
             assert node is not None

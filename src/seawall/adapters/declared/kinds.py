@@ -1,0 +1,27 @@
+"""Every kind that can be declared, and the type it becomes."""
+
+from __future__ import annotations
+
+from seawall.adapters.declared.objects import Reader
+from seawall.incidents.runbook import Runbook
+from seawall.policy.policy import Policy
+from seawall.registry.model import Model
+from seawall.retraining.plan import RetrainingPlan
+from seawall.rollout.plan import RolloutPlan
+from seawall.serving.endpoint import Endpoint
+from seawall.slo.objective import Objective, read_slo
+from seawall.validation.plan import ValidationPlan
+
+TYPES: dict[str, type] = {
+    "Model": Model,
+    "Endpoint": Endpoint,
+    "Policy": Policy,
+    "ValidationPlan": ValidationPlan,
+    "Rollout": RolloutPlan,
+    "SLO": Objective,
+    "Runbook": Runbook,
+    "Retraining": RetrainingPlan,
+}
+
+KINDS: dict[str, Reader] = {**TYPES, "SLO": read_slo}
+"""How each kind is read: objectives come as OpenSLO documents, all others by their fields."""
