@@ -43,8 +43,8 @@ def ks(reference: ColumnSummary, current: ColumnSummary, confidence: float) -> E
     if not n or not m:
         return Estimate(math.nan, 0.0, 1.0, confidence, n + m, method)
     p, q = reference.counts / n, current.counts / m
-    after = np.cumsum(p - q)
-    before = after - (p - q)
+    after = np.cumsum(reference.counts) / n - np.cumsum(current.counts) / m
+    before = np.concatenate([[0.0], after[:-1]])
     value = float(np.abs(after).max())
     loose = ~reference.grid.exact
     inside = np.maximum(before + p, q - before)[loose]

@@ -16,11 +16,12 @@ from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, Estimate
 from seawall.statistics.calibration import middles
-from seawall.statistics.performance import called
+from seawall.statistics.intervals import clip, normal_quantile
+from seawall.statistics.performance import by_threshold, called, roc_auc
 from seawall.statistics.score import POSITIVE, ScoreSummary
 
 Vector = NDArray[np.float64]
-BINS = 200
+BINS = 100
 """Score bins, of about equal reference mass, on which labels are simulated."""
 _DRAWS, _MAPS = 400, 50
 
@@ -31,7 +32,8 @@ class Calibrated(msgspec.Struct, frozen=True, eq=False):
     `at` int64[cells]; `n`, `positives` float64[bins] labelled reference rows; `scores`
     float64[bins] the bins' mean scores; `calls` bool[bins] at `threshold`; `isotonic` whether
     calibration helped; `rates` float64[bins] the rate of positives taken for each bin, `maps`
-    float64[50, bins] what it might have been, from simulated reference labels.
+    float64[400, bins] what it might have been, from 50 draws of reference labels; `noise`
+    float64[400, bins] deviations of one row's label, scaled by the square root of rows.
     """
 
     threshold: float
@@ -44,6 +46,7 @@ class Calibrated(msgspec.Struct, frozen=True, eq=False):
     isotonic: bool
     rates: Vector
     maps: Vector
+    noise: Vector
 
 
 def _binned(at: NDArray[np.int64], weights: NDArray[Any], size: int) -> Vector:
@@ -100,7 +103,7 @@ def calibrate(reference: ScoreSummary, threshold: float = 0.5, seed: int = 0) ->
     scores = np.where(n > 0, weighted / np.maximum(n, 1), plain)
     rng = np.random.default_rng(seed)
     half_p = rng.binomial(p.astype(np.int64), 0.5).astype(float)
-    half_n = half_p + rng.binomial((n - p).astype(np.int64), 0.5)
+    half_n = half_p + rng.binomial((n - p).astype(np.int64), 0.5).astype(float)
     gain = 0.0
     for train, test in (((half_p, half_n), (p - half_p, n - half_n)),
                         ((p - half_p, n - half_n), (half_p, half_n))):  # fmt: skip
@@ -111,21 +114,23 @@ def calibrate(reference: ScoreSummary, threshold: float = 0.5, seed: int = 0) ->
     fitted = isotonic(p, n)
     rates = fitted if gain > 0 else np.clip(scores, 0.0, 1.0)
     drawn = rng.binomial(n.astype(np.int64), fitted, (_MAPS, size)).astype(float)
-    errors = np.stack([isotonic(draw.astype(float), n) for draw in drawn]) - fitted
-    maps = np.clip(rates + errors - errors.mean(axis=0), 0.0, 1.0)
+    errors = np.stack([isotonic(draw, n) for draw in drawn]) - fitted
+    maps = np.clip(rates + errors - errors.mean(axis=0), 0.0, 1.0)[np.arange(_DRAWS) % _MAPS]
+    noise = rng.standard_normal((_DRAWS, size)) * np.sqrt(maps * (1 - maps))
     return Calibrated(
-        threshold, reference.grid.digest, at, n, p, scores, calls, gain > 0, rates, maps
+        threshold, reference.grid.digest, at, n, p, scores, calls, gain > 0, rates, maps, noise
     )
 
 
 def estimate(
-    learnt: Calibrated, current: ScoreSummary, confidence: float = 0.95, seed: int = 0
+    learnt: Calibrated, current: ScoreSummary, confidence: float = 0.95
 ) -> dict[str, Estimate]:
     """Expected accuracy, precision, recall, f1 and roc_auc of scored rows without labels.
 
     Labels in `current` are not looked at. The interval is a prediction interval for the measure
     that these rows' own labels would give: 400 draws of the reference's labels (the calibration's
-    error) and of these rows' labels. Raises `BadInput` on another grid than the reference's.
+    error) and of these rows' labels give its standard deviation. Raises `BadInput` on another
+    grid than the reference's.
     """
     if current.grid.digest != learnt.digest:
         raise BadInput("the chunk was counted on another grid than the reference")
@@ -135,21 +140,20 @@ def estimate(
     if not total:
         empty = Estimate(math.nan, 0.0, 1.0, confidence, 0, method)
         return dict.fromkeys(MEASURES, empty)
-    rng = np.random.default_rng(seed)
-    rates = learnt.maps[np.arange(_DRAWS) % _MAPS]
-    drawn = rng.binomial(rows.astype(np.int64), rates).astype(float)
+    # normal draws with the binomial's mean and variance; sums over bins are all that counts
+    drawn = rows * learnt.maps + np.sqrt(rows) * learnt.noise
     expected = _measures(rows, (rows * learnt.rates)[None, :], learnt.calls)
     simulated = _measures(rows, drawn, learnt.calls)
-    tail = (1 - confidence) / 2
+    z = normal_quantile(confidence)
     found: dict[str, Estimate] = {}
     for name in MEASURES:
         value = float(expected[name][0])
-        kept = simulated[name][np.isfinite(simulated[name])]
-        if not kept.size or math.isnan(value):
+        half = z * float(np.std(simulated[name]))
+        if not math.isfinite(value + half):
             found[name] = Estimate(value, 0.0, 1.0, confidence, total, method)
             continue
-        low, high = (float(q) for q in np.quantile(kept, [tail, 1 - tail]))
-        found[name] = Estimate(value, min(low, value), max(high, value), confidence, total, method)
+        low, high = clip((value - half, value + half), 0.0, 1.0)
+        found[name] = Estimate(value, low, high, confidence, total, method)
     return found
 
 
@@ -158,9 +162,8 @@ MEASURES = ("roc_auc", "f1", "accuracy", "precision", "recall")
 
 def realised(current: ScoreSummary, threshold: float, confidence: float) -> dict[str, Estimate]:
     """The same measures from the labels that did arrive."""
-    from seawall.statistics.performance import performance
-
-    measured = performance(current, threshold, confidence)
+    measured = by_threshold(current, threshold, confidence)
+    measured["roc_auc"] = roc_auc(current, confidence)
     return {name: measured[name] for name in MEASURES}
 
 

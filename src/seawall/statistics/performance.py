@@ -172,7 +172,7 @@ def average_precision(summary: ScoreSummary, confidence: float) -> Estimate:
     tp, fp = np.cumsum(p), np.cumsum(n)
     cut = tp / (tp + fp)
     value = float((p * cut).sum() / P)
-    best = np.where(exact | (p == 0), cut, tp / (tp + fp - n))
+    best = np.where(exact | (p == 0), cut, tp / np.maximum(tp + fp - n, 1))
     worst = np.where(exact | (p == 0), cut, (tp - p + 1) / (tp - p + 1 + fp))
     most, least = float((p * best).sum() / P), float((p * np.minimum(worst, cut)).sum() / P)
     # ∂precision/∂TPR and ∂precision/∂FPR, averaged over the positives at or below each score

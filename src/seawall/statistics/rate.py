@@ -38,8 +38,11 @@ def log_evidence(p: ArrayLike, successes: ArrayLike, n: ArrayLike) -> Vector:
 
 def bounds(s: Vector, n: Vector, threshold: Vector) -> tuple[Vector, Vector]:
     """The rates with log evidence ≤ threshold, by bisection outwards; NaN where there is none."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        centre = np.where(n > 0, s / np.maximum(n, 1), 0.5)
+    # the least evidence is at s/n, or with a few rows towards an end
+    starts = np.stack([s / np.maximum(n, 1), np.full_like(s, 1e-9), np.full_like(s, 1 - 1e-9)])
+    starts[0] = np.where(n > 0, starts[0], 0.5)
+    least = np.argmin(log_evidence(starts, s, n), axis=0)
+    centre = np.take_along_axis(starts, least[None], axis=0)[0]
     none = log_evidence(centre, s, n) > threshold
 
     def edge(inner: Vector, outer: float, ends: Callable[[Vector], NDArray[np.bool_]]) -> Vector:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seawall.kernel import BadInput
-
-Column = NDArray[Any] | tuple[NDArray[np.int64], list[Any]]
+from seawall.statistics.column import Column
 
 
 def to_columns(table: Any) -> dict[str, Column]:

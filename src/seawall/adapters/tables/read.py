@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.tables.arrow import Column, to_columns
+from seawall.adapters.tables.arrow import to_columns
 from seawall.kernel import BadInput, nearest
+from seawall.statistics.column import Column
 
 ROWS_AT_ONCE = 1_000_000
 """Rows that `batches` holds in memory at a time."""
