@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, roc_auc_score
 
-from seawall.kernel import BadInput, Rule
+from seawall.kernel import BadInput, Rule, from_json, to_json
 from seawall.statistics.score import ScoreSummary, summarise_scores
-from seawall.validation.measure import POOLED, measure
+from seawall.validation.measure import POOLED, Measured, measure
 from seawall.validation.plan import GroupPlan, ValidationPlan
 
 
@@ -119,6 +119,11 @@ def test_an_intersection_is_named_by_its_columns() -> None:
     )
     both = plan(GroupPlan(columns=("G", "H")))
     assert "demographic_parity_difference[G,H]" in measure(summary, both).estimates
+
+
+def test_what_is_measured_has_a_wire_form() -> None:
+    found = measure(counted(*sample()), plan(GroupPlan(columns=("G",))))
+    assert from_json(to_json(found), Measured) == found
 
 
 @given(st.lists(st.integers(1, 150), min_size=1, max_size=8), st.integers(1, 200))

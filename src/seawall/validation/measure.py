@@ -53,8 +53,14 @@ def measure(summary: ScoreSummary, plan: ValidationPlan) -> Measured:
         corrected={name: e for name, e in corrected.items() if not math.isnan(e.value)},
         small=tuple(small),
         groups=tuple(groups),
-        reliability=reliability(summary, confidence=level),
+        reliability=tuple(_plain(b) for b in reliability(summary, confidence=level)),
     )
+
+
+def _plain(one: Bin) -> Bin:
+    """With Python's numbers alone, which the wire form needs."""
+    rate = msgspec.structs.replace(one.positive, value=float(one.positive.value))
+    return msgspec.structs.replace(one, positive=rate)
 
 
 def _gaps(

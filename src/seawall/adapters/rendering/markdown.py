@@ -9,7 +9,8 @@ from seawall.kernel import Verdict
 from seawall.report.document import Block, Chart, Document, Judgement, Sentence, Table
 from seawall.report.words import by_urgency, cell_text, reason_text
 
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
+_OPENING = re.compile(r"^(\d*)([-+=.)])")
 
 
 def markdown(document: Document) -> str:
@@ -26,7 +27,8 @@ def markdown(document: Document) -> str:
 
 def escape(text: str) -> str:
     """Text that Markdown shows as it is, on one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    line = _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    return _OPENING.sub(r"\1\\\2", line)  # what would begin a list or underline a heading
 
 
 def _block(block: Block) -> Iterator[str]:
