@@ -1,8 +1,10 @@
 """The clock in a file: shared, whole, and never running backward."""
 
+import pickle
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 
@@ -103,11 +105,18 @@ def test_a_file_that_is_missing_or_no_clock_is_named(path):
 
 def test_a_setting_names_a_clock(path):
     FileClock.create(path, START)
-    assert isinstance(clock_of("system"), SystemClock)
-    assert now(clock_of(f"file:{path}")) == START
+    assert isinstance(clock_of(SimpleNamespace(clock="system")), SystemClock)
+    assert now(clock_of(SimpleNamespace(clock=f"file:{path}"))) == START
 
 
 @pytest.mark.parametrize("text", ["", "File:x", "file:", "ntp"])
 def test_a_setting_that_names_no_clock_is_refused(text):
     with pytest.raises(BadInput, match="no clock"):
-        clock_of(text)
+        clock_of(SimpleNamespace(clock=text))
+
+
+def test_it_can_be_sent_to_another_process(path):
+    clock = FileClock.create(path, START)
+    again = pickle.loads(pickle.dumps(clock))
+    clock.advance(timedelta(hours=1))
+    assert now(again) == START + timedelta(hours=1)

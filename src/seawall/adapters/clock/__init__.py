@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 from seawall.adapters.clock.file import FileClock
 from seawall.kernel import BadInput, Clock, SystemClock
@@ -10,13 +11,21 @@ from seawall.kernel import BadInput, Clock, SystemClock
 __all__ = ["FileClock", "clock_of"]
 
 
-def clock_of(text: str) -> Clock:
-    """The clock that a setting names: `system`, or `file:PATH` for a `FileClock`.
+class ClockSetting(Protocol):
+    """Settings that say which clock to use: `system`, or `file:PATH` for a `FileClock`."""
 
-    Raises `BadInput` for anything else, and what `FileClock` raises.
-    """
-    if text == "system":
+    @property
+    def clock(self) -> str:
+        """The name of the clock."""
+        ...
+
+
+def clock_of(settings: ClockSetting) -> Clock:
+    """The clock that the settings name; `BadInput` when it is none, and what `FileClock` raises."""
+    name = settings.clock
+    if name == "system":
         return SystemClock()
-    if text.startswith("file:") and len(text) > 5:
-        return FileClock(Path(text[5:]))
-    raise BadInput(f"no clock {text[:60]!r}", remedy="write system or file:PATH")
+    if name.startswith("file:") and len(name) > 5:
+        return FileClock(Path(name[5:]))
+    remedy = "write system or file:PATH"
+    raise BadInput(f"no clock {name[:60]!r}", where="setting clock", remedy=remedy)

@@ -38,6 +38,9 @@ class FileClock:
         finally:
             os.close(fd)
 
+    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
+        return type(self), (self._path,)  # another process maps the same file
+
     @classmethod
     def create(cls, path: Path | str, start: datetime) -> Self:
         """A new clock file that shows `start`; `Conflict` when there is one already."""
