@@ -203,6 +203,19 @@ def test_a_missing_file_and_an_empty_folder_are_not_found(tmp_path: Path) -> Non
         sources(tmp_path)
 
 
+@pytest.mark.parametrize("word", ["on", "no", "yes", "trueish", "false-start", "y"])
+def test_words_that_only_resemble_booleans_are_text(tmp_path: Path, word: str) -> None:
+    (declared,) = read(declare(tmp_path, MODEL.replace("mara", word)), KINDS)
+    assert declared.value.owner == word
+
+
+@pytest.mark.parametrize("value", ["2026-13-45", "!!bool maybe", "!!float x", "!!int z"])
+def test_a_value_that_yaml_cannot_build_is_bad_input(tmp_path: Path, value: str) -> None:
+    fault = error(tmp_path, MODEL.replace("mara", value))
+    assert "is not what it looks like" in fault.what
+    assert fault.remedy == "quote it to make it text"
+
+
 def test_dates_in_yaml_are_read_as_times(tmp_path: Path) -> None:
     (declared,) = read(declare(tmp_path, MODEL + "  created: 2026-03-01T00:00:00Z\n"), KINDS)
     assert declared.value.created == datetime(2026, 3, 1, tzinfo=UTC)

@@ -40,7 +40,7 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, form) for tag, form in found if tag != "tag:yaml.org,2002:bool"]
     for first, found in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"true|false"), list("tf"))
+_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
 
 
 def sources(path: Path) -> list[Source]:
@@ -75,7 +75,14 @@ def _parse(data: bytes, file: str) -> Iterator[Source]:
             _refuse_expansion(node, file)
             lines: dict[Place, int] = {}
             _number(node, (), lines, file)
-            content = loader.construct_document(node)
+            try:
+                content = loader.construct_document(node)
+            except (ValueError, KeyError, OverflowError) as error:
+                raise BadInput(
+                    f"a value is not what it looks like: {error}",
+                    where=f"{file}:{node.start_mark.line + 1}",
+                    remedy="quote it to make it text",
+                ) from error
             if content is None:
                 continue
             if not isinstance(content, dict):

@@ -34,6 +34,8 @@ CONFIG: Spec = {
         "domainOpacity": 0.4,
         "tickOpacity": 0.4,
         "titleFontWeight": "normal",
+        "labelOverlap": "greedy",
+        "labelSeparation": 6,
     },
     "legend": {"labelColor": INK, "titleColor": INK},
     "point": {"opacity": 1},
