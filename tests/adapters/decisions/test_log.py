@@ -106,11 +106,20 @@ def test_an_id_that_is_no_uuid7_is_refused_and_nothing_is_kept(log, decide, cloc
     assert list(log.pending(now(clock))) == []
 
 
-@pytest.mark.parametrize("value", [object(), 2**65, {1: 2}])
-def test_a_value_that_could_not_be_hashed_later_is_refused_now(log, decide, clock, value):
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"output": object()},
+        {"output": 2**65},
+        {"output": {1: 2}},
+        {"output": "\ud800"},
+        {"score": "0.5"},
+    ],
+)
+def test_a_value_that_could_not_be_read_or_hashed_later_is_refused_now(log, decide, clock, wrong):
     one, two = decide(2)
     with pytest.raises(BadInput, match=f"a value cannot be kept.*decision {two.id}"):
-        log.append([one, msgspec.structs.replace(two, output=value)], durable=False)
+        log.append([one, msgspec.structs.replace(two, **wrong)], durable=False)
     assert list(log.pending(now(clock))) == []
 
 

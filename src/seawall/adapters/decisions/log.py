@@ -16,8 +16,8 @@ from seawall.adapters.decisions.read import (
     read_outcomes,
 )
 from seawall.adapters.decisions.wal import Recovered, Wal, WalName
-from seawall.kernel import BadInput, Clock, Ids, id_time, now
-from seawall.serving.decision import DecisionRecord, to_bytes
+from seawall.kernel import BadInput, Clock, Corrupt, Ids, id_time, now
+from seawall.serving.decision import DecisionRecord, from_bytes, to_bytes
 from seawall.serving.outcome import Outcome
 
 
@@ -53,7 +53,7 @@ class DecisionLog:
     def append(self, records: Sequence[DecisionRecord], *, durable: bool) -> None:
         """Keep these decisions: all or none. Returns when they are enqueued, or durable.
 
-        Raises `BadInput` for an id that is no UUIDv7 or a value that MessagePack cannot say, and
+        Raises `BadInput` for an id that is no UUIDv7 or a value that cannot be kept, and
         `Unavailable` when the disk does not take them.
         """
         for record in records:
@@ -102,8 +102,11 @@ class DecisionLog:
 
 
 def _packed(record: DecisionRecord) -> bytes:
+    """The bytes of the record, read back so that nothing is acknowledged that never could be."""
     try:
-        return to_bytes(record)
-    except (TypeError, OverflowError) as error:
+        data = to_bytes(record)
+        from_bytes(data)
+        return data
+    except (TypeError, ValueError, OverflowError, Corrupt) as error:
         where = f"decision {record.id}"
         raise BadInput(f"a value cannot be kept: {error}", where=where) from None
