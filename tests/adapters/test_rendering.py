@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
@@ -112,6 +112,7 @@ def test_a_markdown_parser_reads_the_tables_cell_by_cell() -> None:
     ]
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1))
 def test_text_in_markdown_is_never_markup(text: str) -> None:
     table = Table((Column("x"),), ((f"a{text}b",),))
@@ -234,6 +235,7 @@ def test_without_the_charts_extra_the_table_stands_in_the_open(monkeypatch) -> N
     assert CHART.title in page.text
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"])))
 def test_text_in_html_is_never_markup(text: str) -> None:
     table = Table((Column(text),), ((text,),), text)

@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.approvals.approval import Approval, Conditions, combine
@@ -114,6 +114,7 @@ conditions = st.builds(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(conditions, max_size=4))
 def test_combined_limits_are_within_each_of_them(every: list[Conditions]) -> None:
     both = combine(every)
@@ -125,6 +126,7 @@ def test_combined_limits_are_within_each_of_them(every: list[Conditions]) -> Non
             assert set(both.segment[column]) <= set(values)
 
 
+@settings(max_examples=50, deadline=None)
 @given(conditions)
 def test_combining_one_limit_or_none_changes_nothing(one: Conditions) -> None:
     assert combine([one]) == combine([one, one]) == combine([one, Conditions()]) == one
@@ -191,3 +193,23 @@ def test_nobody_grants_their_own_exception_or_one_without_reason_or_end() -> Non
         exception(reason="")
     with pytest.raises(BadInput, match="must expire after"):
         exception(expires=NOW)
+
+
+def test_records_of_a_version_are_kept_under_its_key() -> None:
+    challenge = Challenge(id="7", version="income@1", challenger="val", text="t", time=NOW)
+    assert [approval("ann").key, challenge.key, exception().key] == [
+        "income@1/ann-0",
+        "income@1/7",
+        "income@1/1",
+    ]
+
+
+def test_an_expiry_needs_its_time_zone_and_an_answer_its_text() -> None:
+    with pytest.raises(BadInput, match="no time zone"):
+        Conditions(expires=datetime(2026, 3, 1))  # noqa: DTZ001 -- the fault under test
+    challenge = Challenge(id="7", version="income@1", challenger="val", text="t", time=NOW)
+    with pytest.raises(BadInput, match="is empty"):
+        challenge.answer("dev", " ", NOW)
+    closed = challenge.answer("dev", "a", NOW).close("val", "nothing, because a", NOW)
+    with pytest.raises(Conflict, match="already closed"):
+        closed.close("val", "again", NOW)

@@ -4,7 +4,7 @@ from threading import Thread
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.kernel import BadInput, Estimate, NotFound, Outcome, Rule, convert, from_json, to_json
@@ -221,6 +221,7 @@ outcomes = st.sampled_from([PASS, FAIL, UNDECIDED])
 INTERVALS = {PASS: (0.0, 0.1), FAIL: (0.9, 1.0), UNDECIDED: (0.0, 1.0)}
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(outcomes, min_size=1, max_size=6))
 def test_a_gate_is_the_kleene_conjunction_of_its_rules(wanted: list[Outcome]) -> None:
     rules = [GateRule(name=f"r{i}", require=Rule(f"m{i}", at_most=0.5)) for i in range(len(wanted))]
@@ -234,6 +235,7 @@ def test_a_gate_is_the_kleene_conjunction_of_its_rules(wanted: list[Outcome]) ->
         assert outcome is PASS
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 0.5))
 def test_a_tighter_interval_never_takes_back_a_verdict(a, b, tolerance, shrink) -> None:
     low, high = sorted((a, b))

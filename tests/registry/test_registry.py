@@ -2,7 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.kernel import BadInput, Conflict, Digest, NotFound
@@ -27,6 +27,7 @@ def version(*earlier: Version, content: bytes = b"weights") -> Version:
 names = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,62}", fullmatch=True)
 
 
+@settings(max_examples=50, deadline=None)
 @given(names, st.integers(1, 999_999_999))
 def test_a_version_reference_survives_being_written_and_read(name: str, number: int) -> None:
     ref = VersionRef(name, number)
@@ -178,6 +179,7 @@ def test_lineage_refuses_a_circle_and_an_unknown_parent() -> None:
         lineage([Digest.of(b"a")], known(data("a", "b")))
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.integers(1, 40), st.randoms(use_true_random=False))
 def test_lineage_of_any_acyclic_graph_puts_every_parent_first(size: int, random) -> None:
     sets = [

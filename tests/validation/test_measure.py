@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 from fairlearn.metrics import demographic_parity_difference, equalized_odds_difference
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, roc_auc_score
 
@@ -126,6 +126,7 @@ def test_what_is_measured_has_a_wire_form() -> None:
     assert from_json(to_json(found), Measured) == found
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.integers(1, 150), min_size=1, max_size=8), st.integers(1, 200))
 def test_pooling_keeps_every_row_and_leaves_no_small_group_if_it_can(sizes, minimum) -> None:
     scores, y, group = sample(sizes=sizes)
