@@ -29,6 +29,9 @@ class Live:
 
     def __init__(self, bundle: Bundle, models: Mapping[str, Model], *, killed: bool) -> None:
         self.bundle, self.digest = bundle, bundle.digest
+        self.bundle_digest = str(self.digest)
+        self.policy_digest = None if bundle.policy is None else str(bundle.policy)
+        self.version_digests = {a.name: str(a.artefact) for a in bundle.arms}
         self.decider = Decider(bundle, models)
         self.killed = killed
         self.names = bundle.signature.names
