@@ -1,1 +1,45 @@
-"""Seawall: governs, validates, deploys, watches and controls models in production."""
+"""Seawall: governs, validates, deploys, watches and controls models in production.
+
+    import seawall
+    report = seawall.drift("reference.parquet", "current.parquet")
+    print(report.verdict.outcome)
+
+Everything public is loaded on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from seawall.sdk.analysis import drift, estimate, evaluate
+    from seawall.sdk.client import Client
+    from seawall.sdk.guard import Guard
+    from seawall.sdk.training import training_run
+
+__all__ = ["Client", "Guard", "__version__", "drift", "estimate", "evaluate", "training_run"]
+
+_HOMES = {
+    "Client": "client",
+    "Guard": "guard",
+    "drift": "analysis",
+    "estimate": "analysis",
+    "evaluate": "analysis",
+    "training_run": "training",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'seawall' has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"seawall.sdk.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -83,6 +83,14 @@ class Client:
             raise Corrupt(f"object {digest} arrived altered", where=self.url)
         return data
 
+    def get_proof(self, decision: str) -> bytes:
+        """The proof file of a decision, for `seawall-verify`."""
+        return self._send("GET", f"/decisions/{decision}/proof")
+
+    def get_log_file(self, path: str) -> bytes:
+        """A file of the audit log by its path, such as `checkpoint`."""
+        return self._send("GET", f"/audit/log/{path}")
+
     def apply(self, document: Mapping[str, Any]) -> Any:
         """Declare one document (`apiVersion`, `kind`, `metadata`, `spec`); tells what changed."""
         return self.post("/declared", document)

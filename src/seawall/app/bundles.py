@@ -1,0 +1,144 @@
+"""What an endpoint serves now, and the signed bundle that tells its gateways so."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+from typing import ClassVar, Literal
+
+import msgspec
+
+from seawall.adapters.signing.envelope import seal
+from seawall.app.root import App
+from seawall.approvals.approval import Approval
+from seawall.approvals.workflow import limits
+from seawall.kernel import Digest, NotFound, Transaction, from_json, now
+from seawall.policy.policy import Policy
+from seawall.registry.version import Version
+from seawall.serving.bundle import PAYLOAD_TYPE, Arm, Bundle, Conditions
+from seawall.serving.endpoint import Endpoint
+from seawall.serving.signature import Signature
+from seawall.statistics.summary import TableSummary
+
+
+class Deployment(msgspec.Struct, frozen=True, kw_only=True):
+    """Which versions an endpoint runs, in which part; every change issues the next bundle.
+
+    `mode` and `share` tell how the candidate takes part. `falls_back` answers invalid requests by
+    the fallback although the endpoint would reject them; `killed` answers all so.
+    """
+
+    kind: ClassVar[str] = "deployment"
+
+    endpoint: str
+    number: int
+    issued: datetime
+    salt: bytes
+    champion: str
+    candidate: str | None = None
+    mode: Literal["shadow", "canary"] | None = None
+    share: float = 0.0
+    falls_back: bool = False
+    killed: bool = False
+    bundle: Digest | None = None
+
+    @property
+    def key(self) -> str:
+        """The endpoint's name."""
+        return self.endpoint
+
+    @property
+    def arms(self) -> dict[str, tuple[str, float]]:
+        """Each arm's version and share of the traffic."""
+        found = {"champion": (self.champion, 1.0 - (self.share if self.mode == "canary" else 0.0))}
+        if self.candidate and self.mode:
+            found[self.mode] = (self.candidate, self.share if self.mode == "canary" else 0.0)
+        return found
+
+
+def first_deployment(app: App, endpoint: str, champion: str) -> Deployment:
+    """An endpoint's first deployment: one champion, all the traffic."""
+    return Deployment(
+        endpoint=endpoint,
+        number=0,
+        issued=now(app.clock),
+        salt=secrets.token_bytes(32),
+        champion=champion,
+    )
+
+
+def issue(app: App, tx: Transaction, deployment: Deployment, why: str) -> Deployment:
+    """Store the deployment under the next number with its signed bundle, on record."""
+    endpoint = tx.get(Endpoint, deployment.endpoint)
+    following = msgspec.structs.replace(
+        deployment, number=deployment.number + 1, issued=now(app.clock)
+    )
+    bundle = _bundle(app, tx, endpoint, following)
+    envelope = seal(PAYLOAD_TYPE, bundle.to_bytes(), app.key)
+    following = msgspec.structs.replace(following, bundle=app.objects.put(envelope))
+    tx.put(following)
+    tx.record(
+        "serving:bundle:issued",
+        endpoint.name,
+        {
+            "number": following.number,
+            "bundle": str(bundle.digest),
+            "arms": {name: f"{v} {share:.4g}" for name, (v, share) in following.arms.items()},
+            "why": why,
+        },
+    )
+    tx.emit("serving:bundle:issued", endpoint.name, {"number": following.number, "why": why})
+    return following
+
+
+def current_bundle(app: App, endpoint: str) -> tuple[Deployment, bytes]:
+    """The deployment and its signed envelope; raises `NotFound` while nothing is deployed."""
+    deployment = app.store.get(Deployment, endpoint)
+    if deployment.bundle is None:
+        raise NotFound(f"nothing is deployed on {endpoint!r}", remedy="start a rollout")
+    return deployment, app.objects.get(deployment.bundle)
+
+
+def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deployment) -> Bundle:
+    arms: list[Arm] = []
+    for name, (key, share) in deployment.arms.items():
+        version = tx.get(Version, key)
+        allowed = limits(version, tx.find(Approval, f"{key}/"), now(app.clock))
+        arms.append(
+            Arm(
+                name=name,  # pyright: ignore[reportArgumentType] -- the names of `arms`
+                version=key,
+                artefact=version.artefact.digest,
+                format=version.artefact.format,
+                weight=share,
+                threshold=endpoint.threshold,
+                conditions=Conditions(
+                    traffic_share_max=allowed.traffic_share or 1.0, expires=allowed.expires
+                ),
+            )
+        )
+    champion = tx.get(Version, deployment.champion)
+    signature = from_json(app.objects.get(champion.objects["signature"]), Signature)
+    baseline = TableSummary.from_bytes(app.objects.get(champion.objects["baseline"]))
+    return Bundle(
+        endpoint=endpoint.name,
+        number=deployment.number,
+        issued=deployment.issued,
+        salt=deployment.salt,
+        signature=signature,
+        arms=tuple(arms),
+        unit=endpoint.unit,
+        on_invalid="fallback" if deployment.falls_back else endpoint.on_invalid,
+        guards=endpoint.guards,
+        limits=endpoint.limits,
+        fallback=endpoint.fallback,
+        privacy=endpoint.privacy,
+        protected=endpoint.protected,
+        grids={name: baseline.columns[name].grid for name in signature.names},
+        label_age_seconds=endpoint.label_age_seconds,
+        latency_objective_ms=endpoint.latency_objective_ms,
+        log=endpoint.log,
+        policy=tx.get(Policy, endpoint.policy).digest,
+        safe=deployment.candidate is None,
+        killed=deployment.killed,
+    )

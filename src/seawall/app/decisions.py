@@ -1,0 +1,122 @@
+"""One decision shown whole, and proven to be in the audit log."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from seawall.access.action import Action
+from seawall.access.identity import Identity
+from seawall.adapters import decisions
+from seawall.adapters.decisions import Segment
+from seawall.app.root import App
+from seawall.audit.entry import Entry, canonical
+from seawall.audit.evidence import SEGMENT_SEALED, decision_proof, segment_detail
+from seawall.kernel import BadInput, NotFound, Unavailable, id_time, to_builtins
+from seawall.serving.decision import DecisionRecord, disclose, leaf_data
+
+
+def record_segment(app: App, who: Identity, segment: Segment) -> bool:
+    """Put a sealed segment's Merkle root on the audit log, once; False when it was there."""
+    app.allow(who, Action.TELEMETRY, gateway=segment.gateway)
+    if app.store.audit.find(subject=segment.id, action=SEGMENT_SEALED, limit=1):
+        return False
+    with app.store.transaction(who.actor) as tx:
+        tx.record(
+            SEGMENT_SEALED,
+            segment.id,
+            segment_detail(bytes.fromhex(segment.root), segment.count)
+            | {
+                "gateway": segment.gateway,
+                "first_id": segment.first_id,
+                "last_id": segment.last_id,
+            },
+        )
+    return True
+
+
+def show(app: App, who: Identity, decision_id: str) -> dict[str, Any]:
+    """The record, its outcomes, and whether it is proven yet."""
+    app.allow(who, Action.READ, decision=decision_id)
+    record = _find(app, decision_id)
+    outcomes = decisions.outcomes_of(str(app.decisions), decision_id, wal_folders=_folders(app))
+    shown = to_builtins(
+        msgspec.structs.replace(record, salt=b"", salts={}, erased=dict(record.erased))
+    )
+    for hidden in ("salt", "salts"):
+        shown.pop(hidden, None)
+    shown["outcomes"] = [to_builtins(outcome) for outcome in outcomes]
+    try:
+        shown["proof"] = {"state": "proven", **_placed(app, decision_id)}
+    except (NotFound, Unavailable) as waiting:
+        shown["proof"] = {"state": "waiting", "why": waiting.what}
+    return shown
+
+
+def prove(app: App, who: Identity, decision_id: str) -> bytes:
+    """The JSON proof file of one decision, which `seawall-verify` checks with no server.
+
+    Raises `Unavailable` while the decision's segment is not sealed or not yet in the log.
+    """
+    app.allow(who, Action.READ_AUDIT, decision=decision_id)
+    _find(app, decision_id)
+    proof = decisions.prove(str(app.decisions), decision_id)
+    entry, index = _segment_entry(app, proof.segment)
+    placed, note = app.log.inclusion(index), app.log.note()
+    while note != app.log.note() or placed.size != app.log.size:  # the log grew meanwhile
+        placed, note = app.log.inclusion(index), app.log.note()
+    return decision_proof(
+        leaf_data(proof.record),
+        proof.leaf_hash,
+        disclose(proof.record),
+        segment=proof.inclusion,
+        entry=canonical(entry),
+        log=placed,
+        checkpoint=note,
+    )
+
+
+def _placed(app: App, decision_id: str) -> dict[str, Any]:
+    proof = decisions.prove(str(app.decisions), decision_id)
+    _, index = _segment_entry(app, proof.segment)
+    return {
+        "segment": proof.segment,
+        "position": proof.inclusion.index,
+        "of": proof.inclusion.size,
+        "root": proof.root,
+        "entry": index,
+        "log_size": app.log.size,
+    }
+
+
+def _segment_entry(app: App, segment_id: str) -> tuple[Entry, int]:
+    found = app.store.audit.find(subject=segment_id, action=SEGMENT_SEALED, limit=1)
+    if not found or found[0].index is None or found[0].index >= app.log.size:
+        raise Unavailable(
+            "the decision's segment is not yet in the audit log",
+            remedy="ask again in a few seconds",
+        )
+    return found[0].entry, found[0].index
+
+
+def _find(app: App, decision_id: str) -> DecisionRecord:
+    id_time(decision_id)
+    record = decisions.find(str(app.decisions), decision_id, wal_folders=_folders(app))
+    if record is None:
+        raise NotFound(f"no decision {decision_id!r} is kept", where=str(app.decisions))
+    return record
+
+
+def _folders(app: App) -> tuple[str, ...]:
+    """The log of a gateway beside this control plane, whose last records are not yet shipped."""
+    folder = app.folder / "gateway" / "decisions"
+    return (str(folder),) if folder.is_dir() else ()
+
+
+def recent(app: App, who: Identity, endpoint: str, limit: int = 50) -> list[DecisionRecord]:
+    """The newest decisions of an endpoint, newest first."""
+    app.allow(who, Action.READ, endpoint=endpoint)
+    if limit < 1:
+        raise BadInput("limit is at least 1")
+    return decisions.recent(str(app.decisions), _folders(app), endpoint, limit)

@@ -1,0 +1,73 @@
+"""Declared objects: what people write in files and `seawall apply` reconciles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from seawall.access.action import Action
+from seawall.access.identity import Identity
+from seawall.adapters.declared import KINDS, TYPES, Source, typed
+from seawall.app.root import App
+from seawall.kernel import (
+    BadInput,
+    Digest,
+    NotFound,
+    Record,
+    nearest,
+    now,
+    to_builtins,
+    to_json,
+)
+from seawall.policy.policy import Policy, lint
+from seawall.registry.model import Model
+
+
+def apply(app: App, who: Identity, document: Mapping[str, Any]) -> tuple[Record, bool]:
+    """Make the declared object so; returns it and whether anything changed.
+
+    Raises `BadInput` for an unknown kind or a wrong field, naming the nearest.
+    """
+    kind = str(document.get("kind", ""))
+    value = read(document)
+    app.allow(who, Action.APPLY, kind=kind)
+    with app.store.transaction(who.actor) as tx:
+        before = tx.get(type(value), value.key) if tx.revision(type(value), value.key) else None
+        if isinstance(value, Model):
+            created = before.created if isinstance(before, Model) else None
+            value = msgspec.structs.replace(value, created=created or now(app.clock))
+        if before == value:
+            return value, False
+        tx.put(value)
+        digest = Digest.of(to_json(value))
+        action = "changed" if before is not None else "declared"
+        tx.record(f"declared:object:{action}", f"{kind}/{value.key}", {"digest": str(digest)})
+        tx.emit(f"declared:object:{action}", f"{kind}/{value.key}", {"digest": str(digest)})
+    return value, True
+
+
+def read(document: Mapping[str, Any]) -> Any:
+    """The typed object that a document declares."""
+    declared = typed(Source(dict(document), "document", {(): 1}), KINDS)
+    if isinstance(declared.value, Policy) and (problems := lint(declared.value)):
+        raise BadInput(problems[0], where=f"policy {declared.value.name!r}")
+    return declared.value
+
+
+def kind_of(name: str) -> type[Any]:
+    """The type behind a kind's name, in whichever case and number it is written."""
+    for known, type_ in TYPES.items():
+        if name.lower().rstrip("s") == known.lower().rstrip("s"):
+            return type_
+    raise NotFound(f"kind {name!r} is unknown", remedy=nearest(name, TYPES))
+
+
+def listed(app: App, who: Identity, kind: str, name: str = "") -> list[Any]:
+    """The declared objects of a kind, or the one of this name."""
+    app.allow(who, Action.READ, kind=kind)
+    type_ = kind_of(kind)
+    if name:
+        return [to_builtins(app.store.get(type_, name))]
+    return [to_builtins(value) for value in app.store.find(type_)]

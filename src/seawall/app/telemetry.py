@@ -1,0 +1,170 @@
+"""What the gateways saw, absorbed once, and read back as the evidence of each arm."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+import numpy as np
+
+from seawall.access.action import Action
+from seawall.access.identity import Identity
+from seawall.adapters.sql import TelemetryRow
+from seawall.app.root import App
+from seawall.kernel import BadInput, from_ns, now, to_ns
+from seawall.rollout.evidence import ArmEvidence, PairEvidence
+from seawall.rollout.rollout import Rollout
+from seawall.serving.telemetry import (
+    WINDOW,
+    Counters,
+    Joint,
+    Labels,
+    Report,
+    Stream,
+    decode,
+    merge,
+)
+from seawall.statistics.summary import ColumnSummary, TableSummary
+
+HOUR = timedelta(hours=1)
+LAG = timedelta(minutes=30)
+"""How long after its window a gateway's report may still be on its way."""
+
+
+SCORE_EDGES = np.linspace(0.0, 1.0, 21)
+"""The bins on which the scores of two arms are compared."""
+
+S = TypeVar("S", TableSummary, ColumnSummary)
+
+
+def _merged(parts: Iterable[S]) -> S | None:
+    """All the parts of one grid as one; a change of grid starts anew."""
+    total: S | None = None
+    for part in parts:
+        try:
+            total = part if total is None else total.merge(part)
+        except BadInput:
+            total = part
+    return total
+
+
+def absorb(app: App, who: Identity, report: Report) -> bool:
+    """Merge a delivery into what is held; False when it was here before."""
+    app.allow(who, Action.TELEMETRY, gateway=report.gateway)
+    rows = [
+        TelemetryRow(
+            endpoint=endpoint, version=version, arm=arm, stream=stream, start_ns=start, body=body
+        )
+        for endpoint, version, arm, stream, start, body in report.rows
+    ]
+    new = app.store.telemetry.absorb(report.gateway, report.sequence, rows, merge)
+    for endpoint in {row.endpoint for row in rows} if new else ():
+        app.tell("endpoint", endpoint)
+    return new
+
+
+def aligned(moment: datetime, size: timedelta) -> datetime:
+    """The first window start at or after the moment."""
+    step = round(size.total_seconds() * 1e9)
+    return from_ns(-(-to_ns(moment) // step) * step)
+
+
+def load(
+    app: App,
+    endpoint: str,
+    stream: Stream,
+    *,
+    version: str | None = None,
+    arm: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[tuple[TelemetryRow, object]]:
+    """The decoded windows that start in `since <= start < until`, oldest first."""
+    rows = app.store.telemetry.load(
+        endpoint,
+        stream,
+        version=version,
+        arm=arm,
+        start_ns=to_ns(since) if since else None,
+        end_ns=to_ns(until) if until else None,
+    )
+    return [(row, decode(stream, row.body)) for row in rows]
+
+
+def counters(
+    app: App, endpoint: str, since: datetime, *, version: str | None = None, arm: str | None = None
+) -> list[tuple[TelemetryRow, Counters]]:
+    """The five-minute counters of an endpoint, or of one arm of it."""
+    found = load(app, endpoint, "counters", version=version, arm=arm, since=since)
+    return [(row, body) for row, body in found if isinstance(body, Counters)]
+
+
+def inputs(app: App, endpoint: str, since: datetime, until: datetime) -> TableSummary | None:
+    """The inputs of all the arms that answered, merged over a span of whole hours."""
+    found = load(app, endpoint, "inputs", since=since, until=until)
+    return _merged(body for _, body in found if isinstance(body, TableSummary))
+
+
+def scores(
+    app: App, endpoint: str, version: str, arm: str, since: datetime
+) -> ColumnSummary | None:
+    """The scores one arm gave since a moment."""
+    found = load(app, endpoint, "scores", version=version, arm=arm, since=since)
+    return _merged(body for _, body in found if isinstance(body, ColumnSummary))
+
+
+def matured_labels(
+    app: App, endpoint: str, version: str, arm: str, since: datetime, label_age: timedelta
+) -> list[tuple[datetime, int, Labels]]:
+    """Per hour of decision old enough to judge: its start, its decisions, its labels."""
+    until = now(app.clock) - label_age - LAG - HOUR
+    decided: Counter[datetime] = Counter()
+    for row, body in counters(app, endpoint, since, version=version, arm=arm):
+        start = from_ns(row.start_ns)
+        decided[start.replace(minute=0)] += body.decisions
+    found = load(app, endpoint, "labels", version=version, arm=arm, since=since)
+    labels = {from_ns(r.start_ns): body for r, body in found if isinstance(body, Labels)}
+    return [
+        (hour, decided[hour], labels.get(hour, Labels()))
+        for hour in sorted(decided)
+        if hour <= until
+    ]
+
+
+def arm_evidence(
+    app: App, rollout: Rollout, version: str, arm: str, label_age: timedelta
+) -> ArmEvidence:
+    """One arm's counts since the present step began, whole windows only."""
+    counted = counters(
+        app, rollout.endpoint, rollout.counted_from(WINDOW["counters"]), version=version, arm=arm
+    )
+    given = scores(app, rollout.endpoint, version, arm, rollout.counted_from(WINDOW["scores"]))
+    matured = matured_labels(
+        app, rollout.endpoint, version, arm, rollout.counted_from(HOUR), label_age
+    )
+    return ArmEvidence(
+        decisions=sum(c.decisions for _, c in counted),
+        errors=sum(c.errors for _, c in counted),
+        slow=sum(c.slow for _, c in counted),
+        scores=given.binned(SCORE_EDGES).counts if given else (),
+        matured=sum(n for _, n, _ in matured),
+        arrived=sum(min(labels.arrived, n) for _, n, labels in matured),
+        wrong=sum(labels.wrong for _, _, labels in matured),
+    )
+
+
+def pair_evidence(app: App, rollout: Rollout) -> PairEvidence:
+    """The candidate's scores beside the control's on the same inputs, while it is a shadow."""
+    since = rollout.counted_from(WINDOW["shadow"])
+    found = load(
+        app, rollout.endpoint, "shadow", version=rollout.candidate, arm="shadow", since=since
+    )
+    total = PairEvidence()
+    for _, body in found:
+        joint: Joint | None = getattr(body, "against", {}).get(rollout.control)
+        if joint is not None:
+            table = tuple(tuple(int(n) for n in line) for line in joint.table)
+            total = total.plus(PairEvidence(table))
+    return total

@@ -1,0 +1,162 @@
+"""Look at an endpoint: drift against its baseline, error budgets, what fails validation."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import ClassVar
+
+import msgspec
+
+from seawall.app.bundles import Deployment
+from seawall.app.root import App
+from seawall.app.telemetry import HOUR, LAG, aligned, counters, inputs, matured_labels
+from seawall.incidents.alert import Alert, make_alert
+from seawall.kernel import SYSTEM, Window, from_ns, now
+from seawall.monitoring.looking import Looking
+from seawall.monitoring.watch import DriftReading, watch
+from seawall.registry.version import Version
+from seawall.serving.endpoint import Endpoint
+from seawall.slo.burn import alerts as burning
+from seawall.slo.objective import Counts, Objective
+from seawall.statistics.sequential import proportion
+from seawall.statistics.summary import TableSummary
+
+DAY = timedelta(days=1)
+INVALID_TOLERATED = 0.01
+
+
+class DriftLook(msgspec.Struct, frozen=True):
+    """The newest look at an endpoint's inputs; its history holds the earlier ones."""
+
+    kind: ClassVar[str] = "drift_look"
+
+    endpoint: str
+    version: str
+    reading: DriftReading
+
+    @property
+    def key(self) -> str:
+        """The endpoint's name."""
+        return self.endpoint
+
+
+def look_at_drift(app: App, endpoint: Endpoint) -> DriftLook | None:
+    """Compare the last full window with the champion's baseline, once an hour; else None."""
+    until = aligned(now(app.clock) - LAG - HOUR, HOUR)
+    window = Window(until - endpoint.window_hours * HOUR, until)
+    deployment = app.store.get(Deployment, endpoint.name)
+    last = app.store.find(DriftLook, endpoint.name)
+    if last and last[0].reading.window is not None and last[0].reading.window.end >= until:
+        return None
+    current = inputs(app, endpoint.name, window.start, window.end)
+    if current is None or not current.rows:
+        return None
+    version = app.store.get(Version, deployment.champion)
+    baseline = TableSummary.from_bytes(app.objects.get(version.objects["baseline"]))
+    reading = watch(
+        TableSummary(baseline.rows, {n: baseline.columns[n] for n in current.columns}),
+        current,
+        looking=Looking(streams=len(current.columns)),
+        window=window,
+    )
+    look = DriftLook(endpoint.name, version.key, reading)
+    with app.store.transaction(SYSTEM) as tx:
+        tx.put(look)
+        detail = {
+            "outcome": reading.outcome.value,
+            "window_end": until.isoformat(),
+            "rows": current.rows,
+            "moved": [f.name for f in reading.moved],
+        }
+        tx.record("monitoring:drift:read", endpoint.name, detail)
+        if reading.moved:
+            tx.emit("monitoring:drift:found", endpoint.name, detail)
+    return look
+
+
+def event_counts(app: App, objective: Objective, until: datetime) -> list[Counts]:
+    """Good and all events of an objective's window, by five minutes (labels: by hour)."""
+    since = until - max(objective.window, 3 * DAY)
+    if objective.indicator == "quality":
+        endpoint = app.store.get(Endpoint, objective.endpoint)
+        age = timedelta(seconds=endpoint.label_age_seconds)
+        return _label_counts(app, objective, since, age)
+    by_start: dict[datetime, list[int]] = defaultdict(lambda: [0, 0])
+    for row, c in counters(app, objective.endpoint, since):
+        if row.arm == "shadow":
+            continue
+        total = c.decisions + c.rejected
+        good = c.decisions - c.errors - c.fallbacks
+        if objective.indicator == "latency":
+            total, good = c.decisions, c.decisions - c.slow
+        counted = by_start[from_ns(row.start_ns)]
+        counted[0] += max(0, good)
+        counted[1] += total
+    return [Counts(start, good, total) for start, (good, total) in sorted(by_start.items())]
+
+
+def _label_counts(app: App, objective: Objective, since: datetime, age: timedelta) -> list[Counts]:
+    """Right predictions among the labels of hours that are old enough.
+
+    An hour's labels count at the moment they mature, so that a burn is seen when it can be.
+    """
+    deployment = app.store.get(Deployment, objective.endpoint)
+    matured: Counter[datetime] = Counter()
+    correct: Counter[datetime] = Counter()
+    for arm, (version, _) in deployment.arms.items():
+        if arm == "shadow":
+            continue
+        for hour, _, labels in matured_labels(app, objective.endpoint, version, arm, since, age):
+            at = hour + HOUR + age
+            matured[at] += labels.correct + labels.wrong
+            correct[at] += labels.correct
+    return [Counts(at, correct[at], matured[at]) for at in sorted(matured)]
+
+
+def firing(app: App, endpoint: Endpoint, drift: DriftReading | None) -> list[Alert]:
+    """The alerts that hold now on an endpoint."""
+    moment = now(app.clock)
+    objectives = app.store.find(Objective, f"{endpoint.name}/")
+    readings = {o: event_counts(app, o, moment) for o in objectives}
+    found: dict[str, Alert] = {}
+    for burn in burning(readings, moment):
+        labels = {
+            "alert": "budget_burn",
+            "endpoint": endpoint.name,
+            "objective": burn.objective.name,
+            "indicator": burn.objective.indicator,
+        }
+        alert = make_alert(
+            burn.severity, labels, burn.summary, moment, runbook=burn.objective.runbook
+        )
+        found.setdefault(alert.fingerprint, alert)
+    for feature in drift.moved if drift else ():
+        labels = {"alert": "drift", "endpoint": endpoint.name, "feature": feature.name}
+        summary = f"{endpoint.name}: {feature.sentence}"
+        alert = make_alert("ticket", labels, summary, moment, runbook=endpoint.runbook or "")
+        found[alert.fingerprint] = alert
+    for field, failures, requests in failing_fields(app, endpoint, moment - HOUR):
+        share = proportion(failures, requests, 0.999)
+        if share.low > INVALID_TOLERATED:
+            labels = {"alert": "invalid_input", "endpoint": endpoint.name, "field": field}
+            summary = f"{endpoint.name}: {field} is invalid in {share.value:.0%} of rows"
+            alert = make_alert("ticket", labels, summary, moment, runbook=endpoint.runbook or "")
+            found[alert.fingerprint] = alert
+    return list(found.values())
+
+
+def failing_fields(
+    app: App, endpoint: Endpoint, since: datetime, until: datetime | None = None
+) -> Sequence[tuple[str, int, int]]:
+    """Fields that failed validation since a moment: the field's problem, its rows, all rows."""
+    failures: Counter[str] = Counter()
+    total = 0
+    for row, c in counters(app, endpoint.name, since):
+        if row.arm == "shadow" or (until is not None and from_ns(row.start_ns) >= until):
+            continue
+        total += c.decisions + c.rejected
+        for problem, count in c.invalid.items():
+            failures[problem] += count
+    return [(problem, count, max(total, count)) for problem, count in failures.most_common(20)]

@@ -1,0 +1,89 @@
+"""Steps 9 and 10: a challenger is trained by itself; a decision and the log are shown."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from seawall.cli.demo.narrate import Story
+from seawall.cli.demo.world import World
+
+
+def retraining(story: Story, world: World) -> None:
+    """The drift triggered a training in a process of its own; it waits for an approval."""
+    with story.step("retraining", "Drift triggers a challenger, which waits for approval") as step:
+        run = world.until("the challenger to be gated", lambda: _gated(world))
+        version = world.clients["operator"].get(f"/versions/{run['version']}")["version"]
+        step.facts = {
+            "trigger": run["trigger"],
+            "version": run["version"],
+            "states": [s["state"] for s in run["steps"]],
+            "state": run["state"],
+            "author": version["provenance"]["author"],
+        }
+        step.sentence = (
+            f"{run['trigger']['reason']}: {run['version']} was trained by the service "
+            f"{version['provenance']['author']} with the team's own command, revalidated by "
+            f"another and gated; it is {run['state'].replace('_', ' ')}."
+        )
+        step.check(run["state"] == "awaiting_approval", run["steps"][-1]["note"])
+
+
+def _gated(world: World) -> dict[str, Any] | None:
+    runs = world.clients["operator"].get("/retraining/income")
+    return runs[0] if runs and runs[0]["state"] in ("awaiting_approval", "done", "failed") else None
+
+
+def afterwards(story: Story, world: World) -> None:
+    """One decision whole, with its proof; the log verifies; a flipped byte is named."""
+    with story.step("afterwards", "One decision is shown whole; the audit log verifies") as step:
+        decision = world.clients["operator"].get("/endpoints/income/decisions", limit=1)[0]["id"]
+        proof = world.folder / "decision-proof.json"
+        shown = world.until("the decision to be proven", lambda: _proven(world, decision))
+        world.command("auditor", "decision", "show", decision, "--proof", str(proof))
+        copy = world.folder / "audit-copy"
+        shutil.rmtree(copy, ignore_errors=True)
+        _, exported = world.command("auditor", "audit", "export", str(copy))
+        whole, sound = world.command(
+            "auditor", "audit", "verify", str(copy), "--key", str(copy / "key")
+        )
+        checked = world.processes.verifier(copy, copy / "key", proof)
+        place = _flip_a_byte(copy)
+        broken, altered = world.command(
+            "auditor", "audit", "verify", str(copy), "--key", str(copy / "key")
+        )
+        named = altered["findings"][0]["message"] if altered["findings"] else ""
+        step.facts = {
+            "decision": shown,
+            "entries": exported["size"],
+            "verified": sound,
+            "decision_proof": checked,
+            "flipped": place,
+            "found": altered["findings"][:3],
+        }
+        arm = f"{shown['model']}, arm {shown['arm']}"
+        step.sentence = (
+            f"{decision}: {len(shown['input'])} inputs, score {shown['score']:.3f}, {arm}, leaf "
+            f"{shown['proof']['position']:,} of segment {shown['proof']['segment'][-12:]}, which "
+            f"is entry {shown['proof']['entry']:,} of the log. All {exported['size']:,} entries "
+            f"verify offline; one byte flipped in a copy is found: {named}."
+        )
+        step.check(whole == 0, "the log does not verify")
+        step.check(broken == 1 and bool(altered["findings"]), "the flipped byte was not found")
+
+
+def _proven(world: World, decision: str) -> dict[str, Any] | None:
+    shown = world.clients["auditor"].get(f"/decisions/{decision}")
+    return shown if shown["proof"]["state"] == "proven" else None
+
+
+def _flip_a_byte(copy: Path) -> str:
+    """Alter one byte in the middle of the first bundle of entries."""
+    bundle = sorted((copy / "tile" / "entries").rglob("*"))
+    file = next(p for p in bundle if p.is_file())
+    data = bytearray(file.read_bytes())
+    at = len(data) // 2
+    data[at] ^= 1
+    file.write_bytes(bytes(data))
+    return f"{file.relative_to(copy)}, byte {at:,}"

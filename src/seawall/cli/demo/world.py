@@ -1,0 +1,143 @@
+"""The stage the demo plays on: a folder, a clock, the control plane, the identities."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from seawall.adapters.clock import FileClock
+from seawall.cli.demo.processes import Processes, free_port
+from seawall.cli.demo.traffic import Traffic
+from seawall.kernel import Unavailable, from_ns
+from seawall.sdk.client import Client
+
+START = datetime(2016, 1, 4, 8, 0, tzinfo=UTC)
+PEOPLE = {
+    "developer": ("developer",),
+    "validator": ("validator",),
+    "approver": ("approver",),
+    "operator": ("operator",),
+    "auditor": ("auditor",),
+}
+PATIENCE = 60.0
+"""Seconds of real time to wait for something that should take a moment."""
+
+
+class World:
+    """Everything the steps share. `begin` starts the control plane, `end` stops all processes."""
+
+    def __init__(self, folder: Path, data: Path | None, port: int | None) -> None:
+        self.folder = folder
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "clock").unlink(missing_ok=True)
+        self.clock = FileClock.create(folder / "clock", START)
+        self.port, self.gateway_port = port or free_port(), free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.gateway = f"http://127.0.0.1:{self.gateway_port}"
+        self.extracts = folder / "extracts"
+        env = {
+            "SEAWALL_URL": self.url,
+            "SEAWALL_DATA_DIR": str(folder / "state"),
+            "SEAWALL_PORT": str(self.port),
+            "SEAWALL_GATEWAY_PORT": str(self.gateway_port),
+            "SEAWALL_CLOCK": f"file:{folder / 'clock'}",
+            "SEAWALL_RECONCILE_SECONDS": "0.1",
+            "SEAWALL_FLUSH_SECONDS": "0.1",
+            "SEAWALL_POLL_SECONDS": "0.1",
+            "SEAWALL_SHIP_SECONDS": "0.5",
+            "SEAWALL_SEAL_SECONDS": "2",
+            "SEAWALL_LOG_LEVEL": "warning",
+            "EXTRACTS_FOLDER": str(self.extracts),
+            "OMP_NUM_THREADS": "1",
+        }
+        if data is not None:
+            env["CENSUS_FILE"] = str(data)
+        self.processes = Processes(folder / "logs", env)
+        self.tokens: dict[str, str] = {}
+        self.clients: dict[str, Client] = {}
+        self.traffic: Traffic | None = None
+
+    def begin(self) -> None:
+        """Start the control plane, claim its first token, and make the identities."""
+        self.processes.start("control-plane", ["serve", "--no-gateway"])
+        ticket = self.processes.wait_for("control-plane", r"ticket=(\S+)")[1]
+        self.processes.wait_until_ready("control-plane", f"{self.url}/healthz")
+        with Client(self.url, "") as nobody:
+            admin = nobody.post("/claim", {"ticket": ticket})["token"]
+        self.tokens["administrator"] = admin
+        with Client(self.url, admin) as administrator:
+            for name, roles in PEOPLE.items():
+                body = {"name": name, "roles": list(roles)}
+                self.tokens[name] = administrator.post("/identities", body)["token"]
+            body = {"name": "gateway", "roles": ["gateway"], "service": True}
+            self.tokens["gateway"] = administrator.post("/identities", body)["token"]
+        self.clients = {name: Client(self.url, token) for name, token in self.tokens.items()}
+
+    def start_gateway(self, people: dict[str, list[Any]]) -> None:
+        """Start the gateway as a process of its own, and open the doors."""
+        key = self.folder / "state" / "keys" / "seawall.pem.pub"
+        self.processes.start(
+            "gateway",
+            [
+                *("gateway", "--endpoint", "income", "--trust", str(key)),
+                *("--state-dir", str(self.folder / "state" / "gateway")),
+                *("--table", str(self.folder / "state" / "decisions")),
+            ],
+            SEAWALL_TOKEN=self.tokens["gateway"],
+        )
+        self.processes.wait_until_ready("gateway", f"{self.gateway}/readyz")
+        self.traffic = Traffic(self.gateway, self.clock, people)
+
+    @property
+    def doors(self) -> Traffic:
+        """The traffic, once the gateway is there."""
+        assert self.traffic is not None
+        return self.traffic
+
+    def train(self, recipe: str) -> str:
+        """Run the training program as the developer; returns the version."""
+        token = self.tokens["developer"]
+        return self.processes.module("seawall.cli.demo.train", recipe, SEAWALL_TOKEN=token)
+
+    def command(self, who: str, *words: str) -> tuple[int, Any]:
+        """Run a `seawall` command as one of the identities; returns status and document."""
+        return self.processes.run(words, SEAWALL_TOKEN=self.tokens[who])
+
+    def until(self, what: str, found: Callable[[], Any]) -> Any:
+        """Wait a moment for what should come by itself; raises `Unavailable` if it does not."""
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if got := found():
+                return got
+            time.sleep(0.05)
+        raise Unavailable(f"waited {PATIENCE:g} s for {what}", where=str(self.folder / "logs"))
+
+    def bundle_taken(self) -> None:
+        """Wait until the gateway serves the newest bundle."""
+        deployment = self.clients["operator"].get("/endpoints/income")["deployment"]
+        self.until("the gateway to take its bundle", lambda: self._serves(deployment["number"]))
+
+    def _serves(self, number: int) -> bool:
+        import httpx
+
+        told = httpx.get(f"{self.gateway}/metrics", timeout=5, trust_env=False).text
+        for line in told.splitlines():
+            if line.startswith("seawall_bundle_number{") and 'endpoint="income"' in line:
+                return int(float(line.rsplit(" ", 1)[1])) >= number
+        return False
+
+    @property
+    def now(self) -> datetime:
+        """The clock's present moment."""
+        return from_ns(self.clock.now_ns())
+
+    def end(self) -> None:
+        """Stop everything that was started."""
+        if self.traffic is not None:
+            self.traffic.close()
+        for client in self.clients.values():
+            client.close()
+        self.processes.end()

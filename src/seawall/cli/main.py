@@ -1,0 +1,78 @@
+"""The `seawall` command: what it offers, and what its exit status means."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from seawall.cli import (
+    analysis,
+    audit,
+    declared,
+    demo,
+    doctor,
+    identity,
+    lifecycle,
+    operations,
+    rollout,
+    serve,
+)
+
+app = typer.Typer(
+    name="seawall",
+    help="Model risk management: govern, validate, deploy, watch and control models in production.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for part in (
+    demo, serve, declared, lifecycle, rollout, operations, audit, identity, analysis, doctor
+):  # fmt: skip
+    part.register(app)
+
+
+@app.callback(invoke_without_command=True)
+def _root(version: bool = typer.Option(False, "--version", help="Show the version.")) -> None:
+    if version:
+        import seawall
+
+        print(seawall.__version__)  # noqa: T201 -- this is what the flag is for
+        raise typer.Exit
+
+
+def run() -> None:
+    """Run the command line; exit 0 pass, 1 fail, 2 bad input, 3 undecided, 70 our own error."""
+    import click
+
+    from seawall.kernel import SeawallError
+
+    try:
+        status = app(standalone_mode=False)
+    except SeawallError as error:
+        _say(f"seawall: {error}")
+        sys.exit(error.status)
+    except click.exceptions.Abort:
+        _say("seawall: stopped")
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except KeyboardInterrupt:
+        _say("seawall: stopped")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as error:  # noqa: BLE001 -- the outermost frame: an error of ours never reads as a verdict
+        import traceback
+
+        traceback.print_exc()
+        _say(f"seawall: our own error, please report it: {type(error).__name__}: {error}")
+        sys.exit(70)
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201 -- messages go to stderr, by contract

@@ -1,0 +1,145 @@
+"""Running it: endpoints, error budgets, incidents, decisions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from seawall.cli.context import Json, Url, client, emit
+
+slo = typer.Typer(help="Error budgets.", no_args_is_help=True)
+incident = typer.Typer(help="Incidents.", no_args_is_help=True)
+decision = typer.Typer(help="Past decisions.", no_args_is_help=True)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these groups."""
+    app.add_typer(slo, name="slo")
+    app.add_typer(incident, name="incident")
+    app.add_typer(decision, name="decision")
+
+
+@slo.command("status")
+def slo_status(endpoint: str, as_json: bool = Json, url: str | None = Url) -> None:
+    """What is left of each error budget of an endpoint."""
+    with client(url) as server:
+        found = server.get(f"/endpoints/{endpoint}/slo")
+
+    def show(terminal: Any) -> None:
+        from rich.table import Table
+
+        if not found:
+            terminal.print(f"{endpoint} has no objectives: apply a document of kind SLO")
+            return
+        worst = min(found, key=lambda b: b["remaining"])
+        terminal.print(f"{endpoint} has {worst['remaining']:.0%} of its error budget left.")
+        table = Table("objective", "target", "events", "bad", "left", box=None)
+        for b in found:
+            bad = b["total"] - b["good"]
+            cells = f"{b['target']:.2%}", f"{b['total']:,}", f"{bad:,}", f"{b['remaining']:.0%}"
+            table.add_row(b["objective"], *cells)
+        terminal.print(table)
+
+    emit(found, as_json, show)
+
+
+@incident.command("list")
+def incident_list(as_json: bool = Json, url: str | None = Url) -> None:
+    """Every incident, oldest first."""
+    with client(url) as server:
+        found = server.get("/incidents")
+
+    def show(terminal: Any) -> None:
+        if not found:
+            terminal.print("No incident so far.")
+        for i in found:
+            terminal.print(f"{i['id']}  {i['state']:9}  {i['title']}", markup=False)
+
+    emit(found, as_json, show)
+
+
+@incident.command("show")
+def incident_show(key: str, as_json: bool = Json, url: str | None = Url) -> None:
+    """One incident: suspects, timeline, actions, postmortem."""
+    with client(url) as server:
+        found = server.get(f"/incidents/{key}")
+
+    def show(terminal: Any) -> None:
+        terminal.print(f"[bold]{found['state']}[/]: {found['title']}")
+        for suspect in found["suspects"]:
+            terminal.print(
+                f"  suspect: {suspect['what']} {suspect['name']}: {suspect['reason']}",
+                markup=False,
+            )
+        for line in found["timeline"]:
+            when = line["time"][:19]
+            terminal.print(f"  {when}  {line['actor']}: {line['text']}", markup=False)
+
+    emit(found, as_json, show)
+
+
+def _moves(action: str, says: str) -> None:
+    def command(
+        key: str,
+        reason: str = typer.Option(..., "--reason", help="Why, for the record."),
+        as_json: bool = Json,
+        url: str | None = Url,
+    ) -> None:
+        with client(url) as server:
+            found = server.post(f"/incidents/{key}/{action}", {"reason": reason})
+        emit(found, as_json, lambda c: c.print(f"{key} is {found['state']}"))
+
+    incident.command(action, help=says)(command)
+
+
+_moves("mitigate", "Say that the harm has stopped.")
+_moves("resolve", "Say that the cause is gone; a postmortem is drafted.")
+
+
+@decision.command("list")
+def decision_list(
+    endpoint: str,
+    limit: int = typer.Option(20, "--limit", min=1, max=1_000),
+    as_json: bool = Json,
+    url: str | None = Url,
+) -> None:
+    """The newest decisions of an endpoint."""
+    with client(url) as server:
+        found = server.get(f"/endpoints/{endpoint}/decisions", limit=limit)
+
+    def show(terminal: Any) -> None:
+        for d in found:
+            score = "" if d["score"] is None else f"{d['score']:.3f}"
+            terminal.print(f"{d['id']}  {d['time'][:19]}  {d['model']}  {d['arm']}  {score}")
+
+    emit(found, as_json, show)
+
+
+@decision.command("show")
+def decision_show(
+    key: str,
+    proof: Path | None = typer.Option(None, "--proof", help="Write the proof file here."),
+    as_json: bool = Json,
+    url: str | None = Url,
+) -> None:
+    """One decision whole: input, output, version, arm, guards, outcomes, proof."""
+    with client(url) as server:
+        found = server.get(f"/decisions/{key}")
+        if proof is not None:
+            proof.write_bytes(server.get_proof(key))
+
+    def show(terminal: Any) -> None:
+        from rich.table import Table
+
+        state = found["proof"]
+        word = "proven in the audit log" if state["state"] == "proven" else state["why"]
+        terminal.print(f"{found['model']} answered {found.get('output')}; {word}.")
+        table = Table(show_header=False, box=None)
+        for name, value in found.items():
+            if value not in (None, {}, [], ""):
+                table.add_row(name, str(value))
+        terminal.print(table)
+
+    emit(found, as_json, show)

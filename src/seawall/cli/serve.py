@@ -1,0 +1,139 @@
+"""Start the control plane with a gateway beside it, or a gateway alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from seawall.cli.context import settings
+
+if TYPE_CHECKING:
+    import subprocess
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command("serve")(serve)
+    app.command("gateway")(gateway)
+
+
+def serve(
+    data_dir: Path | None = typer.Option(None, "--data-dir", help="Where everything is kept."),
+    host: str | None = typer.Option(None, "--host"),
+    port: int | None = typer.Option(None, "--port"),
+    gateway_port: int | None = typer.Option(None, "--gateway-port"),
+    endpoint: list[str] = typer.Option(
+        [], "--endpoint", help="Serve these; default: all declared."
+    ),
+    no_gateway: bool = typer.Option(False, "--no-gateway", help="The control plane alone."),
+) -> None:
+    """Start the control plane and, beside it, a gateway as a second process."""
+    from seawall.access.role import Role
+    from seawall.adapters.telemetry.logs import set_up_logs
+    from seawall.app.identities import first_ticket, service_token
+    from seawall.app.root import App
+    from seawall.server.main import run
+    from seawall.serving.endpoint import Endpoint
+
+    known = settings(data_dir=data_dir, host=host, port=port, gateway_port=gateway_port)
+    set_up_logs(known.log_level, known.log_format)
+    started: list[subprocess.Popen[bytes]] = []
+
+    def ready(app: App) -> None:
+        ticket = first_ticket(app)
+        address = f"http://{known.host}:{known.port}"
+        _tell(f"control plane at {address}, data in {known.data_dir}")
+        if ticket:
+            _tell(f"first sign-in, once: {address}/login?ticket={ticket}")
+            _tell(f"or on the command line: seawall identity claim {ticket} --url {address}")
+        names = endpoint or [e.name for e in app.store.find(Endpoint)]
+        if no_gateway:
+            return
+        if not names:
+            _tell("no endpoint is declared yet; start a gateway for one with seawall gateway")
+            return
+        token = service_token(app, "gateway", (Role.GATEWAY,))
+        started.append(_start_gateway(known, names, token, address))
+        _tell(f"gateway at http://{known.host}:{known.gateway_port} for {', '.join(names)}")
+
+    try:
+        run(known, ready)
+    finally:
+        for process in started:
+            process.terminate()
+            process.wait(15)
+
+
+def gateway(
+    endpoint: list[str] = typer.Option(..., "--endpoint", help="Which endpoints it serves."),
+    trust: Path = typer.Option(..., "--trust", help="The control plane's public key (PEM)."),
+    url: str | None = typer.Option(None, "--url", help="The control plane's address."),
+    token: str | None = typer.Option(None, "--token", envvar="SEAWALL_TOKEN"),
+    state_dir: Path = typer.Option(Path(".seawall/gateway"), "--state-dir"),
+    table: str = typer.Option("", "--table", help="The Delta tables that decisions go to."),
+    host: str | None = typer.Option(None, "--host"),
+    port: int | None = typer.Option(None, "--port"),
+) -> None:
+    """Start a gateway alone; it goes on serving when the control plane is gone."""
+    from seawall.adapters.clock import clock_of
+    from seawall.adapters.telemetry.logs import set_up_logs
+    from seawall.gateway.main import run
+    from seawall.gateway.settings import GatewaySettings
+    from seawall.kernel import BadInput
+
+    known = settings(url=url, token=token, host=host, gateway_port=port)
+    if not known.url or not known.token:
+        raise BadInput(
+            "a gateway needs the control plane's address and a token",
+            remedy="set SEAWALL_URL and SEAWALL_TOKEN",
+        )
+    try:
+        key = trust.read_bytes()
+    except OSError as error:
+        raise BadInput(f"no public key: {error.strerror}", where=str(trust)) from error
+    set_up_logs(known.log_level, known.log_format)
+    run(
+        GatewaySettings(
+            control_url=known.url,
+            token=known.token,
+            endpoints=tuple(endpoint),
+            state_dir=state_dir,
+            public_keys=(key,),
+            host=known.host,
+            port=known.gateway_port,
+            table=table,
+            admin_token=known.admin_token or "",
+            flush_seconds=known.flush_seconds,
+            poll_seconds=known.poll_seconds,
+            ship_seconds=known.ship_seconds,
+            seal_seconds=known.seal_seconds,
+            clock=clock_of(known),
+        )
+    )
+
+
+def _start_gateway(
+    known: Any, names: list[str], token: str, address: str
+) -> subprocess.Popen[bytes]:
+    import os
+    import subprocess
+    import sys
+
+    folder = Path(known.data_dir)
+    command = [
+        *(sys.executable, "-m", "seawall", "gateway"),
+        *(word for name in names for word in ("--endpoint", name)),
+        *("--trust", str(folder / "keys" / "seawall.pem.pub")),
+        *("--state-dir", str(folder / "gateway"), "--table", str(folder / "decisions")),
+        *("--url", address, "--host", known.host, "--port", str(known.gateway_port)),
+    ]
+    env = os.environ | {"SEAWALL_TOKEN": token, "SEAWALL_CLOCK": known.clock}
+    return subprocess.Popen(command, env=env)  # noqa: S603 -- our own command
+
+
+def _tell(line: str) -> None:
+    import sys
+
+    print(f"seawall: {line}", file=sys.stderr, flush=True)  # noqa: T201 -- for whoever started it

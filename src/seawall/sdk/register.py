@@ -1,0 +1,34 @@
+"""Register an ONNX file that was trained elsewhere, with the table it was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from seawall.kernel import BadInput
+from seawall.sdk.client import Client
+from seawall.sdk.training import training_run
+
+
+def register_file(
+    client: Client,
+    model: str,
+    artefact: Path,
+    *,
+    data: Path,
+    label: str,
+    features: tuple[str, ...],
+) -> dict[str, Any]:
+    """Upload the artefact with the signature and baseline inferred from its training table."""
+    from seawall.adapters.tables import read_table
+
+    try:
+        content = artefact.read_bytes()
+    except OSError as error:
+        raise BadInput(
+            f"the artefact cannot be read: {error.strerror}", where=str(artefact)
+        ) from error
+    columns = read_table(data, [*features, label])
+    with training_run(model, client, data={"train": data}) as run:
+        run.save_onnx(content, columns, features=features, label=label)
+    return {"version": run.version}

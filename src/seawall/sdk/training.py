@@ -1,0 +1,212 @@
+"""Capture where a model comes from while it is trained, and register what came out.
+
+with seawall.training_run("income", client, data={"train": table}, parameters=p) as run:
+    model = HistGradientBoostingClassifier(**p).fit(X, y)
+    run.save(model, table, features=names, label="employed")
+print(run.version)
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.kernel import BadInput, Clock, SystemClock, now, to_builtins, to_json
+from seawall.registry.provenance import DataSet, Provenance
+from seawall.sdk.client import Client
+from seawall.sdk.datasets import Table, describe
+
+PARITY_ROWS = 2_000
+
+
+class TrainingRun:
+    """One run in progress: note metrics, save the model; `version` names it once registered."""
+
+    def __init__(
+        self,
+        model: str,
+        client: Client,
+        datasets: dict[str, DataSet],
+        parameters: Mapping[str, Any],
+        started: datetime,
+    ) -> None:
+        self.model = model
+        self.version = ""
+        self._client, self._datasets, self._started = client, datasets, started
+        self._parameters = dict(parameters)
+        self._metrics: dict[str, float] = {}
+        self._saved: dict[str, Any] | None = None
+
+    def log(self, **metrics: float) -> None:
+        """Note metrics as the author saw them; they describe, they never decide."""
+        self._metrics |= {name: float(value) for name, value in metrics.items()}
+
+    def save(
+        self,
+        estimator: Any,
+        data: Table,
+        *,
+        features: Sequence[str],
+        label: str,
+        protected: Sequence[str] = (),
+    ) -> None:
+        """Convert the estimator, infer its signature and baseline from the data, and upload all.
+
+        `features` are the model's inputs in order; `protected` columns are no inputs, but their
+        distribution belongs to the baseline so that fairness can be watched.
+        """
+        from seawall.adapters.tables import read_table
+        from seawall.sdk.export import export
+
+        columns = read_table(data, [*features, *protected, label])
+        matrix = _matrix(columns, features)
+        step = max(1, len(matrix) // PARITY_ROWS)
+        exported = export(estimator, matrix[::step][:PARITY_ROWS])
+        self.save_onnx(
+            exported.artefact, columns, features=features, label=label, protected=protected
+        )
+        assert self._saved is not None
+        parity = parity_bytes(exported.sample, exported.scores)
+        self._saved["objects"]["parity"] = self._client.put_object(parity)
+
+    def save_onnx(
+        self,
+        artefact: bytes,
+        columns: Mapping[str, NDArray[Any]],
+        *,
+        features: Sequence[str],
+        label: str,
+        protected: Sequence[str] = (),
+    ) -> None:
+        """Upload an ONNX artefact with the signature and baseline inferred from these columns."""
+        from seawall.adapters.runtimes import load
+        from seawall.serving.signature import infer_signature
+        from seawall.statistics.grid import make_grid
+        from seawall.statistics.score import summarise_scores
+        from seawall.statistics.summary import summarise_table
+
+        watched = {name: columns[name] for name in (*features, *protected)}
+        baseline = summarise_table(
+            watched, {name: make_grid(values) for name, values in watched.items()}
+        )
+        signature = infer_signature({name: columns[name] for name in features})
+        scores = load(artefact, "onnx").scores(_matrix(columns, features))
+        put = self._client.put_object
+        self._saved = {
+            "artefact": {
+                "digest": put(artefact),
+                "format": "onnx",
+                "size": len(artefact),
+                "name": f"{self.model}.onnx",
+            },
+            "objects": {
+                "signature": put(to_json(signature)),
+                "baseline": put(baseline.to_bytes()),
+                "baseline_scores": put(summarise_scores(scores, columns[label]).to_bytes()),
+            },
+        }
+
+    def register(self, finished: datetime) -> None:
+        """Register what was saved, with its provenance; called on leaving the context."""
+        if self._saved is None:
+            raise BadInput(
+                f"the training run of {self.model!r} saved nothing",
+                remedy="call run.save(estimator, …) before the block ends",
+            )
+        commit, dirty = _git()
+        provenance = Provenance(
+            author="",  # the control plane writes the identity that it has proven
+            datasets={role: data.digest for role, data in self._datasets.items()},
+            commit=commit,
+            dirty=dirty,
+            command=(Path(sys.argv[0]).name, *sys.argv[1:]),
+            parameters=self._parameters,
+            packages=_packages(),
+            environment={
+                "python": platform.python_version(),
+                "platform": platform.platform(),
+                "cpus": str(os.cpu_count() or 0),
+            },
+            started=self._started,
+            finished=finished,
+            metrics=self._metrics,
+        )
+        body = self._saved | {
+            "provenance": to_builtins(provenance),
+            "datasets": [to_builtins(data) for data in self._datasets.values()],
+        }
+        answer = self._client.post(f"/models/{self.model}/versions", to_builtins(body))
+        self.version = answer["version"]
+
+
+@contextmanager
+def training_run(
+    model: str,
+    client: Client,
+    *,
+    data: Mapping[str, Table | str | Path | DataSet],
+    parameters: Mapping[str, Any] | None = None,
+    clock: Clock | None = None,
+) -> Generator[TrainingRun]:
+    """Capture one training: data by digest, commit, parameters, packages, times, identity.
+
+    `data` maps a role ("train", "test", …) to a table, a file or an already described `DataSet`.
+    When the block ends well the version is registered and `run.version` names it; when it raises,
+    nothing is registered.
+    """
+    ticking = clock or SystemClock()
+    datasets = {
+        role: given if isinstance(given, DataSet) else describe(given, name=role)
+        for role, given in data.items()
+    }
+    run = TrainingRun(model, client, datasets, parameters or {}, now(ticking))
+    yield run
+    run.register(now(ticking))
+
+
+def _matrix(columns: Mapping[str, NDArray[Any]], features: Sequence[str]) -> NDArray[np.float32]:
+    return np.column_stack([columns[name] for name in features]).astype(np.float32)
+
+
+def parity_bytes(sample: np.ndarray, scores: np.ndarray) -> bytes:
+    """The parity sample as one `.npz`: float32 rows and the original's float64 scores."""
+    sink = io.BytesIO()
+    np.savez_compressed(sink, sample=sample, scores=scores)
+    return sink.getvalue()
+
+
+def _git() -> tuple[str, bool | None]:
+    """The commit of the code being run and whether it has uncommitted changes."""
+
+    def ask(*words: str) -> str:
+        found = subprocess.run(  # noqa: S603 -- fixed words, no shell
+            ["git", *words],  # noqa: S607 -- whichever git the author uses
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+        return found.stdout.strip()
+
+    try:
+        return ask("rev-parse", "HEAD"), bool(ask("status", "--porcelain"))
+    except (OSError, subprocess.SubprocessError):
+        return "", None
+
+
+def _packages() -> dict[str, str]:
+    from importlib.metadata import distributions
+
+    found = {d.metadata["Name"]: d.version for d in distributions() if d.metadata["Name"]}
+    return dict(sorted(found.items()))

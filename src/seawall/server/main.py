@@ -1,0 +1,101 @@
+"""The control plane as one process: REST, pages, reconcilers."""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from litestar import Litestar, Router
+from litestar.config.response_cache import ResponseCacheConfig
+from litestar.datastructures import State
+from litestar.exceptions import HTTPException
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+
+import seawall
+from seawall.adapters.settings import Settings
+from seawall.adapters.sql import migrate
+from seawall.app.root import App, open_app
+from seawall.kernel import Digest, SeawallError, Unavailable
+from seawall.server import errors, events, site
+from seawall.server.api import audit, inventory, running
+from seawall.server.auth import Sessions
+from seawall.server.events import Hub
+from seawall.server.loops import Reconciler
+
+
+def create_app(app: App) -> Litestar:
+    """The web application over an opened control plane; its loops run while it serves."""
+    hub = Hub()
+    app.listeners.append(hub.tell)
+    reconciler = Reconciler(app, app.settings.reconcile_seconds)
+
+    @asynccontextmanager
+    async def running_loops(_: Litestar) -> AsyncGenerator[None]:
+        hub.open()
+        reconciler.start()
+        try:
+            yield
+        finally:
+            hub.close()
+            reconciler.stop()
+
+    api = Router(
+        "/api/v1", route_handlers=[*inventory.HANDLERS, *running.HANDLERS, *audit.HANDLERS]
+    )
+    return Litestar(
+        route_handlers=[api, events.events, *site.HANDLERS],
+        state=State({"seawall": app, "sessions": Sessions(), "hub": hub}),
+        lifespan=[running_loops],
+        exception_handlers={SeawallError: errors.told, HTTPException: errors.refused},
+        type_encoders={Digest: str},
+        request_max_body_size=inventory.LARGEST_OBJECT,
+        response_cache_config=ResponseCacheConfig(default_expiration=None),
+        openapi_config=OpenAPIConfig(
+            title="Seawall control plane",
+            version=seawall.__version__,
+            path="/schema",
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        ),
+        logging_config=None,
+    )
+
+
+def run(settings: Settings, ready: Callable[[App], None] | None = None) -> None:
+    """Serve until stopped; raises `Unavailable` when the port is taken.
+
+    `ready` is called once the port is bound, with the opened control plane.
+    """
+    import uvicorn
+
+    bound = _bind(settings.host, settings.port)
+    migrate(settings.database_url)
+    app = open_app(settings)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+    config = uvicorn.Config(
+        create_app(app),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=3,
+        server_header=False,
+    )
+    if ready is not None:
+        ready(app)
+    uvicorn.Server(config).run(sockets=[bound])
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        made.bind((host, port))
+    except OSError as error:
+        made.close()
+        raise Unavailable(
+            f"the control plane cannot listen: {error.strerror}",
+            where=f"{host}:{port}",
+            remedy="choose another with --port, or end what listens there",
+        ) from error
+    return made
