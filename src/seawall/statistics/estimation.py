@@ -29,8 +29,7 @@ _DRAWS, _MAPS = 400, 50
 class Calibrated(msgspec.Struct, frozen=True, eq=False):
     """What the reference taught: each cell's bin, each bin's positives, and the map if used.
 
-    `at` int64[cells]; `n`, `positives` float64[bins] labelled reference rows; `scores`
-    float64[bins] the bins' mean scores; `calls` bool[bins] at `threshold`; `isotonic` whether
+    `at` int64[cells]; `n` float64[bins] labelled reference rows; `calls` bool[bins] at `threshold`; `isotonic` whether
     calibration helped; `rates` float64[bins] the rate of positives taken for each bin, `maps`
     float64[400, bins] what it might have been, from 50 draws of reference labels; `noise`
     float64[400, bins] deviations of one row's label, scaled by the square root of rows.
@@ -40,8 +39,6 @@ class Calibrated(msgspec.Struct, frozen=True, eq=False):
     digest: str
     at: NDArray[np.int64]
     n: Vector
-    positives: Vector
-    scores: Vector
     calls: NDArray[np.bool_]
     isotonic: bool
     rates: Vector
@@ -117,9 +114,7 @@ def calibrate(reference: ScoreSummary, threshold: float = 0.5, seed: int = 0) ->
     errors = np.stack([isotonic(draw, n) for draw in drawn]) - fitted
     maps = np.clip(rates + errors - errors.mean(axis=0), 0.0, 1.0)[np.arange(_DRAWS) % _MAPS]
     noise = rng.standard_normal((_DRAWS, size)) * np.sqrt(maps * (1 - maps))
-    return Calibrated(
-        threshold, reference.grid.digest, at, n, p, scores, calls, gain > 0, rates, maps, noise
-    )
+    return Calibrated(threshold, reference.grid.digest, at, n, calls, gain > 0, rates, maps, noise)
 
 
 def estimate(

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -287,10 +286,3 @@ def summarise_table(columns: Mapping[str, Column], grids: Mapping[str, Grid]) ->
     if len(sizes) > 1:
         raise BadInput(f"columns have different lengths: {', '.join(map(str, sorted(sizes)))}")
     return TableSummary(sizes.pop() if sizes else 0, done)
-
-
-def make_grids(columns: Mapping[str, Any]) -> dict[str, Grid]:
-    """A grid for each column of a baseline, by its type."""
-    from seawall.statistics.grid import make_grid
-
-    return {name: make_grid(values) for name, values in columns.items()}
