@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -63,10 +64,8 @@ class Browser:
 
     def close(self) -> None:
         self._session = None
-        try:
+        with contextlib.suppress(OSError, EOFError):
             self.send("Browser.close")
-        except (OSError, EOFError):
-            pass
         self._process.wait(timeout=20)
         os.close(self._to)
         os.close(self._from)
@@ -107,6 +106,8 @@ class Browser:
 
     def open(self, url: str) -> None:
         """Go to a page and wait until it has loaded."""
+        self.send("Page.navigate", url="about:blank")
+        self.wait("location.href === 'about:blank'")
         self.events.clear()
         self.send("Page.navigate", url=url)
         self.wait("document.readyState === 'complete' && location.href !== 'about:blank'")

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from seawall.server.pages import render
 from tests.server.pages import samples
 from tests.server.pages.browser import Browser
 from tests.server.pages.site import Site
+
+from seawall.server.pages import render
 
 
 def rendered(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -11,12 +12,19 @@ from seawall.kernel import NotFound
 from seawall.server.pages import assets
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A browser that goes on to the next page hangs up; that is no error."""
+
+
 class Site:
     """`pages` maps a path to what renders it; `tell` sends a server-sent event to every reader."""
 
     def __init__(self, pages: dict[str, Callable[[], str]]) -> None:
         self.pages = pages
-        self.posted: list[tuple[str, str]] = []
+        self.posted: queue.Queue[tuple[str, str]] = queue.Queue()
         self.readers: list[queue.Queue[bytes | None]] = []
         self.cut = False
         site = self
@@ -53,14 +61,13 @@ class Site:
 
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
-                site.posted.append((self.path, self.rfile.read(length).decode()))
+                site.posted.put((self.path, self.rfile.read(length).decode()))
                 self.send_response(303)
                 self.send_header("Location", self.headers.get("Referer", "/"))
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
@@ -74,14 +81,12 @@ class Site:
         handler.end_headers()
         mine: queue.Queue[bytes | None] = queue.Queue()
         self.readers.append(mine)
-        try:
+        with contextlib.suppress(OSError):
             handler.wfile.write(b"retry: 200\n\n")
             handler.wfile.flush()
             while (data := mine.get()) is not None:
                 handler.wfile.write(data)
                 handler.wfile.flush()
-        except OSError:
-            pass
 
     def tell(self, event: str, key: str) -> None:
         for reader in self.readers:

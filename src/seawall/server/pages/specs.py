@@ -53,7 +53,8 @@ def over_time(
         "axis": {"title": None, "tickCount": 4, "format": clock},
     }  # fmt: skip
     value: dict[str, Any] = {
-        "field": "value", "type": "quantitative", "scale": {"zero": False, "clamp": True},
+        "field": "value", "type": "quantitative",
+        "scale": {"zero": False, "clamp": True, "nice": False},
         "axis": {"title": None, "tickCount": 4},
     }  # fmt: skip
     domain = _domain(bands, estimated, low, high, factor)

@@ -27,8 +27,9 @@ def finite_edges(edges: Sequence[float]) -> tuple[float, ...]:
 
 def _density(shares: Sequence[float], edges: Sequence[float]) -> list[float]:
     # a wide bin is drawn lower than a narrow one of the same share: the area is what counts
-    widths = [b - a for a, b in pairwise(edges)]
-    return [s / w if w > 0 else 0.0 for s, w in zip(shares, widths, strict=False)]
+    span = edges[-1] - edges[0]
+    widths = [max((b - a) / span, 1e-6) for a, b in pairwise(edges)]
+    return [s / w for s, w in zip(shares, widths, strict=False)]
 
 
 def _outline(heights: Sequence[float], lefts: Sequence[float], rights: Sequence[float]):

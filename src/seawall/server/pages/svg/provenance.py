@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 from markupsafe import Markup
 
@@ -38,20 +40,35 @@ def edges(provenance: Provenance) -> Markup:
         return Markup("")
     width = max(p.column for p in placed.values())
     height = max(p.row for p in placed.values()) + 1
-    lines: list[Markup] = []
-    for source, target in provenance.edges:
-        if source in placed and target in placed:
-            a, b = placed[source], placed[target]
-            x1, x2 = a.column - 0.5, b.column - 0.5
-            half = number((x1 + x2) / 2)
-            lines.append(
-                element(
-                    "path",
-                    d=f"M{x1} {a.row}C{half} {a.row} {half} {b.row} {x2} {b.row}",
-                    class_="edge",
-                )
-            )
+    lines = [
+        element("path", d=_line(placed[a], placed[b], placed.values(), height), class_="edge")
+        for a, b in provenance.edges
+        if a in placed and b in placed
+    ]
     inner = element(
         "svg", *lines, viewbox=f"0 0 {width} {height}", preserve="none", width="100%", height="100%"
     )
     return drawing("edges", 0, inner, hidden=True)
+
+
+_BOX = 0.42  # half the width of a box, in columns
+
+
+def _line(a: Placed, b: Placed, every: Iterable[Placed], height: float) -> str:
+    """Straight out of a box, a bend between two columns, straight into the next box."""
+    x1, x2 = a.column - 0.5, b.column - 0.5
+    between = [p.row for p in every if a.column < p.column < b.column]
+    if not between:
+        return f"M{number(x1)} {a.row}{_bend(x1 + _BOX, a.row, x2 - _BOX, b.row)}H{number(x2)}"
+    # a line over other columns passes where no box stands, as near to its ends as it can
+    lanes = [y / 4 for y in range(1, int(4 * height)) if all(abs(y / 4 - r) > 0.9 for r in between)]
+    lane = min(lanes, key=lambda y: abs(y - a.row) + abs(y - b.row), default=height - 0.05)
+    return (
+        f"M{number(x1)} {a.row}{_bend(x1 + _BOX, a.row, x1 + 1 - _BOX, lane)}"
+        f"H{number(x2 - 1 + _BOX)}{_bend(x2 - 1 + _BOX, lane, x2 - _BOX, b.row)}H{number(x2)}"
+    )
+
+
+def _bend(x1: float, y1: float, x2: float, y2: float) -> str:
+    half = number((x1 + x2) / 2)
+    return f"H{number(x1)}C{half} {number(y1)} {half} {number(y2)} {number(x2)} {number(y2)}"
