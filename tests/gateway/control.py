@@ -105,7 +105,9 @@ class Control:
         self.deaf = False
         """Absorb reports but answer 500, as if the reply was lost."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), daemon=True
+        )
         self._thread.start()
         self.port: int = self._server.server_address[1]
         self.url = f"http://127.0.0.1:{self.port}"

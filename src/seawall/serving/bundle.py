@@ -138,7 +138,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     def to_bytes(self) -> bytes:
         """The bundle as MessagePack; equal bundles give equal bytes."""
-        return msgspec.msgpack.encode(self, enc_hook=encode_hook, order="sorted")
+        # read back once, so that a whole number given for a float is written as a float
+        return _encode(msgspec.msgpack.decode(_encode(self), type=Bundle, dec_hook=decode_hook))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Bundle:
@@ -152,6 +153,10 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def digest(self) -> Digest:
         """The digest of `to_bytes()`."""
         return Digest.of(self.to_bytes())
+
+
+def _encode(bundle: Bundle) -> bytes:
+    return msgspec.msgpack.encode(bundle, enc_hook=encode_hook, order="sorted")
 
 
 def _expired(arm: Arm, at: datetime) -> bool:

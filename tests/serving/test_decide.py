@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from tests.gateway.control import GOOD, START, arm, bundle
+
+from seawall.kernel import BadInput, Unavailable
+from seawall.serving.bundle import Conditions
+from seawall.serving.decide import VERDICTS, Answers, Decider
+from seawall.serving.fallback import Fallback
+from seawall.serving.guard import Condition, Guard, GuardSet
+
+FALLBACK = Fallback(label=0, score=0.1, reason="ask a person")
+
+
+class Scores:
+    """A model that gives a fixed score, the age over a hundred, or an error."""
+
+    def __init__(self, score: float | None = None, error: bool = False) -> None:
+        self.score, self.error = score, error
+
+    def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        if self.error:
+            raise RuntimeError("no memory")
+        if self.score is None:
+            return matrix[:, 0].astype(np.float64) / 100
+        return np.full(len(matrix), self.score)
+
+
+def answers(
+    records: list[dict[str, Any]],
+    champion: Any = None,
+    *,
+    positions: list[float] | None = None,
+    at: Any = START,
+    killed: bool = False,
+    others: dict[str, Any] | None = None,
+    **given: Any,
+) -> Answers:
+    decider = Decider(bundle(**given), {"champion": champion or Scores(), **(others or {})})
+    checked = decider.validator.records(records)
+    return decider.decide(checked, positions or [0.5] * len(records), at, killed=killed)
+
+
+def verdicts(found: Answers) -> list[str]:
+    return [VERDICTS[v] for v in found.verdict]
+
+
+def test_each_row_gets_its_score_and_the_label_at_the_threshold():
+    found = answers([GOOD | {"age": 49}, GOOD | {"age": 50}])
+    assert found.score.tolist() == pytest.approx([0.49, 0.5])
+    assert found.label.tolist() == [0, 1]
+    assert verdicts(found) == ["pass", "pass"]
+    assert found.reason == {}
+
+
+def test_each_arm_answers_its_own_rows():
+    arms = (arm(weight=0.5), arm("canary", "m@2", weight=0.5))
+    others = {"canary": Scores(0.9)}
+    found = answers([GOOD] * 3, positions=[0.1, 0.7, 0.2], arms=arms, others=others)
+    assert [found.arms[i].name for i in found.arm] == ["canary", "champion", "canary"]
+    assert found.score.tolist() == pytest.approx([0.9, 0.4, 0.9])
+    assert found.probability == (0.5, 0.5)
+
+
+def test_an_invalid_row_gets_the_default_and_its_neighbours_their_model():
+    found = answers([GOOD, GOOD | {"age": -1}], on_invalid="fallback", fallback=FALLBACK)
+    assert verdicts(found) == ["pass", "fallback"]
+    assert found.score.tolist() == pytest.approx([0.4, 0.1])
+    assert np.isnan(found.model_score[1])
+    assert found.fallback == {1: "default"}
+    assert found.reason[1] == "the input is not valid: age out of range; ask a person"
+
+
+def test_a_failing_model_is_answered_for_by_the_fallback_arm():
+    arms = (arm(weight=1.0), arm("holdout", "m@0", weight=0.0))
+    fallback = Fallback(label=0, reason="the old model answers", arm="holdout")
+    others = {"holdout": Scores(0.7)}
+    found = answers([GOOD], Scores(error=True), arms=arms, fallback=fallback, others=others)
+    assert found.failed.tolist() == [True]
+    assert (found.score[0], found.label[0]) == (0.7, 1)
+    assert found.fallback == {0: "holdout"}
+
+
+def test_when_the_fallback_arm_fails_too_the_default_answers():
+    arms = (arm(), arm("holdout", "m@0"))
+    fallback = Fallback(label=1, reason="safe side", arm="holdout")
+    others = {"holdout": Scores(error=True)}
+    found = answers([GOOD], Scores(error=True), arms=arms, fallback=fallback, others=others)
+    assert found.label.tolist() == [1]
+    assert found.fallback == {0: "default"}
+
+
+def test_without_a_fallback_a_failed_row_has_no_answer_and_says_why():
+    found = answers([GOOD], Scores(error=True))
+    assert verdicts(found) == ["block"]
+    assert found.label.tolist() == [-1]
+    assert found.reason == {0: "the model failed"}
+
+
+@pytest.mark.parametrize("score", [float("nan"), float("inf"), -0.1, 1.1])
+def test_a_score_that_is_no_probability_never_leaves(score: float):
+    found = answers([GOOD], Scores(score), fallback=FALLBACK)
+    assert verdicts(found) == ["fallback"]
+    assert found.score.tolist() == [0.1]
+    assert found.guards == {0: {"valid_score": "fallback"}}
+
+
+def test_the_strictest_guard_that_trips_decides():
+    guards = (
+        Guard(name="near", action="flag", score_at_least=0.3, score_at_most=0.7),
+        Guard(name="minor", action="block", where=(Condition("age", at_most=17),)),
+        Guard(name="low grade", action="fallback", where=(Condition("grade", one_of=("low",)),)),
+    )
+    rows = [
+        GOOD | {"age": 90},
+        GOOD,
+        GOOD | {"grade": "low"},
+        GOOD | {"age": 16, "grade": "low"},
+    ]
+    found = answers(rows, guards=guards, fallback=FALLBACK)
+    assert verdicts(found) == ["pass", "flag", "fallback", "block"]
+    assert found.label.tolist() == [1, 0, 0, -1]
+    assert found.guards[3] == {"minor": "block", "low grade": "fallback"}
+    assert found.fallback == {2: "default"}
+    assert found.model_score[3] == pytest.approx(0.16)
+
+
+def test_a_killed_endpoint_answers_by_its_default_without_asking_a_model():
+    found = answers([GOOD], Scores(error=True), killed=True, fallback=FALLBACK)
+    assert found.label.tolist() == [0]
+    assert not found.failed.any()
+    assert found.reason == {0: "switched off; ask a person"}
+
+
+def test_a_killed_endpoint_without_fallback_is_unavailable():
+    with pytest.raises(Unavailable, match="switched off"):
+        answers([GOOD], killed=True)
+
+
+def test_an_expired_champion_is_answered_for():
+    arms = (arm(conditions=Conditions(expires=START + timedelta(hours=1))),)
+    later = START + timedelta(hours=1)
+    assert verdicts(answers([GOOD], arms=arms, fallback=FALLBACK)) == ["pass"]
+    assert verdicts(answers([GOOD], arms=arms, fallback=FALLBACK, at=later)) == ["fallback"]
+    with pytest.raises(Unavailable, match="expired"):
+        answers([GOOD], arms=arms, at=later)
+
+
+def test_every_arm_needs_a_model():
+    with pytest.raises(BadInput, match="canary"):
+        answers([GOOD], arms=(arm(weight=0.5), arm("canary", weight=0.5)))
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        (Condition("aeg", at_least=1), "did you mean 'age'"),
+        (Condition("grade", one_of=("hihg",)), "did you mean 'high'"),
+        (Condition("age", one_of=("old",)), "no category"),
+    ],
+)
+def test_a_guard_on_something_that_is_not_there_says_what_is(condition: Condition, message: str):
+    guard = Guard(name="g", action="flag", where=(condition,))
+    with pytest.raises(BadInput, match=message):
+        GuardSet([guard], bundle().signature)
