@@ -32,7 +32,8 @@ class Calibrated(msgspec.Struct, frozen=True, eq=False):
     `at` int64[cells]; `n` float64[bins] labelled reference rows; `calls` bool[bins] at
     `threshold`; `isotonic` whether calibration helped; `rates` float64[bins] the rate
     of positives taken for each bin, `maps` float64[400, bins] what it might have been,
-    from 50 draws of reference labels; `noise` float64[400, bins] deviations of one row's label, scaled by the square root of rows.
+    from 50 draws of reference labels; `noise` float64[400, bins] deviations of one
+    row's label, to be scaled by the square root of the rows.
     """
 
     threshold: float
