@@ -10,7 +10,7 @@ import math
 import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -18,11 +18,12 @@ import msgspec
 
 from seawall.adapters.decisions.frame import frame, scan
 from seawall.gateway.live import Cohort
-from seawall.kernel import Clock, to_ns
+from seawall.kernel import Clock, from_ns, to_ns
 from seawall.serving.outcome import Outcome, OutcomeReport
 
 LATE = 2
 HOUR_NS = round(timedelta(hours=1).total_seconds()) * 1_000_000_000
+CLOCKS_NS = 600 * 1_000_000_000
 KEEP = 2
 """Decisions are kept for this many times the label age, to tell late labels from unknown ones."""
 UNKNOWN_SHOWN = 10
@@ -72,6 +73,13 @@ class Joins:
 
     def __contains__(self, decision_id: str) -> bool:
         return decision_id in self._entries
+
+    @property
+    def newest(self) -> datetime:
+        """The time of the latest decision held, less what clocks may differ by."""
+        hour = max(self._hours, default=0)
+        newest = max((self._entries[i].time_ns for i in self._hours.get(hour, ())), default=0)
+        return from_ns(max(newest - CLOCKS_NS, 0))
 
     def add(self, decision_id: str, entry: Entry) -> None:
         """Hold a decision."""

@@ -8,12 +8,14 @@ import pickle
 import signal
 import subprocess
 import sys
-from datetime import timedelta
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import structlog
 
-from seawall.adapters.decisions import DecisionLog
+from seawall.adapters.decisions import DecisionLog, sample, segments
 from seawall.gateway.holder import Holder
 from seawall.gateway.http import GatewayApp
 from seawall.gateway.joins import KEEP, Entry, Joins
@@ -26,10 +28,12 @@ from seawall.gateway.service import Service
 from seawall.gateway.settings import GatewaySettings
 from seawall.gateway.state import State
 from seawall.gateway.worker import Worker
-from seawall.kernel import Corrupt, now, to_ns
+from seawall.kernel import Corrupt, Unavailable, now, to_ns
 from seawall.serving.decision import DecisionRecord
 from seawall.serving.outcome import Outcome
 
+MOST_RECOVERED = 1_000_000
+"""Decisions of an endpoint that are read back after a kill."""
 _log: Any = structlog.get_logger("seawall.gateway")
 
 
@@ -90,14 +94,18 @@ class Gateway:
         self._shipper.wait()
 
     def _recover(self) -> None:
-        """Take from the log what a kill kept out of the index of joins."""
+        """Take from the log what a kill kept out of the index of joins.
+
+        The shipper may have put it into the table already, so that is looked at first.
+        """
         ages = [live.bundle.label_age_seconds for live in self.holder.live.values()]
         since = now(self.settings.clock) - timedelta(seconds=KEEP * max(ages, default=0.0))
+        pending = self.log.pending(since)
         try:
-            for record in self.log.pending(since):
+            for record in chain(self._shipped(max(since, self.joins.newest)), pending):
                 if record.id not in self.joins and (entry := self._entry(record)):
                     self.joins.add(record.id, entry)
-        except Corrupt as error:
+        except (Corrupt, Unavailable) as error:
             _log.error("decision log", error=str(error))
         try:
             outcomes = [
@@ -107,6 +115,19 @@ class Gateway:
             self.service.join(outcomes)
         except Corrupt as error:
             _log.error("outcomes", error=str(error))
+
+    def _shipped(self, since: datetime) -> Iterator[DecisionRecord]:
+        """What this gateway shipped since the index was last saved."""
+        try:
+            mine = [s for s in segments(self.settings.table_root) if s.gateway == self.name]
+            missed = [s.first_time for s in mine if s.last_time >= since]
+            for endpoint in self.settings.endpoints if missed else ():
+                first = max(since, min(missed))
+                yield from sample(
+                    self.settings.table_root, first, MOST_RECOVERED, endpoint=endpoint
+                )
+        except (Corrupt, Unavailable) as error:
+            _log.error("decision table", error=str(error))
 
     def _entry(self, record: DecisionRecord) -> Entry | None:
         live = self.holder.live.get(record.endpoint)

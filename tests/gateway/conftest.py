@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+from tests.gateway.control import ADMIN, START, TOKEN, Control
+
+from seawall.gateway.main import Gateway
+from seawall.gateway.settings import GatewaySettings
+from seawall.kernel import FixedClock
+
+
+@pytest.fixture
+def control() -> Iterator[Control]:
+    control = Control()
+    yield control
+    control.close()
+
+
+@pytest.fixture
+def clock() -> FixedClock:
+    return FixedClock(START)
+
+
+class Served:
+    """A gateway on a real socket. Its worker does not run: tests poll and flush when they want."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.gateway = Gateway(settings)
+        self.worker = self.gateway.worker
+        self.worker.poll()
+        listening = socket.create_server(("127.0.0.1", 0))
+        config = uvicorn.Config(
+            self.gateway.app, lifespan="on", ws="none", log_config=None, loop="uvloop"
+        )
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
+        self._thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        self.http = httpx.Client(base_url=url, trust_env=False)
+        until = time.monotonic() + 20
+        while not self._server.started and time.monotonic() < until:
+            time.sleep(0.01)
+
+    def score(self, *records: dict[str, Any], **params: Any) -> list[dict[str, Any]]:
+        answer = self.http.post(
+            "/invocations", json={"dataframe_records": list(records), "params": params}
+        )
+        assert answer.status_code == 200, answer.text
+        return answer.json()["predictions"]
+
+    def stop(self) -> None:
+        self.http.close()
+        self._server.should_exit = True
+        self._thread.join()
+        self.worker.stop()
+        self.gateway.log.close()
+
+
+Serve = Callable[..., Served]
+
+
+@pytest.fixture
+def settings(control: Control, clock: FixedClock, tmp_path: Path) -> Callable[..., GatewaySettings]:
+    def make(**given: Any) -> GatewaySettings:
+        defaults: dict[str, Any] = {
+            "control_url": control.url,
+            "token": TOKEN,
+            "endpoints": ("m",),
+            "state_dir": tmp_path / "gateway",
+            "public_keys": (control.public_key,),
+            "admin_token": ADMIN,
+            "clock": clock,
+        }
+        return GatewaySettings(**(defaults | given))
+
+    return make
+
+
+@pytest.fixture
+def serve(settings: Callable[..., GatewaySettings]) -> Iterator[Serve]:
+    running: list[Served] = []
+
+    def start(**given: Any) -> Served:
+        running.append(Served(settings(**given)))
+        return running[-1]
+
+    yield start
+    for served in running:
+        served.stop()
