@@ -115,11 +115,16 @@ def scores(
     return _merged(body for _, body in found if isinstance(body, ColumnSummary))
 
 
+def matured_until(app: App, label_age: timedelta) -> datetime:
+    """The last hour, by its start, whose labels have all had the time to arrive and be reported."""
+    return now(app.clock) - label_age - LAG - HOUR
+
+
 def matured_labels(
     app: App, endpoint: str, version: str, arm: str, since: datetime, label_age: timedelta
 ) -> list[tuple[datetime, int, Labels]]:
     """Per hour of decision old enough to judge: its start, its decisions, its labels."""
-    until = now(app.clock) - label_age - LAG - HOUR
+    until = matured_until(app, label_age)
     decided: Counter[datetime] = Counter()
     for row, body in counters(app, endpoint, since, version=version, arm=arm):
         start = from_ns(row.start_ns)

@@ -9,20 +9,23 @@ from typing import ClassVar
 
 import msgspec
 
+from seawall.adapters.sql import TelemetryRow
 from seawall.app.bundles import Deployment
 from seawall.app.root import App
-from seawall.app.telemetry import HOUR, LAG, aligned, counters, inputs, matured_labels
+from seawall.app.telemetry import HOUR, LAG, aligned, counters, inputs, load, matured_until
 from seawall.incidents.alert import Alert, make_alert
 from seawall.kernel import SYSTEM, Window, from_ns, now
 from seawall.monitoring.looking import Looking
 from seawall.monitoring.watch import DriftReading, watch
 from seawall.registry.version import Version
 from seawall.serving.endpoint import Endpoint
+from seawall.serving.telemetry import Counters, Labels
 from seawall.slo.burn import alerts as burning
 from seawall.slo.objective import Counts, Objective
 from seawall.statistics.sequential import proportion
 from seawall.statistics.summary import TableSummary
 
+Counted = tuple[TelemetryRow, Counters]
 DAY = timedelta(days=1)
 INVALID_TOLERATED = 0.01
 
@@ -76,50 +79,56 @@ def look_at_drift(app: App, endpoint: Endpoint) -> DriftLook | None:
     return look
 
 
-def event_counts(app: App, objective: Objective, until: datetime) -> list[Counts]:
-    """Good and all events of an objective's window, by five minutes (labels: by hour)."""
-    since = until - max(objective.window, 3 * DAY)
-    if objective.indicator == "quality":
-        endpoint = app.store.get(Endpoint, objective.endpoint)
-        age = timedelta(seconds=endpoint.label_age_seconds)
-        return _label_counts(app, objective, since, age)
+def event_counts(app: App, objectives: Sequence[Objective]) -> dict[Objective, list[Counts]]:
+    """Good and all events of one endpoint's objectives, by five minutes (labels: by hour)."""
+    if not objectives:
+        return {}
+    endpoint = app.store.get(Endpoint, objectives[0].endpoint)
+    since = now(app.clock) - max(*(o.window for o in objectives), 3 * DAY)
+    counted = [(r, c) for r, c in counters(app, endpoint.name, since) if r.arm != "shadow"]
+    return {
+        o: _label_counts(app, endpoint, since)
+        if o.indicator == "quality"
+        else _answer_counts(o, counted)
+        for o in objectives
+    }
+
+
+def _answer_counts(objective: Objective, counted: Sequence[Counted]) -> list[Counts]:
     by_start: dict[datetime, list[int]] = defaultdict(lambda: [0, 0])
-    for row, c in counters(app, objective.endpoint, since):
-        if row.arm == "shadow":
-            continue
+    for row, c in counted:
         total = c.decisions + c.rejected
         good = c.decisions - c.errors - c.fallbacks
         if objective.indicator == "latency":
             total, good = c.decisions, c.decisions - c.slow
-        counted = by_start[from_ns(row.start_ns)]
-        counted[0] += max(0, good)
-        counted[1] += total
+        sums = by_start[from_ns(row.start_ns)]
+        sums[0] += max(0, good)
+        sums[1] += total
     return [Counts(start, good, total) for start, (good, total) in sorted(by_start.items())]
 
 
-def _label_counts(app: App, objective: Objective, since: datetime, age: timedelta) -> list[Counts]:
-    """Right predictions among the labels of hours that are old enough.
+def _label_counts(app: App, endpoint: Endpoint, since: datetime) -> list[Counts]:
+    """Right predictions among the labels of hours that are old enough, over all that answered.
 
     An hour's labels count at the moment they mature, so that a burn is seen when it can be.
     """
-    deployment = app.store.get(Deployment, objective.endpoint)
-    matured: Counter[datetime] = Counter()
+    age = timedelta(seconds=endpoint.label_age_seconds)
+    until = matured_until(app, age)
+    total: Counter[datetime] = Counter()
     correct: Counter[datetime] = Counter()
-    for arm, (version, _) in deployment.arms.items():
-        if arm == "shadow":
-            continue
-        for hour, _, labels in matured_labels(app, objective.endpoint, version, arm, since, age):
-            at = hour + HOUR + age
-            matured[at] += labels.correct + labels.wrong
-            correct[at] += labels.correct
-    return [Counts(at, correct[at], matured[at]) for at in sorted(matured)]
+    for row, labels in load(app, endpoint.name, "labels", since=since):
+        hour = from_ns(row.start_ns)
+        if row.arm != "shadow" and hour <= until and isinstance(labels, Labels):
+            total[hour + HOUR + age] += labels.correct + labels.wrong
+            correct[hour + HOUR + age] += labels.correct
+    return [Counts(at, correct[at], total[at]) for at in sorted(total)]
 
 
 def firing(app: App, endpoint: Endpoint, drift: DriftReading | None) -> list[Alert]:
     """The alerts that hold now on an endpoint."""
     moment = now(app.clock)
     objectives = app.store.find(Objective, f"{endpoint.name}/")
-    readings = {o: event_counts(app, o, moment) for o in objectives}
+    readings = event_counts(app, objectives)
     found: dict[str, Alert] = {}
     for burn in burning(readings, moment):
         labels = {

@@ -43,7 +43,7 @@ class Client:
         self._http = httpx.Client(
             base_url=self.url,
             timeout=timeout,
-            headers={"authorization": f"Bearer {token}"},
+            headers={"authorization": f"Bearer {token}"} if token else {},
             trust_env=False,
         )
 

@@ -19,13 +19,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.kernel import BadInput, Clock, SystemClock, now, to_builtins, to_json
+from seawall.kernel import BadInput, Clock, SystemClock, nearest, now, to_builtins, to_json
 from seawall.registry.provenance import DataSet, Provenance
 from seawall.sdk.client import Client
 from seawall.sdk.datasets import Table, describe
+from seawall.serving.signature import Signature
 
 PARITY_ROWS = 2_000
 
@@ -60,6 +62,7 @@ class TrainingRun:
         features: Sequence[str],
         label: str,
         protected: Sequence[str] = (),
+        ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         """Convert the estimator, infer its signature and baseline from the data, and upload all.
 
@@ -74,7 +77,12 @@ class TrainingRun:
         step = max(1, len(matrix) // PARITY_ROWS)
         exported = export(estimator, matrix[::step][:PARITY_ROWS])
         self.save_onnx(
-            exported.artefact, columns, features=features, label=label, protected=protected
+            exported.artefact,
+            columns,
+            features=features,
+            label=label,
+            protected=protected,
+            ranges=ranges,
         )
         assert self._saved is not None
         parity = parity_bytes(exported.sample, exported.scores)
@@ -88,8 +96,13 @@ class TrainingRun:
         features: Sequence[str],
         label: str,
         protected: Sequence[str] = (),
+        ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
-        """Upload an ONNX artefact with the signature and baseline inferred from these columns."""
+        """Upload an ONNX artefact with the signature and baseline inferred from these columns.
+
+        `ranges` are what a person who knows the data says of a field's least and greatest value;
+        without them what training saw is all that is allowed.
+        """
         from seawall.adapters.runtimes import load
         from seawall.serving.signature import infer_signature
         from seawall.statistics.grid import make_grid
@@ -100,7 +113,7 @@ class TrainingRun:
         baseline = summarise_table(
             watched, {name: make_grid(values) for name, values in watched.items()}
         )
-        signature = infer_signature({name: columns[name] for name in features})
+        signature = _reviewed(infer_signature({n: columns[n] for n in features}), ranges or {})
         scores = load(artefact, "onnx").scores(_matrix(columns, features))
         put = self._client.put_object
         self._saved = {
@@ -173,6 +186,20 @@ def training_run(
     run = TrainingRun(model, client, datasets, parameters or {}, now(ticking))
     yield run
     run.register(now(ticking))
+
+
+def _reviewed(signature: Signature, ranges: Mapping[str, tuple[float, float]]) -> Signature:
+    if unknown := [name for name in ranges if name not in signature.names]:
+        raise BadInput(f"no field {unknown[0]!r}", remedy=nearest(unknown[0], signature.names))
+    change = msgspec.structs.replace
+    return Signature(
+        tuple(
+            change(f, minimum=ranges[f.name][0], maximum=ranges[f.name][1])
+            if f.name in ranges
+            else f
+            for f in signature.fields
+        )
+    )
 
 
 def _matrix(columns: Mapping[str, NDArray[Any]], features: Sequence[str]) -> NDArray[np.float32]:

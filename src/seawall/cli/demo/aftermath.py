@@ -38,6 +38,7 @@ def _gated(world: World) -> dict[str, Any] | None:
 def afterwards(story: Story, world: World) -> None:
     """One decision whole, with its proof; the log verifies; a flipped byte is named."""
     with story.step("afterwards", "One decision is shown whole; the audit log verifies") as step:
+        world.doors.wait_out(7)  # a decision is proven once its log file is old enough to be sealed
         decision = world.clients["operator"].get("/endpoints/income/decisions", limit=1)[0]["id"]
         proof = world.folder / "decision-proof.json"
         shown = world.until("the decision to be proven", lambda: _proven(world, decision))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import http.client
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
@@ -18,6 +19,8 @@ from seawall.cli.demo import data
 from seawall.kernel import Unavailable, from_ns
 
 PER_HOUR, PER_REQUEST = 1_000, 25
+IDLE = 1.0
+
 FIELDS = (data.UNIT, *data.FEATURES, *data.PROTECTED)
 SOONEST, LATEST = timedelta(minutes=20), timedelta(hours=2, minutes=40)
 """When labels come after their decision: uniform between these."""
@@ -46,6 +49,7 @@ class Traffic:
         self._people, self.position = people, 0
         self._due: list[tuple[int, str, int]] = []
         self.labels_sent = 0
+        self._used = time.monotonic()
 
     def of(self, people: Mapping[str, Sequence[Any]]) -> Traffic:
         """The same doors for other people; labels still due come all the same."""
@@ -119,18 +123,18 @@ class Traffic:
             self.report_labels()
 
     def _post(self, path: str, body: Any) -> tuple[int, Any]:
+        content = msgspec.json.encode(body)
+        if time.monotonic() - self._used > IDLE:
+            self._http.close()  # the server may have closed it; http.client connects anew
         try:
-            self._http.request(
-                "POST",
-                path,
-                body=msgspec.json.encode(body),
-                headers={"content-type": "application/json"},
-            )
+            self._http.request("POST", path, content, {"content-type": "application/json"})
             answer = self._http.getresponse()
             return answer.status, msgspec.json.decode(answer.read())
         except (OSError, http.client.HTTPException) as error:
             self._http.close()
             raise Unavailable(f"the gateway does not answer: {error}") from error
+        finally:
+            self._used = time.monotonic()
 
     def close(self) -> None:
         """Close the connection."""

@@ -70,7 +70,14 @@ def train(recipe_name: str, extracts: Path) -> str:
         model.fit(matrix.astype(np.float32), people[data.LABEL].to_numpy())
         run.log(training_iterations=model.n_iter_)
         protected = [name for name in data.PROTECTED if name not in recipe.extra]
-        run.save(model, people, features=features, label=data.LABEL, protected=protected)
+        run.save(
+            model,
+            people,
+            features=features,
+            label=data.LABEL,
+            protected=protected,
+            ranges=data.RANGES,
+        )
     return run.version
 
 

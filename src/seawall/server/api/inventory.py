@@ -84,7 +84,7 @@ def declared(request: Asked, kind: str, name: str = "") -> list[dict[str, Any]]:
     return declare.listed(app_of(request), who_asks(request), kind, name.strip("/"))
 
 
-@put("/objects", sync_to_thread=False)
+@put("/objects")
 async def put_object(request: Asked) -> dict[str, str]:
     """Store the body by its digest."""
     app = app_of(request)

@@ -108,8 +108,9 @@ def slo_status(request: Asked, name: str) -> list[dict[str, Any]]:
     app.allow(who_asks(request), Action.READ, endpoint=name)
     moment = now(app.clock)
     found: list[dict[str, Any]] = []
-    for objective in app.store.find(Objective, f"{name}/"):
-        spent = budget(objective, watch.event_counts(app, objective, moment), moment)
+    counted = watch.event_counts(app, app.store.find(Objective, f"{name}/"))
+    for objective, counts in counted.items():
+        spent = budget(objective, counts, moment)
         found.append(
             {
                 "objective": objective.name,
@@ -146,7 +147,7 @@ def bundle(request: Asked, endpoint: str) -> Response[bytes]:
     return Response(envelope, media_type="application/json", headers={"etag": tag})
 
 
-@post("/telemetry", sync_to_thread=False, status_code=200)
+@post("/telemetry", status_code=200)
 async def report(request: Asked) -> dict[str, bool]:
     """Absorb a gateway's report (MessagePack), once."""
     from anyio.to_thread import run_sync
@@ -213,13 +214,13 @@ def show_incident(request: Asked, key: str) -> dict[str, Any]:
     return to_builtins(app.store.get(Incident, key))
 
 
-@post("/incidents/{key:str}/{state:str}", sync_to_thread=True, status_code=200)
-def move_incident(request: Asked, key: str, state: str, data: Said) -> dict[str, Any]:
+@post("/incidents/{key:str}/{to:str}", sync_to_thread=True, status_code=200)
+def move_incident(request: Asked, key: str, to: str, data: Said) -> dict[str, Any]:
     """Mitigate or resolve an incident."""
     moves = {"mitigate": respond.mitigate, "resolve": respond.resolve}
-    if state not in moves:
-        raise BadInput(f"an incident cannot {state!r}", remedy="choose mitigate or resolve")
-    return to_builtins(moves[state](app_of(request), who_asks(request), key, data.reason))
+    if to not in moves:
+        raise BadInput(f"an incident cannot {to!r}", remedy="choose mitigate or resolve")
+    return to_builtins(moves[to](app_of(request), who_asks(request), key, data.reason))
 
 
 @get("/alerts", sync_to_thread=True)
