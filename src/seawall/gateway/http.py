@@ -22,7 +22,6 @@ from seawall.gateway.reply import Reply, plain
 from seawall.gateway.request import Ask, decode, parse_infer, parse_invocation
 from seawall.gateway.service import Context, Decided, Invalid, Service
 from seawall.kernel import (
-    BadInput,
     Conflict,
     Forbidden,
     NotFound,
@@ -328,6 +327,3 @@ def _trace_id(traceparent: str | None) -> str | None:
     parts = traceparent.split("-") if traceparent else []
     right = len(parts) >= 4 and len(parts[1]) == 32 and parts[1].isalnum()
     return parts[1] if right else None
-
-
-__all__ = ["BadInput", "GatewayApp", "Request"]
