@@ -12,6 +12,8 @@ from seawall.app.bundles import Deployment, first_deployment, issue
 from seawall.app.gate import judge as judge_gate
 from seawall.app.root import App
 from seawall.app.telemetry import arm_evidence, pair_evidence
+from seawall.approvals.approval import Approval
+from seawall.approvals.workflow import limits
 from seawall.kernel import (
     SYSTEM,
     BadInput,
@@ -48,6 +50,11 @@ def start(app: App, who: Identity, endpoint_name: str, candidate: str) -> Rollou
                 f"{candidate} is no version of {endpoint.model!r}, which {endpoint.name!r} serves"
             )
         if not tx.revision(Deployment, endpoint.name):
+            if (allowed := approved_share(app, tx, candidate)) < 1:
+                raise Forbidden(
+                    f"the approval of {candidate} allows {allowed:.0%} of traffic at most",
+                    remedy="an endpoint's first version takes all the traffic",
+                )
             _stage(app, tx, candidate, Stage.PRODUCTION, "the endpoint's first version")
             first = first_deployment(app, endpoint.name, candidate)
             return issue(app, tx, first, f"{candidate} is the first version to serve")
@@ -86,7 +93,13 @@ def observe(app: App, key: str) -> Rollout:
         moved, judgement = steps.observe(rollout, estimates, decisions, now(app.clock))
         if moved is rollout:
             return rollout
-        settle(app, tx, moved, judgement.action, "seawall")
+        action: str = judgement.action
+        if (allowed := approved_share(app, tx, moved.candidate)) < moved.share:
+            action, why = "pause", f"its approval allows {allowed:.0%} of traffic at most"
+            if rollout.state == "paused":
+                return rollout
+            moved = steps.pause(rollout, actor="seawall", reason=why, now=now(app.clock))
+        settle(app, tx, moved, action, "seawall")
     app.tell("rollout", moved.id)
     return moved
 
@@ -106,6 +119,11 @@ def by_hand(app: App, who: Identity, key: str, action: str, reason: str) -> Roll
     with app.store.transaction(who.actor) as tx:
         rollout = tx.get(Rollout, key)
         moved = acts[action](rollout, actor=who.id, reason=reason, now=now(app.clock))
+        if (allowed := approved_share(app, tx, moved.candidate)) < moved.share:
+            raise Forbidden(
+                f"the approval of {moved.candidate} allows {allowed:.0%} of traffic at most",
+                remedy="ask for another approval",
+            )
         settle(app, tx, moved, action, who.id)
     app.tell("rollout", moved.id)
     return moved
@@ -128,6 +146,12 @@ def evidence(app: App, rollout: Rollout) -> tuple[dict[str, Estimate], int]:
         family=rollout.plan.family,
     )
     return estimates, pair.units if pair else candidate.decisions
+
+
+def approved_share(app: App, tx: Transaction, key: str) -> float:
+    """The largest share of traffic that the approvals in force allow a version, in [0, 1]."""
+    allowed = limits(tx.get(Version, key), tx.find(Approval, f"{key}/"), now(app.clock))
+    return 1.0 if allowed.traffic_share is None else allowed.traffic_share
 
 
 def _through_the_gate(app: App, who: Identity, candidate: str) -> None:

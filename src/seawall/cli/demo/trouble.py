@@ -64,23 +64,23 @@ def drift_and_schema(story: Story, world: World, table: Any) -> None:
         calm = world.until("a look at the inputs", lambda: _look(world))
         aged = Sent()
         for _ in range(9):
-            world.doors.hour(aged, _older)
+            world.doors.hour(aged, older)
         world.doors.wait_out(3)
         look = world.until("the drift to be seen", lambda: _moved(world))
         moved = look["reading"]["features"][0]
-        renamed, retyped = Sent(), Sent()
-        world.doors.request(renamed, _renamed, labels=False)
-        world.doors.request(retyped, _retyped, labels=False)
+        other_name, other_type = Sent(), Sent()
+        world.doors.request(other_name, renamed, labels=False)
+        world.doors.request(other_type, retyped, labels=False)
         step.facts = {
             "before": calm["reading"]["outcome"],
             "drifted": {f["name"]: f["distance"] for f in _failed(look)},
             "looking": look["reading"]["looking"],
-            "renamed": renamed.refusal,
-            "retyped": retyped.refusal,
+            "renamed": other_name.refusal,
+            "retyped": other_type.refusal,
         }
         size = moved["distance"]
-        what = renamed.refusal.get("fields", {}).get("AGEP", {})
-        other = retyped.refusal.get("fields", {}).get("SCHL", {})
+        what = other_name.refusal.get("fields", {}).get("AGEP", {})
+        other = other_type.refusal.get("fields", {}).get("SCHL", {})
         step.sentence = (
             f"{moved['name']} drifted: KS {size['value']:.2f} [{size['low']:.2f}, "
             f"{size['high']:.2f}], tolerance 0.10, nothing else did. A renamed field: refused, "
@@ -88,8 +88,8 @@ def drift_and_schema(story: Story, world: World, table: Any) -> None:
             f"“SCHL {other.get('problem')}: {other.get('remedy')}”."
         )
         step.check([f["name"] for f in _failed(look)] == ["AGEP"], "other features moved too")
-        step.check(renamed.refused == renamed.people > 0, "the renamed field was not refused")
-        step.check(retyped.refused == retyped.people > 0, "the retyped field was not refused")
+        step.check(other_name.refused == other_name.people > 0, "the renamed field was not refused")
+        step.check(other_type.refused == other_type.people > 0, "the retyped field was not refused")
 
 
 def incident(story: Story, world: World) -> None:
@@ -99,7 +99,7 @@ def incident(story: Story, world: World) -> None:
         sent = Sent()
         incidents: list[dict[str, Any]] = []
         for _ in range(10):
-            world.doors.hour(sent, _renamed, labels=False)
+            world.doors.hour(sent, renamed, labels=False)
             incidents = world.clients["operator"].get("/incidents")[before:]
             if incidents:
                 break
@@ -109,7 +109,7 @@ def incident(story: Story, world: World) -> None:
         )
         world.bundle_taken()
         after = Sent()
-        world.doors.request(after, _renamed, labels=False)
+        world.doors.request(after, renamed, labels=False)
         for _ in range(3):
             world.doors.hour(Sent())
         key = found[0]["id"]
@@ -156,15 +156,18 @@ def incident(story: Story, world: World) -> None:
         step.check(after.refused == 0, "the fallback did not answer")
 
 
-def _older(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+def older(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """A fault: everyone is some years older."""
     return columns | {"AGEP": [min(95, age + AGED_BY) for age in columns["AGEP"]]}
 
 
-def _renamed(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+def renamed(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """A fault: the age comes under another name."""
     return {"age_years" if name == "AGEP" else name: values for name, values in columns.items()}
 
 
-def _retyped(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+def retyped(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
+    """A fault: the schooling comes as text."""
     return columns | {"SCHL": [str(v) for v in columns["SCHL"]]}
 
 

@@ -35,6 +35,7 @@ class World:
         (folder / "clock").unlink(missing_ok=True)
         self.clock = FileClock.create(folder / "clock", START)
         self.port, self.gateway_port = port or free_port(), free_port()
+        self.panel_port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.gateway = f"http://127.0.0.1:{self.gateway_port}"
         self.extracts = folder / "extracts"
@@ -50,6 +51,7 @@ class World:
             "SEAWALL_SHIP_SECONDS": "0.5",
             "SEAWALL_SEAL_SECONDS": "21600",
             "SEAWALL_LOG_LEVEL": "warning",
+            "SEAWALL_DEMO_PANEL": f"http://127.0.0.1:{self.panel_port}",
             "EXTRACTS_FOLDER": str(self.extracts),
             "OMP_NUM_THREADS": "1",
         }
@@ -114,6 +116,23 @@ class World:
                 return got
             time.sleep(0.05)
         raise Unavailable(f"waited {PATIENCE:g} s for {what}", where=str(self.folder / "logs"))
+
+    def invite(self) -> str:
+        """A one-time link for a visitor who may operate, approve and look at everything."""
+        administrator = self.clients["administrator"]
+        roles = ["operator", "approver", "auditor"]
+        administrator.post("/identities", {"name": "visitor", "roles": roles})
+        ticket = administrator.post("/identities/visitor/ticket")["ticket"]
+        return f"{self.url}/login?ticket={ticket}"
+
+    def admit_challenger(self) -> None:
+        """Approve the retrained challenger and begin its rollout, for the visitor to watch."""
+        runs = self.clients["operator"].get("/retraining/income")
+        version = runs[-1]["version"]
+        body = {"suitable": True, "rating_affirmed": True, "comment": "for the visitor to watch"}
+        self.clients["approver"].post(f"/versions/{version}/approvals", body)
+        start = {"endpoint": "income", "candidate": version}
+        self.clients["operator"].post("/rollouts", start)
 
     def bundle_taken(self) -> None:
         """Wait until the gateway serves the newest bundle."""
