@@ -15,7 +15,16 @@ from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Literal, Protocol, Self, TypeVar, runtime_checkable
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Literal,
+    Protocol,
+    Self,
+    TypeVar,
+    runtime_checkable,
+)
 
 import msgspec
 
@@ -38,7 +47,7 @@ class SeawallError(Exception):
     def __str__(self) -> str:
         place = f" ({self.where})" if self.where else ""
         mend = f"; {self.remedy}" if self.remedy else ""
-        return f"{self.what}{place}{mend}"
+        return " ".join(f"{self.what}{place}{mend}".split("\n"))
 
 
 class BadInput(SeawallError):
@@ -162,7 +171,7 @@ class FixedClock:
 
     def advance(self, by: timedelta) -> None:
         """Move the clock by this much; negative jumps back."""
-        self._ns += round(by.total_seconds() * 1e9)
+        self._ns += by // timedelta(microseconds=1) * 1_000
 
 
 def to_ns(moment: datetime) -> int:
@@ -193,7 +202,7 @@ class Window(msgspec.Struct, frozen=True):
     @classmethod
     def containing(cls, moment: datetime, size: timedelta) -> Window:
         """The window of this size, aligned to the epoch, that holds the moment."""
-        step = round(size.total_seconds() * 1e9)
+        step = size // timedelta(microseconds=1) * 1_000
         start = to_ns(moment) // step * step
         return cls(from_ns(start), from_ns(start + step))
 
@@ -219,19 +228,29 @@ class Ids:
         return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
+_UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
+
+
 def id_time(identifier: str) -> datetime:
     """The moment a UUIDv7 was made, to the millisecond; raises `BadInput` on anything else."""
-    digits = identifier.replace("-", "")
-    if not re.fullmatch(r"[0-9a-f]{12}7[0-9a-f]{19}", digits):
-        raise BadInput(
-            f"{identifier[:60]!r} is not a Seawall id", remedy="ids look like 0198c0de-....-7...-"
-        )
-    return from_ns(int(digits[:12], 16) * 1_000_000)
+    try:
+        if _UUID7.fullmatch(identifier):
+            return from_ns(int(identifier[:13].replace("-", ""), 16) * 1_000_000)
+    except OverflowError:  # the field reaches the year 10889, a datetime does not
+        pass
+    raise BadInput(
+        f"{identifier[:60]!r} is not a Seawall id", remedy="ids look like 0198c0de-....-7...-"
+    )
 
 
 # --- numbers and judgements ---------------------------------------------------------------------
 
 Validity = Literal["fixed", "anytime", "simultaneous"]
+
+if TYPE_CHECKING:
+    Number = float
+else:  # what JSON cannot say comes as null; `Estimate` restores it, so nobody else ever sees None
+    Number = float | None
 
 
 class Estimate(msgspec.Struct, frozen=True):
@@ -239,16 +258,29 @@ class Estimate(msgspec.Struct, frozen=True):
 
     `low <= high`, either may be infinite; `confidence` in (0, 1); `n` counts the rows behind it;
     `validity` says under which looking the interval holds: one planned look, any number of looks,
-    or all members of a named family at once. In JSON an infinite or undefined number is null.
+    or all members of a named family at once. In JSON an infinite or undefined number is null; read
+    back, a bound that is null lies at infinity on its own side, and a value that is null there
+    where one bound alone does, else it is undefined (NaN).
     """
 
-    value: float
-    low: float
-    high: float
+    value: Number
+    low: Number
+    high: Number
     confidence: float
     n: int
     method: str
     validity: Validity = "fixed"
+
+    def __post_init__(self) -> None:
+        given: Any = (self.value, self.low, self.high)
+        if None not in given:
+            return
+        value, low, high = given
+        low, high = -math.inf if low is None else low, math.inf if high is None else high
+        if value is None:
+            value = low + high if math.isinf(low) != math.isinf(high) else math.nan
+        for name, number in (("value", value), ("low", low), ("high", high)):
+            msgspec.structs.force_setattr(self, name, number)
 
     def to_dict(self) -> dict[str, Any]:
         """The JSON shape; numbers that JSON cannot say become null."""
@@ -341,6 +373,8 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
             raise ValueError(
                 f"rule on {self.measure!r} needs exactly one finite of at_most, at_least, within"
             )
+        if self.within is not None and self.within < 0:
+            raise ValueError(f"rule on {self.measure!r}: a magnitude is never within a negative")
 
     @property
     def text(self) -> str:
@@ -490,8 +524,10 @@ def encode_hook(value: object) -> str:
 
 def decode_hook(type_: type, value: object) -> object:
     """The inverse of `encode_hook`."""
-    if type_ is Digest and isinstance(value, str):
-        return Digest.parse(value)
+    if type_ is Digest:
+        if isinstance(value, str):
+            return Digest.parse(value)
+        raise ValueError("expected a digest")
     raise NotImplementedError(f"{type_.__name__} has no wire form")
 
 
