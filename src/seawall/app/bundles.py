@@ -11,9 +11,10 @@ import msgspec
 from seawall.adapters.signing.envelope import seal
 from seawall.app.root import App
 from seawall.approvals.approval import Approval
-from seawall.approvals.workflow import limits
-from seawall.kernel import Digest, NotFound, Transaction, from_json, now
+from seawall.approvals.workflow import decide, limits
+from seawall.kernel import Conflict, Digest, NotFound, Outcome, Transaction, from_json, now
 from seawall.policy.policy import Policy
+from seawall.registry.model import Model
 from seawall.registry.version import Version
 from seawall.serving.bundle import PAYLOAD_TYPE, Arm, Bundle, Conditions
 from seawall.serving.endpoint import Endpoint
@@ -68,12 +69,18 @@ def first_deployment(app: App, endpoint: str, champion: str) -> Deployment:
 
 
 def issue(app: App, tx: Transaction, deployment: Deployment, why: str) -> Deployment:
-    """Store the deployment under the next number with its signed bundle, on record."""
+    """Store the deployment under the next number with its signed bundle, on record.
+
+    Raises `Conflict` when no valid bundle follows from what is declared and approved.
+    """
     endpoint = tx.get(Endpoint, deployment.endpoint)
     following = msgspec.structs.replace(
         deployment, number=deployment.number + 1, issued=now(app.clock)
     )
-    bundle = _bundle(app, tx, endpoint, following)
+    try:
+        bundle = _bundle(app, tx, endpoint, following)
+    except ValueError as error:
+        raise Conflict(f"no bundle can be issued: {error}", where=endpoint.name) from error
     envelope = seal(PAYLOAD_TYPE, bundle.to_bytes(), app.key)
     following = msgspec.structs.replace(following, bundle=app.objects.put(envelope))
     tx.put(following)
@@ -103,7 +110,6 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
     arms: list[Arm] = []
     for name, (key, share) in deployment.arms.items():
         version = tx.get(Version, key)
-        allowed = limits(version, tx.find(Approval, f"{key}/"), now(app.clock))
         arms.append(
             Arm(
                 name=name,  # pyright: ignore[reportArgumentType] -- the names of `arms`
@@ -112,13 +118,19 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
                 format=version.artefact.format,
                 weight=share,
                 threshold=endpoint.threshold,
-                conditions=Conditions(
-                    traffic_share_max=allowed.traffic_share or 1.0, expires=allowed.expires
-                ),
+                conditions=_conditions(app, tx, version),
             )
         )
     champion = tx.get(Version, deployment.champion)
-    signature = from_json(app.objects.get(champion.objects["signature"]), Signature)
+    signature = _signature(app, champion)
+    for arm in arms:
+        other = _signature(app, tx.get(Version, arm.version))
+        if _inputs(other) != _inputs(signature):
+            raise Conflict(
+                f"{arm.version} takes other inputs than {champion.key}",
+                where=", ".join(sorted(set(other.names) ^ set(signature.names))) or endpoint.name,
+                remedy="give it an endpoint of its own",
+            )
     baseline = TableSummary.from_bytes(app.objects.get(champion.objects["baseline"]))
     return Bundle(
         endpoint=endpoint.name,
@@ -142,3 +154,25 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
         safe=deployment.candidate is None,
         killed=deployment.killed,
     )
+
+
+def _signature(app: App, version: Version) -> Signature:
+    return from_json(app.objects.get(version.objects["signature"]), Signature)
+
+
+def _inputs(signature: Signature) -> list[tuple[object, ...]]:
+    """What the columns of a model's matrix mean: texts enter as their place in the list."""
+    return [
+        (f.name, tuple(c for c in f.categories if isinstance(c, str))) for f in signature.fields
+    ]
+
+
+def _conditions(app: App, tx: Transaction, version: Version) -> Conditions:
+    """What the approvals in force allow; once they have lapsed, nothing from now on."""
+    approvals, moment = tx.find(Approval, f"{version.key}/"), now(app.clock)
+    if decide(version, approvals, tx.get(Model, version.model).tier, moment).outcome is not (
+        Outcome.PASS
+    ):
+        return Conditions(expires=moment)
+    allowed = limits(version, approvals, moment)
+    return Conditions(traffic_share_max=allowed.traffic_share or 1.0, expires=allowed.expires)

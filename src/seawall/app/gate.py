@@ -16,7 +16,7 @@ from seawall.approvals.workflow import decide
 from seawall.kernel import BadInput, Digest, Estimate, Outcome, Transaction, Verdict, now
 from seawall.policy.gate import evaluate
 from seawall.policy.policy import Policy
-from seawall.registry.lifecycle import move
+from seawall.registry.lifecycle import MOVES, move
 from seawall.registry.model import Model
 from seawall.registry.stage import Stage
 from seawall.registry.version import Version
@@ -51,7 +51,7 @@ def pass_gate(app: App, who: Identity, key: str, to: str) -> GateResult:
         result = judge(app, tx, key, to, who.id)
         version = tx.get(Version, key)
         passed = result.verdict.outcome is Outcome.PASS
-        if passed and to == Stage.VALIDATED and version.stage is not Stage.VALIDATED:
+        if passed and to == Stage.VALIDATED and Stage.VALIDATED in MOVES[version.stage]:
             tx.put(move(version, Stage.VALIDATED, now(app.clock), f"passed {result.policy}"))
     return result
 

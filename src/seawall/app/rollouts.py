@@ -171,6 +171,8 @@ def settle(app: App, tx: Transaction, rollout: Rollout, action: str, actor: str)
     """Store a rollout's move with what follows from it: stages, the next bundle, the record."""
     tx.put(rollout)
     last = rollout.history[-1]
+    if rollout.state == "promoted":
+        action = "promote"  # by whatever name: the last step was taken
     detail = {
         "endpoint": rollout.endpoint,
         "candidate": rollout.candidate,

@@ -13,15 +13,17 @@ from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.adapters.sql import TelemetryRow
 from seawall.app.root import App
-from seawall.kernel import BadInput, from_ns, now, to_ns
+from seawall.kernel import BadInput, Corrupt, from_ns, nearest, now, to_ns
 from seawall.rollout.evidence import ArmEvidence, PairEvidence
 from seawall.rollout.rollout import Rollout
 from seawall.serving.telemetry import (
+    STREAMS,
     WINDOW,
     Counters,
     Joint,
     Labels,
     Report,
+    Row,
     Stream,
     decode,
     merge,
@@ -53,6 +55,8 @@ def _merged(parts: Iterable[S]) -> S | None:
 def absorb(app: App, who: Identity, report: Report) -> bool:
     """Merge a delivery into what is held; False when it was here before."""
     app.allow(who, Action.TELEMETRY, gateway=report.gateway)
+    for row in report.rows:
+        _check(row)
     rows = [
         TelemetryRow(
             endpoint=endpoint, version=version, arm=arm, stream=stream, start_ns=start, body=body
@@ -63,6 +67,17 @@ def absorb(app: App, who: Identity, report: Report) -> bool:
     for endpoint in {row.endpoint for row in rows} if new else ():
         app.tell("endpoint", endpoint)
     return new
+
+
+def _check(row: Row) -> None:
+    """Refuse what could not be read back: it would stop every later look at the endpoint."""
+    endpoint, version, arm, stream, _, body = row
+    if stream not in STREAMS:
+        raise BadInput(f"there is no stream {stream!r}", remedy=nearest(stream, STREAMS))
+    try:
+        decode(stream, body)
+    except (Corrupt, ValueError) as error:
+        raise BadInput(str(error), where=f"{endpoint} {version} {arm} {stream}") from error
 
 
 def aligned(moment: datetime, size: timedelta) -> datetime:
@@ -101,10 +116,21 @@ def counters(
     return [(row, body) for row, body in found if isinstance(body, Counters)]
 
 
-def inputs(app: App, endpoint: str, since: datetime, until: datetime) -> TableSummary | None:
-    """The inputs of all the arms that answered, merged over a span of whole hours."""
+def inputs(
+    app: App, endpoint: str, since: datetime, until: datetime, *, like: TableSummary
+) -> TableSummary | None:
+    """The inputs of all the arms that answered, merged over a span of whole hours.
+
+    Only what was counted on the grids of `like`: an earlier champion's baseline had others.
+    """
+    grids = {name: column.grid.digest for name, column in like.columns.items()}
     found = load(app, endpoint, "inputs", since=since, until=until)
-    return _merged(body for _, body in found if isinstance(body, TableSummary))
+    return _merged(
+        body
+        for _, body in found
+        if isinstance(body, TableSummary)
+        and all(grids.get(name) == column.grid.digest for name, column in body.columns.items())
+    )
 
 
 def scores(
@@ -156,7 +182,7 @@ def arm_evidence(
         scores=given.binned(SCORE_EDGES).counts if given else (),
         matured=sum(n for _, n, _ in matured),
         arrived=sum(min(labels.arrived, n) for _, n, labels in matured),
-        wrong=sum(labels.wrong for _, _, labels in matured),
+        wrong=sum(min(labels.wrong, labels.arrived, n) for _, n, labels in matured),
     )
 
 

@@ -53,11 +53,11 @@ def look_at_drift(app: App, endpoint: Endpoint) -> DriftLook | None:
     last = app.store.find(DriftLook, endpoint.name)
     if last and last[0].reading.window is not None and last[0].reading.window.end >= until:
         return None
-    current = inputs(app, endpoint.name, window.start, window.end)
-    if current is None or not current.rows:
-        return None
     version = app.store.get(Version, deployment.champion)
     baseline = TableSummary.from_bytes(app.objects.get(version.objects["baseline"]))
+    current = inputs(app, endpoint.name, window.start, window.end, like=baseline)
+    if current is None or not current.rows:
+        return None
     reading = watch(
         TableSummary(baseline.rows, {n: baseline.columns[n] for n in current.columns}),
         current,
