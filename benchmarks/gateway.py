@@ -1,0 +1,143 @@
+"""The gateway beside a bare ASGI handler that calls the same ONNX session, both on one worker.
+
+Sixteen connections each send one row of 30 fields as JSON, over and over.
+"""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import msgspec
+
+from benchmarks.load import Load, put_load
+from benchmarks.measure import ENV, ROOT, Result, Size, python
+
+LIMIT = 0.7
+FIELDS = 30
+CONNECTIONS = 16
+
+
+class Model(NamedTuple):
+    """An ONNX artefact, its inputs by name, and one request for it."""
+
+    artefact: bytes
+    columns: dict[str, Any]
+    body: bytes
+
+
+def run(size: Size) -> Iterator[Result]:
+    model, span = train(), float(size.rows(3, 10))
+    with tempfile.TemporaryDirectory(prefix="seawall-bench-") as name:
+        folder = Path(name)
+        words = gateway_words(folder, model)
+        (folder / "model.onnx").write_bytes(model.artefact)
+        bare = ["-m", "benchmarks.bare", str(folder / "model.onnx")]
+        with serving(words) as ours, serving(bare) as peer:
+            found: list[tuple[Load, Load]] = []
+            for port in (ours, peer):
+                put_load(port, model.body, CONNECTIONS, 0.5)
+            for _ in range(2):
+                found.append(
+                    (
+                        put_load(ours, model.body, CONNECTIONS, span),
+                        put_load(peer, model.body, CONNECTIONS, span),
+                    )
+                )
+    mine, theirs = (max(loads, key=lambda found: found.rate) for loads in zip(*found, strict=True))
+    yield Result(
+        "gateway, one row", mine.rate, "requests/s", "bare ASGI and ONNX", theirs.rate,
+        f"{LIMIT:g} x at least", mine.rate >= LIMIT * theirs.rate,
+    )  # fmt: skip
+    yield Result("gateway, p99", mine.p99_ms, "ms", "bare ASGI and ONNX", theirs.p99_ms)
+
+
+def train() -> Model:
+    """A scaler and a logistic regression on 30 fields, as ONNX."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from seawall.sdk.export import export
+
+    rng = np.random.default_rng(30)
+    matrix = rng.normal(size=(2_000, FIELDS)).astype(np.float32)
+    labels = matrix[:, 0] + rng.normal(size=2_000) > 0
+    fitted = make_pipeline(StandardScaler(), LogisticRegression()).fit(matrix, labels)
+    columns = {f"field{i}": matrix[:, i].astype(float) for i in range(FIELDS)}
+    row = {name: round(float(values[0]), 6) for name, values in columns.items()}
+    body = msgspec.json.encode({"dataframe_records": [row]})
+    return Model(export(fitted, matrix[:100]).artefact, columns, body)
+
+
+def gateway_words(folder: Path, model: Model) -> list[str]:
+    """A gateway's state folder with a signed bundle, and the words that start a gateway on it."""
+    from seawall.adapters.signing.envelope import seal
+    from seawall.adapters.signing.keys import create_key
+    from seawall.gateway.state import State
+    from seawall.kernel import Digest
+    from seawall.serving.bundle import PAYLOAD_TYPE, Arm, Bundle
+    from seawall.serving.signature import infer_signature
+    from seawall.statistics.grid import make_grid
+
+    artefact = Digest.of(model.artefact)
+    bundle = Bundle(
+        endpoint="bench",
+        number=1,
+        issued=datetime.now(UTC),
+        salt=bytes(32),
+        signature=infer_signature(model.columns, slack=1.0),
+        arms=(Arm(name="champion", version="bench@1", artefact=artefact, weight=1.0),),
+        grids={name: make_grid(values) for name, values in model.columns.items()},
+        safe=True,
+    )
+    state, key = State(folder / "state"), create_key(folder / "key.pem")
+    state.keep_artefact(model.artefact)
+    state.keep_envelope("bench", seal(PAYLOAD_TYPE, bundle.to_bytes(), key), safe=True)
+    nobody = f"http://127.0.0.1:{free_port()}"  # the control plane is gone: serving goes on
+    return [
+        *("-m", "seawall", "gateway", "--endpoint", "bench", "--url", nobody, "--token", "none"),
+        *("--trust", str(folder / "key.pem.pub"), "--state-dir", str(folder / "state")),
+    ]
+
+
+@contextmanager
+def serving(words: list[str]) -> Generator[int]:
+    """Start a server on a free port, wait until it answers, and end it afterwards."""
+    port = free_port()
+    command = python(*words, "--port", str(port))
+    process = subprocess.Popen(
+        command, env=ENV, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        deadline = time.monotonic() + 30
+        while not answers(port):
+            if time.monotonic() > deadline or process.poll() is not None:
+                raise RuntimeError(f"{words[1]} did not start")
+            time.sleep(0.05)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
