@@ -42,36 +42,40 @@ def _root(version: bool = typer.Option(False, "--version", help="Show the versio
         raise typer.Exit
 
 
+_UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+"""The base of what is wrong with a command line: Click's own, or that of Typer's copy of Click."""
+
+
 def run() -> None:
     """Run the command line; exit 0 pass, 1 fail, 2 bad input, 3 undecided, 70 our own error."""
-    import click
-
-    from seawall.kernel import SeawallError
-
     try:
         status = app(standalone_mode=False)
-    except SeawallError as error:
-        _say(f"seawall: {error}")
-        sys.exit(error.status)
-    except click.exceptions.Abort:
-        _say("seawall: stopped")
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(2)
-    except KeyboardInterrupt:
+    except (typer.Abort, KeyboardInterrupt):
         _say("seawall: stopped")
         sys.exit(130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 -- the outermost frame: an error of ours never reads as a verdict
-        import traceback
-
-        traceback.print_exc()
-        _say(f"seawall: our own error, please report it: {type(error).__name__}: {error}")
-        sys.exit(70)
+        sys.exit(_told(error))
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _told(error: Exception) -> int:
+    """Say on standard error what went wrong; returns the exit status that it means."""
+    from seawall.kernel import SeawallError
+
+    if isinstance(error, SeawallError):
+        _say(f"seawall: {error}")
+        return error.status
+    if isinstance(error, _UsageError):
+        error.show()  # type: ignore[attr-defined]
+        return 2
+    import traceback
+
+    traceback.print_exception(error)
+    _say(f"seawall: our own error, please report it: {type(error).__name__}: {error}")
+    return 70
 
 
 def _say(line: str) -> None:
