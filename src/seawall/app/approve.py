@@ -7,6 +7,7 @@ import msgspec
 from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.access.separation import require_separation
+from seawall.app.retrain import decided
 from seawall.app.root import App
 from seawall.approvals.approval import Approval, Conditions
 from seawall.approvals.workflow import decide
@@ -62,6 +63,7 @@ def approve(
         verdict = decide(version, tx.find(Approval, f"{key}/"), model.tier, now(app.clock))
         if verdict.outcome is Outcome.PASS and version.stage is Stage.VALIDATED:
             tx.put(move(version, Stage.APPROVED, now(app.clock), f"approved by {who.id}"))
+            decided(app, tx, version, f"approved by {who.id}")
         tx.record("approvals:version:approved", key, _detail(approval, verdict))
         tx.emit("approvals:version:approved", key, _detail(approval, verdict))
     return approval, verdict
@@ -84,6 +86,7 @@ def reject(app: App, who: Identity, key: str, comment: str) -> Approval:
         )
         tx.put(approval)
         tx.put(move(version, Stage.REJECTED, now(app.clock), comment))
+        decided(app, tx, version, f"rejected by {who.id}")
         tx.record("approvals:version:rejected", key, {"comment": comment})
         tx.emit("approvals:version:rejected", key, {"comment": comment})
     return approval

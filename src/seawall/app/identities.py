@@ -90,9 +90,12 @@ def redeem(app: App, ticket: str) -> Identity:
         held = tx.get(Ticket, digest.hex)
         if now(app.clock) >= held.expires:
             raise Unauthenticated("this sign-in token has expired", remedy="ask for a new one")
+        identity = tx.get(Identity, held.identity)
+        if not identity.active:
+            raise Unauthenticated(f"{identity.id} is shut out", remedy="ask an administrator")
         tx.delete(Ticket, held.key)
         tx.record("access:ticket:redeemed", held.identity, {})
-        return tx.get(Identity, held.identity)
+        return identity
 
 
 def claim(app: App, ticket: str) -> str:

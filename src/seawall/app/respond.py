@@ -15,7 +15,7 @@ from seawall.app.watch import DriftLook, failing_fields
 from seawall.incidents import incident as incidents
 from seawall.incidents.alert import Alert, reconcile
 from seawall.incidents.incident import Incident
-from seawall.incidents.pipeline import Inhibition, Notice, Notified, Routing, Silence, route
+from seawall.incidents.pipeline import Inhibition, Notice, Notified, Routing, Silence, group, route
 from seawall.incidents.postmortem import ActionItem, Postmortem, add_action, draft
 from seawall.incidents.runbook import AutomaticAction, Runbook, runbook_for
 from seawall.incidents.suspects import Deploy, DriftedFeature, FailingField, Suspect, rank
@@ -49,7 +49,6 @@ def respond(app: App, endpoint: Endpoint, firing: Iterable[Alert]) -> list[Incid
     told = route(recent, ROUTING, app.store.find(Silence), notified, moment)
     if not changed and not told.notices:
         return []
-    touched: list[Incident] = []
     with app.store.transaction(SYSTEM) as tx:
         for alert in changed:
             tx.put(alert)
@@ -66,25 +65,38 @@ def respond(app: App, endpoint: Endpoint, firing: Iterable[Alert]) -> list[Incid
             }
             tx.record("incidents:notice:told", endpoint.name, detail)
             tx.emit("incidents:notice:told", endpoint.name, detail)
-            if notice.group.severity == "page":
-                touched.append(_page(app, tx, endpoint, notice))
+            if notice.group.severity == "page" and notice.reason != "resolved":
+                _page(app, tx, endpoint, notice)
+        touched = _bring_up_to_date(app, tx, endpoint, changed)
     for incident in touched:
         app.tell("incident", incident.id)
     return touched
 
 
-def _page(app: App, tx: Transaction, endpoint: Endpoint, notice: Notice) -> Incident:
-    """The incident of a page: opened, or the open one of its group extended."""
+def _bring_up_to_date(
+    app: App, tx: Transaction, endpoint: Endpoint, changed: Iterable[Alert]
+) -> list[Incident]:
+    """Every open incident with the alerts of its group as they stand now."""
+    by_group = {part.key: part.alerts for part in group(changed, ROUTING.group_by)}
+    touched: list[Incident] = []
+    for incident in tx.find(Incident):
+        if incident.endpoint == endpoint.name and incident.state != "resolved":
+            alerts = by_group.get(incident.group, ())
+            following = incidents.absorb(incident, alerts, now(app.clock))
+            if following != incident:
+                tx.put(following)
+                fired = sum(a.firing for a in following.alerts)
+                tx.record("incidents:incident:changed", incident.id, {"firing": fired})
+            touched.append(following)
+    return touched
+
+
+def _page(app: App, tx: Transaction, endpoint: Endpoint, notice: Notice) -> None:
+    """Open the incident of a page, unless one of its group is open already."""
     moment = now(app.clock)
     alerts = notice.group.alerts
-    open_ones = [
-        i for i in tx.find(Incident) if i.group == notice.group.key and i.state != "resolved"
-    ]
-    if open_ones:
-        incident = incidents.absorb(open_ones[-1], alerts, moment)
-        tx.put(incident)
-        tx.record("incidents:incident:extended", incident.id, {"reason": notice.reason})
-        return incident
+    if any(i.group == notice.group.key and i.state != "resolved" for i in tx.find(Incident)):
+        return
     book = runbook_for(alerts[0], tx.find(Runbook))
     incident = incidents.open_incident(
         id=app.ids(),
@@ -109,7 +121,6 @@ def _page(app: App, tx: Transaction, endpoint: Endpoint, notice: Notice) -> Inci
         incident = incidents.act(incident, actor="seawall", text=said, now=moment)
         tx.record("incidents:action:taken", incident.id, {"action": action, "effect": said})
     tx.put(incident)
-    return incident
 
 
 def _permitted(book: Runbook | None, alerts: Iterable[Alert]) -> tuple[AutomaticAction, ...]:

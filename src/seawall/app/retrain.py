@@ -15,7 +15,7 @@ from seawall.access.role import Role
 from seawall.app.gate import judge
 from seawall.app.root import App
 from seawall.app.watch import DriftLook
-from seawall.kernel import SYSTEM, Outcome, now
+from seawall.kernel import SYSTEM, Outcome, Transaction, now
 from seawall.registry.lifecycle import move
 from seawall.registry.stage import Stage
 from seawall.registry.version import Version
@@ -99,7 +99,7 @@ def _spawn(app: App, command: Sequence[str], token: str, stop: threading.Event) 
     """Run a command with our address and a token; returns why it failed, or nothing."""
     words = [sys.executable if word == "python" else word for word in command]
     env = os.environ | {
-        "SEAWALL_URL": app.settings.url or "",
+        "SEAWALL_URL": app.settings.url or f"http://{app.settings.host}:{app.settings.port}",
         "SEAWALL_TOKEN": token,
         "SEAWALL_CLOCK": app.settings.clock,
     }
@@ -126,14 +126,35 @@ def _spawn(app: App, command: Sequence[str], token: str, stop: threading.Event) 
 def _step(
     app: App, run: RetrainingRun, state: State, note: str, *, version: str = ""
 ) -> RetrainingRun:
-    following = proceed(run, state, now(app.clock), note, version=version)
     with app.store.transaction(SYSTEM) as tx:
-        tx.put(following)
-        detail = {"version": following.version, "note": note}
-        tx.record(f"retraining:run:{state}", run.id, detail)
-        tx.emit(f"retraining:run:{state}", run.model, detail)
+        following = _proceed(app, tx, run, state, note, version=version)
     app.tell("retraining", run.id)
     return following
+
+
+def _proceed(
+    app: App, tx: Transaction, run: RetrainingRun, state: State, note: str, *, version: str = ""
+) -> RetrainingRun:
+    following = proceed(run, state, now(app.clock), note, version=version)
+    tx.put(following)
+    detail = {"version": following.version, "note": note}
+    tx.record(f"retraining:run:{state}", run.id, detail)
+    tx.emit(f"retraining:run:{state}", run.model, detail)
+    return following
+
+
+def decided(app: App, tx: Transaction, version: Version, note: str) -> None:
+    """A person approved or rejected a challenger: the run that waited for it is done."""
+    for run in tx.find(RetrainingRun, f"{version.model}/"):
+        if run.state == "awaiting_approval" and run.version == version.key:
+            _proceed(app, tx, run, "done", note)
+
+
+def give_up_interrupted(app: App) -> None:
+    """End the runs that an earlier process left under way, so that the next may be triggered."""
+    for run in app.store.find(RetrainingRun):
+        if run.open and run.state != "awaiting_approval":
+            _step(app, run, "failed", "the control plane was stopped meanwhile")
 
 
 SERVICES = {TRAINER: (Role.DEVELOPER,), VALIDATOR: (Role.VALIDATOR,)}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,12 +39,14 @@ def serve(
     from seawall.server.main import run
     from seawall.serving.endpoint import Endpoint
 
-    known = settings(data_dir=data_dir, host=host, port=port, gateway_port=gateway_port)
-    set_up_logs(known.log_level, known.log_format)
+    asked = settings(data_dir=data_dir, host=host, port=port, gateway_port=gateway_port)
+    set_up_logs(asked.log_level, asked.log_format)
+    # the server raises the signal again once it has ended, and the gateway must be ended too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     started: list[subprocess.Popen[bytes]] = []
 
     def ready(app: App) -> None:
-        ticket = first_ticket(app)
+        known, ticket = app.settings, first_ticket(app)
         address = f"http://{known.host}:{known.port}"
         _tell(f"control plane at {address}, data in {known.data_dir}")
         if ticket:
@@ -59,11 +63,10 @@ def serve(
         _tell(f"gateway at http://{known.host}:{known.gateway_port} for {', '.join(names)}")
 
     try:
-        run(known, ready)
+        run(asked, ready)
     finally:
         for process in started:
-            process.terminate()
-            process.wait(15)
+            _end(process)
 
 
 def gateway(
@@ -119,7 +122,6 @@ def _start_gateway(
 ) -> subprocess.Popen[bytes]:
     import os
     import subprocess
-    import sys
 
     folder = Path(known.data_dir)
     command = [
@@ -133,7 +135,16 @@ def _start_gateway(
     return subprocess.Popen(command, env=env)  # noqa: S603 -- our own command
 
 
-def _tell(line: str) -> None:
-    import sys
+def _end(process: subprocess.Popen[bytes]) -> None:
+    import subprocess
 
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _tell(line: str) -> None:
     print(f"seawall: {line}", file=sys.stderr, flush=True)  # noqa: T201 -- for whoever started it

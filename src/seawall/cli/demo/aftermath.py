@@ -54,7 +54,7 @@ def afterwards(story: Story, world: World) -> None:
         broken, altered = world.command(
             "auditor", "audit", "verify", str(copy), "--key", str(copy / "key")
         )
-        named = altered["findings"][0]["message"] if altered["findings"] else ""
+        named = _named(altered["findings"])
         step.facts = {
             "decision": shown,
             "entries": exported["size"],
@@ -77,6 +77,16 @@ def afterwards(story: Story, world: World) -> None:
 def _proven(world: World, decision: str) -> dict[str, Any] | None:
     shown = world.clients["auditor"].get(f"/decisions/{decision}")
     return shown if shown["proof"]["state"] == "proven" else None
+
+
+def _named(findings: list[dict[str, Any]]) -> str:
+    """What the verifier says of the first thing that was altered."""
+    if not findings:
+        return "nothing"
+    first = findings[0]
+    entry = f"entry {first['entry']:,} " if first.get("entry") is not None else ""
+    what = f"({first['action']}) " if first.get("action") else ""
+    return f"{entry}{what}in {first['file']} {first['message']}"
 
 
 def _flip_a_byte(copy: Path) -> str:

@@ -79,7 +79,10 @@ class Story:
 
         sign = Text("✓ ", "green") if step.passed else Text("✗ ", "red")
         head = Text.assemble(
-            f"{len(self.steps):>2} ", sign, (step.title, "bold"), (f"  {step.seconds:.1f} s", "dim")
+            f"{len(self.steps) - 1:>2} ",
+            sign,
+            (step.title, "bold"),
+            (f"  {step.seconds:.1f} s", "dim"),
         )
         self._console.print(head)
         for line in filter(None, (step.sentence, *step.notes)):

@@ -61,10 +61,17 @@ class Traffic:
         """How many people have not been sent."""
         return len(self._people[data.LABEL]) - self.position
 
-    def hour(self, sent: Sent, rewrite: Rewrite | None = None, *, labels: bool = True) -> None:
-        """One hour of the clock: people arrive evenly, labels that are due are reported."""
+    def hour(
+        self,
+        sent: Sent,
+        rewrite: Rewrite | None = None,
+        *,
+        labels: bool = True,
+        share: float = 1.0,
+    ) -> None:
+        """One hour of the clock, or a share of it: people arrive evenly, labels are reported."""
         steps = PER_HOUR // PER_REQUEST
-        for _ in range(steps):
+        for _ in range(round(steps * share)):
             self.request(sent, rewrite, labels=labels)
             self._clock.advance(timedelta(hours=1) / steps)
         self.report_labels()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from seawall.cli.demo import data
@@ -97,11 +98,10 @@ def incident(story: Story, world: World) -> None:
     with story.step("incident", "The renamed field goes on: one page, one incident") as step:
         before = len(world.clients["operator"].get("/incidents"))
         sent = Sent()
-        incidents: list[dict[str, Any]] = []
-        for _ in range(10):
-            world.doors.hour(sent, renamed, labels=False)
-            incidents = world.clients["operator"].get("/incidents")[before:]
-            if incidents:
+        for _ in range(24):
+            world.doors.hour(sent, renamed, labels=False, share=0.2)
+            time.sleep(0.3)  # the reports and the look at them are on the way, in real time
+            if world.clients["operator"].get("/incidents")[before:]:
                 break
         found = world.until(
             "the incident",
