@@ -78,12 +78,8 @@ class Story:
         from rich.text import Text
 
         sign = Text("✓ ", "green") if step.passed else Text("✗ ", "red")
-        head = Text.assemble(
-            f"{len(self.steps) - 1:>2} ",
-            sign,
-            (step.title, "bold"),
-            (f"  {step.seconds:.1f} s", "dim"),
-        )
+        number, spent = f"{len(self.steps) - 1:>2} ", f"  {step.seconds:.1f} s"
+        head = Text.assemble(number, sign, (step.title, "bold"), (spent, "dim"))
         self._console.print(head)
         for line in filter(None, (step.sentence, *step.notes)):
             self._console.print(Padding(Text(line), (0, 0, 0, 5)))

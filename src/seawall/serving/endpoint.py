@@ -1,0 +1,51 @@
+"""The declared part of an endpoint: which model answers there, under which rules."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import msgspec
+
+from seawall.serving.decision_privacy import PrivacyRule
+from seawall.serving.fallback import Fallback
+from seawall.serving.guard import Guard
+from seawall.serving.limit import Limits
+
+
+class Endpoint(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """What people declare (`kind: Endpoint`); which versions answer is decided by rollouts.
+
+    `plan`, `policy`, `rollout`, `objectives`, `runbook` and `retraining` name other declared
+    objects. `window_hours` is how much traffic drift is judged on; `label_age_seconds` the age at
+    which labelled cohorts are compared.
+    """
+
+    kind: ClassVar[str] = "endpoint"
+
+    name: str
+    model: str
+    plan: str
+    policy: str
+    rollout: str
+    objectives: tuple[str, ...] = ()
+    runbook: str | None = None
+    retraining: str | None = None
+    unit: str | None = None
+    protected: tuple[str, ...] = ()
+    threshold: float = 0.5
+    on_invalid: Literal["reject", "fallback"] = "reject"
+    guards: tuple[Guard, ...] = ()
+    limits: Limits = Limits()
+    fallback: Fallback | None = None
+    privacy: dict[str, PrivacyRule] = {}
+    label_age_seconds: float = 7 * 86_400.0
+    latency_objective_ms: float | None = None
+    window_hours: int = 24
+    log: Literal["enqueued", "durable"] = "enqueued"
+
+    @property
+    def key(self) -> str:
+        """The name."""
+        return self.name
