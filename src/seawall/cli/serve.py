@@ -42,7 +42,7 @@ def serve(
     asked = settings(data_dir=data_dir, host=host, port=port, gateway_port=gateway_port)
     set_up_logs(asked.log_level, asked.log_format)
     # the server raises the signal again once it has ended, and the gateway must be ended too
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _stop)
     started: list[subprocess.Popen[bytes]] = []
 
     def ready(app: App) -> None:
@@ -133,6 +133,10 @@ def _start_gateway(
     ]
     env = os.environ | {"SEAWALL_TOKEN": token, "SEAWALL_CLOCK": known.clock}
     return subprocess.Popen(command, env=env)  # noqa: S603 -- our own command
+
+
+def _stop(_number: int, _frame: object) -> None:
+    sys.exit(0)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import secrets
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from litestar import Request
@@ -68,9 +68,14 @@ def who_asks(request: Request[Any, Any, Any]) -> Identity:
 
 
 def session_of(request: Request[Any, Any, Any]) -> Session | None:
-    """The browser's session, if it is signed in."""
+    """The browser's session, if it is signed in, with the identity as it stands now."""
+    app: App = request.app.state.seawall
     sessions: Sessions = request.app.state.sessions
-    return sessions.get(request.cookies.get(COOKIE))
+    session = sessions.get(request.cookies.get(COOKIE))
+    if session is None:
+        return None
+    identity = app.store.get(Identity, session.identity.id)
+    return replace(session, identity=identity) if identity.active else None
 
 
 def check_csrf(session: Session, given: str) -> None:

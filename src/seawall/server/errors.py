@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import structlog
 from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from seawall.kernel import SeawallError
+
+log = structlog.get_logger("seawall.server")
 
 
 def told(request: Request[Any, Any, Any], error: SeawallError) -> Response[dict[str, str]]:
@@ -25,6 +28,13 @@ def refused(request: Request[Any, Any, Any], error: HTTPException) -> Response[d
             if isinstance(e, dict)
         )
     return _answer(request, error.status_code, what, request.url.path, "")
+
+
+def unexpected(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, str]]:
+    """A fault of ours: the caller learns that it was, the log learns which."""
+    log.error("request failed", method=request.method, path=request.url.path, exc_info=error)
+    remedy = "look for this moment in the server's log"
+    return _answer(request, 500, "the control plane failed", request.url.path, remedy)
 
 
 def _answer(

@@ -64,7 +64,7 @@ class Hub:
             self._streams.discard(queue)
 
 
-@get("/events", sync_to_thread=False)
+@get("/events")
 async def events(request: Request[Any, Any, Any]) -> ServerSentEvent:
     """The stream of changes."""
     app: App = request.app.state.seawall

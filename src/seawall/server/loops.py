@@ -31,6 +31,7 @@ class Reconciler:
 
     def start(self) -> None:
         """Begin in the background."""
+        retrain.give_up_interrupted(self._app)
         for work in (self._reconcile, self._sequence):
             thread = threading.Thread(target=self._loop, args=(work,), name=work.__name__)
             thread.start()
@@ -63,28 +64,30 @@ class Reconciler:
 
     def _reconcile(self) -> None:
         for deployment in self._app.store.find(Deployment):
-            endpoint = self._app.store.get(Endpoint, deployment.endpoint)
-            for rollout in self._app.store.find(Rollout, f"{endpoint.name}/"):
-                if rollout.open:
-                    rollouts.observe(self._app, rollout.key)
-            look = watch.look_at_drift(self._app, endpoint)
-            if look is not None:
-                self._drift[endpoint.name] = look
-            held = self._drift.get(endpoint.name)
-            alerts = watch.firing(self._app, endpoint, held.reading if held else None)
-            respond.respond(self._app, endpoint, alerts)
-            if look is not None and (run := retrain.trigger(self._app, endpoint)):
-                tokens = retrain.Tokens(
-                    *(
-                        service_token(self._app, name, roles)
-                        for name, roles in retrain.SERVICES.items()
-                    )
-                )
-                thread = threading.Thread(
-                    target=self._retrain, args=(run, tokens), name=f"retraining {run.id}"
-                )
-                thread.start()
-                self._threads.append(thread)
+            try:
+                self._look_after(self._app.store.get(Endpoint, deployment.endpoint))
+            except SeawallError as error:  # one endpoint's fault is no other's
+                log.warning("look failed", endpoint=deployment.endpoint, error=str(error))
+
+    def _look_after(self, endpoint: Endpoint) -> None:
+        for rollout in self._app.store.find(Rollout, f"{endpoint.name}/"):
+            if rollout.open:
+                rollouts.observe(self._app, rollout.key)
+        look = watch.look_at_drift(self._app, endpoint)
+        if look is not None:
+            self._drift[endpoint.name] = look
+        held = self._drift.get(endpoint.name)
+        alerts = watch.firing(self._app, endpoint, held.reading if held else None)
+        respond.respond(self._app, endpoint, alerts)
+        if look is not None and (run := retrain.trigger(self._app, endpoint)):
+            tokens = retrain.Tokens(
+                *(service_token(self._app, name, roles) for name, roles in retrain.SERVICES.items())
+            )
+            thread = threading.Thread(
+                target=self._retrain, args=(run, tokens), name=f"retraining {run.id}"
+            )
+            thread.start()
+            self._threads.append(thread)
 
     def _retrain(self, run: RetrainingRun, tokens: retrain.Tokens) -> None:
         try:

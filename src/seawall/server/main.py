@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 
+import msgspec
 from litestar import Litestar, Router
 from litestar.config.response_cache import ResponseCacheConfig
 from litestar.datastructures import State
@@ -49,7 +50,11 @@ def create_app(app: App) -> Litestar:
         route_handlers=[api, events.events, *site.HANDLERS],
         state=State({"seawall": app, "sessions": Sessions(), "hub": hub}),
         lifespan=[running_loops],
-        exception_handlers={SeawallError: errors.told, HTTPException: errors.refused},
+        exception_handlers={
+            SeawallError: errors.told,
+            HTTPException: errors.refused,
+            Exception: errors.unexpected,
+        },
         type_encoders={Digest: str},
         request_max_body_size=inventory.LARGEST_OBJECT,
         response_cache_config=ResponseCacheConfig(default_expiration=None),
@@ -70,12 +75,20 @@ def run(settings: Settings, ready: Callable[[App], None] | None = None) -> None:
     """
     import uvicorn
 
+    class Server(uvicorn.Server):
+        """Ends the event streams first, since it waits for every connection to end."""
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            web.state.hub.close()
+            await super().shutdown(sockets)
+
     bound = _bind(settings.host, settings.port)
     migrate(settings.database_url)
-    app = open_app(settings)
+    app = open_app(msgspec.structs.replace(settings, port=bound.getsockname()[1]))
+    web = create_app(app)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
     config = uvicorn.Config(
-        create_app(app),
+        web,
         log_config=None,
         access_log=False,
         timeout_graceful_shutdown=3,
@@ -83,7 +96,7 @@ def run(settings: Settings, ready: Callable[[App], None] | None = None) -> None:
     )
     if ready is not None:
         ready(app)
-    uvicorn.Server(config).run(sockets=[bound])
+    Server(config).run(sockets=[bound])
 
 
 def _bind(host: str, port: int) -> socket.socket:

@@ -75,6 +75,7 @@ def entries(
     app.allow(who_asks(request), Action.READ_AUDIT)
     count = max(1, min(count, 1_000))
     if first is not None:
+        first = max(0, first)
         found = app.store.audit.entries(first, count)
         return [to_builtins(e) | {"index": first + i} for i, e in enumerate(found)]
     logged = app.store.audit.find(subject=subject, action=action, limit=count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,7 @@ from seawall.adapters.decisions import Segment
 from seawall.app import bundles, decisions, respond, rollouts, telemetry, watch
 from seawall.incidents.alert import Alert
 from seawall.incidents.incident import Incident
-from seawall.kernel import BadInput, NotFound, now, to_builtins
+from seawall.kernel import BadInput, NotFound, convert, now, to_builtins
 from seawall.retraining.run import RetrainingRun
 from seawall.rollout.rollout import Rollout
 from seawall.server.api.inventory import Asked, Said, app_of
@@ -163,7 +164,9 @@ async def report(request: Asked) -> dict[str, bool]:
 @post("/segments", sync_to_thread=True, status_code=200)
 def sealed_segment(request: Asked, data: dict[str, Any]) -> dict[str, bool]:
     """Put the root of a sealed decision segment on the audit log, once."""
-    segment = msgspec.convert(data, Segment)
+    segment = convert(data, Segment)
+    if not re.fullmatch("[0-9a-f]{64}", segment.root):
+        raise BadInput("a segment's root is 64 hexadecimal digits", where=segment.id)
     return {"new": decisions.record_segment(app_of(request), who_asks(request), segment)}
 
 
@@ -228,6 +231,8 @@ def list_alerts(request: Asked, days: float = 30.0) -> list[dict[str, Any]]:
     """Alerts that fire or ended within some days."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ)
+    if not 0 <= days <= 36_500:
+        raise BadInput(f"{days:g} days", remedy="ask for 0 to 36,500")
     since = now(app.clock) - timedelta(days=days)
     return [to_builtins(a) for a in app.store.find(Alert) if a.ended is None or a.ended >= since]
 
