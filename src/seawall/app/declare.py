@@ -58,9 +58,11 @@ def read(document: Mapping[str, Any]) -> Any:
 
 def kind_of(name: str) -> type[Any]:
     """The type behind a kind's name, in whichever case and number it is written."""
-    for known, type_ in TYPES.items():
-        if name.lower().rstrip("s") == known.lower().rstrip("s"):
-            return type_
+    plural = {f"{known.lower().removesuffix('y')}ies": known for known in TYPES if known[-1] == "y"}
+    plural |= {f"{known.lower()}s": known for known in TYPES}
+    singular = {known.lower(): known for known in TYPES}
+    if known := (singular | plural).get(name.lower()):
+        return TYPES[known]
     raise NotFound(f"kind {name!r} is unknown", remedy=nearest(name, TYPES))
 
 
