@@ -8,10 +8,14 @@ from seawall.server.pages.views.common import Action, Fact, Frame, Status
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """The sign-in page; `next` is where to go afterwards, `error` why the last token failed."""
+    """The sign-in page; `next` is where to go afterwards, `error` why the last token failed.
+
+    `token` fills the form in, for whoever followed a link that carries one.
+    """
 
     frame: Frame
     next: str = "/"
+    token: str = ""
     error: str = ""
 
 
