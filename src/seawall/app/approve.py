@@ -7,6 +7,7 @@ import msgspec
 from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.access.separation import require_separation
+from seawall.app.bundles import Deployment, issue
 from seawall.app.retrain import decided
 from seawall.app.root import App
 from seawall.approvals.approval import Approval, Conditions
@@ -31,8 +32,9 @@ def approve(
 ) -> tuple[Approval, Verdict]:
     """Say that a validated version suits its use and its rating holds.
 
-    Returns the approval and whether the version is now approved. Raises `Forbidden` for its
-    author or validator, `Conflict` when it has not passed validation.
+    Returns the approval and whether the version is now approved. One that serves already is
+    approved anew, before an expiry or for a larger share, and its gateways are told. Raises
+    `Forbidden` for its author or validator, `Conflict` when it has not passed validation.
     """
     with app.store.transaction(who.actor) as tx:
         version = tx.get(Version, key)
@@ -41,7 +43,7 @@ def approve(
         validator = reports[-1].validator if reports else None
         require_separation(author=author, validator=validator, approver=who.id)
         app.allow(who, Action.APPROVE, version=key, author=author, validator=validator)
-        if version.stage not in (Stage.VALIDATED, Stage.APPROVED):
+        if not (version.stage in (Stage.VALIDATED, Stage.APPROVED) or version.stage.serves):
             raise Conflict(
                 f"{key} is {version.stage} and cannot be approved",
                 remedy=f"run seawall validate {key}, then seawall gate {key} --to validated",
@@ -66,6 +68,9 @@ def approve(
             decided(app, tx, version, f"approved by {who.id}")
         tx.record("approvals:version:approved", key, _detail(approval, verdict))
         tx.emit("approvals:version:approved", key, _detail(approval, verdict))
+        for deployment in tx.find(Deployment):
+            if any(running == key for running, _ in deployment.arms.values()):
+                issue(app, tx, deployment, f"{key} is approved anew")
     return approval, verdict
 
 

@@ -10,11 +10,17 @@ from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.adapters import decisions
 from seawall.adapters.decisions import Segment
+from seawall.adapters.runtimes import load
 from seawall.app.root import App
 from seawall.audit.entry import Entry, canonical
 from seawall.audit.evidence import SEGMENT_SEALED, decision_proof, segment_detail
-from seawall.kernel import BadInput, NotFound, Unavailable, id_time, to_builtins
+from seawall.kernel import BadInput, NotFound, Unavailable, from_json, id_time, to_builtins
+from seawall.registry.version import Version
 from seawall.serving.decision import DecisionRecord, disclose, leaf_data
+from seawall.serving.reasons import METHOD, PrincipalReason, principal_reasons
+from seawall.serving.signature import Signature
+from seawall.serving.validate import Validator
+from seawall.statistics.summary import TableSummary
 
 
 def record_segment(app: App, who: Identity, segment: Segment) -> bool:
@@ -46,12 +52,33 @@ def show(app: App, who: Identity, decision_id: str) -> dict[str, Any]:
     )
     for hidden in ("salt", "salts"):
         shown.pop(hidden, None)
+    shown["principal_reasons"] = [to_builtins(reason) for reason in reasons(app, record)]
+    shown["reasons_method"] = METHOD
     shown["outcomes"] = [to_builtins(outcome) for outcome in outcomes]
     try:
         shown["proof"] = {"state": "proven", **_placed(app, decision_id)}
     except (NotFound, Unavailable) as waiting:
         shown["proof"] = {"state": "waiting", "why": waiting.what}
     return shown
+
+
+def reasons(app: App, record: DecisionRecord) -> tuple[PrincipalReason, ...]:
+    """Why the model answered so; nothing when a fallback answered or an input was not kept."""
+    if record.model is None or record.fallback is not None or record.score is None:
+        return ()
+    version = app.store.get(Version, record.model)
+    signature = from_json(app.objects.get(version.objects["signature"]), Signature)
+    row = Validator(signature).row({n: record.input.get(n) for n in signature.names})
+    if row is None:
+        return ()
+    baseline = TableSummary.from_bytes(app.objects.get(version.objects["baseline"])).columns
+    ordered = {n: c for n, c in baseline.items() if n in signature.names and c.grid.ordered}
+    if len(ordered) < len(signature.names):
+        return ()
+    model = load(app.objects.get(version.artefact.digest), version.artefact.format)
+    typical = {name: column.quantile(0.5) for name, column in ordered.items()}
+    threshold = 0.5 if record.threshold is None else record.threshold
+    return principal_reasons(signature.names, row, typical, model.scores, threshold)
 
 
 def prove(app: App, who: Identity, decision_id: str) -> bytes:

@@ -39,7 +39,8 @@ def afterwards(story: Story, world: World) -> None:
     """One decision whole, with its proof; the log verifies; a flipped byte is named."""
     with story.step("afterwards", "One decision is shown whole; the audit log verifies") as step:
         world.doors.wait_out(7)  # a decision is proven once its log file is old enough to be sealed
-        decision = world.clients["operator"].get("/endpoints/income/decisions", limit=1)[0]["id"]
+        recent = world.clients["operator"].get("/endpoints/income/decisions", limit=500)
+        decision = min(recent, key=_closeness)["id"]
         proof = world.folder / "decision-proof.json"
         shown = world.until("the decision to be proven", lambda: _proven(world, decision))
         world.command("auditor", "decision", "show", decision, "--proof", str(proof))
@@ -64,14 +65,23 @@ def afterwards(story: Story, world: World) -> None:
             "found": altered["findings"][:3],
         }
         arm = f"{shown['model']}, arm {shown['arm']}"
+        why = shown["principal_reasons"][:2]
+        because = " and ".join(f"{r['field']}={r['value']:g} ({r['effect']:+.2f})" for r in why)
         step.sentence = (
-            f"{decision}: {len(shown['input'])} inputs, score {shown['score']:.3f}, {arm}, leaf "
+            f"{decision}: {len(shown['input'])} inputs, score {shown['score']:.3f}, mostly by "
+            f"{because}; {arm}, leaf "
             f"{shown['proof']['position']:,} of segment {shown['proof']['segment'][-12:]}, which "
             f"is entry {shown['proof']['entry']:,} of the log. All {exported['size']:,} entries "
             f"verify offline; one byte flipped in a copy is found: {named}."
         )
+        step.check(bool(why), "the decision has no reasons")
         step.check(whole == 0, "the log does not verify")
         step.check(broken == 1 and bool(altered["findings"]), "the flipped byte was not found")
+
+
+def _closeness(decision: dict[str, Any]) -> float:
+    """How far a decision was from the threshold: the closest is the one people ask about."""
+    return 1.0 if decision["score"] is None else abs(decision["score"] - 0.5)
 
 
 def _proven(world: World, decision: str) -> dict[str, Any] | None:

@@ -40,6 +40,7 @@ class Step(msgspec.Struct):
             "seconds": round(self.seconds, 3),
             "sentence": self.sentence,
             "facts": self.facts,
+            **({"notes": self.notes} if self.notes else {}),
         }
 
 

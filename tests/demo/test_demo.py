@@ -1,0 +1,185 @@
+"""The demo as a newcomer runs it, and what becomes of it when something is in its way."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+DEMO = [sys.executable, "-m", "seawall", "demo"]
+
+
+def _run(*words: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*DEMO, *words], capture_output=True, text=True, check=False, **options)
+
+
+def _descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The whole demo, once, as `--json` tells it."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = _run("--json", "--data-dir", str(folder))
+    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
+    return json.loads(done.stdout)
+
+
+def _facts(told: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(step["facts"] for step in told["steps"] if step["name"] == name)
+
+
+@pytest.mark.timeout(600)
+def test_every_step_passes_and_is_told_once(told: dict[str, Any]) -> None:
+    names = [step["name"] for step in told["steps"]]
+    assert told["passed"] is True
+    assert names == [
+        "start", "provenance", "validation", "approval", "serving", "canary", "bad_version",
+        "drift_and_schema", "incident", "retraining", "afterwards",
+    ]  # fmt: skip
+    assert all(step["passed"] for step in told["steps"])
+
+
+def test_everyone_surveyed_in_2016_is_answered_and_labelled(told: dict[str, Any]) -> None:
+    facts = _facts(told, "serving")
+    assert (facts["people"], facts["refused"], facts["labels"]) == (69_126, 0, 69_126)
+
+
+def test_the_unfair_candidate_is_refused_for_its_gap(told: dict[str, Any]) -> None:
+    facts = _facts(told, "validation")
+    assert facts["outcome"] == "pass"
+    assert facts["refused_outcome"] == "fail"
+    assert any("found equally often" in reason for reason in facts["refused_because"])
+
+
+def test_the_good_version_is_promoted_and_the_bad_one_rolled_back(told: dict[str, Any]) -> None:
+    good, bad = _facts(told, "canary"), _facts(told, "bad_version")
+    assert good["state"] == "promoted"
+    assert (bad["gate"], bad["state"], bad["at"]) == ("pass", "rolled_back", "5%")
+    assert bad["wrong_difference"]["low"] > 0.02
+    assert bad["shadow_prediction_shift"]["high"] <= 0.10
+    assert bad["touched"] < 3_000
+
+
+def test_drift_is_named_with_its_size_and_bad_fields_are_refused(told: dict[str, Any]) -> None:
+    facts = _facts(told, "drift_and_schema")
+    assert set(facts["drifted"]) == {"AGEP"}
+    assert facts["drifted"]["AGEP"]["low"] > 0.10
+    assert facts["renamed"]["fields"]["AGEP"]["problem"] == "missing"
+    assert "age_years" in facts["renamed"]["fields"]["AGEP"]["remedy"]
+    assert facts["retyped"]["fields"]["SCHL"]["problem"] == "wrong_type"
+
+
+def test_one_cause_gives_one_page_and_one_incident(told: dict[str, Any]) -> None:
+    facts = _facts(told, "incident")
+    assert (facts["pages"], facts["incidents"], facts["state"]) == (1, 1, "resolved")
+    assert facts["suspects"][0]["name"].startswith("AGEP")
+    assert facts["action_items"]
+
+
+def test_the_challenger_waits_for_an_approval(told: dict[str, Any]) -> None:
+    facts = _facts(told, "retraining")
+    assert facts["state"] == "awaiting_approval"
+    assert facts["author"] == "retraining"
+
+
+def test_the_log_verifies_and_a_flipped_byte_is_named(told: dict[str, Any]) -> None:
+    facts = _facts(told, "afterwards")
+    assert facts["verified"]["ok"] is True
+    assert facts["decision_proof"]["ok"] is True
+    assert facts["found"]
+
+
+def test_a_missing_data_file_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
+    done = _run("--data", str(tmp_path / "nothing.parquet"), "--data-dir", str(tmp_path / "d"))
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "there is no data file" in done.stderr
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_corrupt_data_file_is_one_line(tmp_path: Path) -> None:
+    file = tmp_path / "census.parquet"
+    file.write_bytes(b"PAR1 this is no census PAR1")
+    done = _run("--data", str(file))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "damaged" in done.stderr
+
+
+def test_an_unknown_column_is_named(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    pq.write_table(pa.table({"id": [1], "year": [2015]}), tmp_path / "c.parquet")
+    done = _run("--data", str(tmp_path / "c.parquet"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "'employed'" in done.stderr
+
+
+def test_a_taken_port_is_one_line() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        done = _run("--port", str(port))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert str(port) in done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    done = _run("--data-dir", str(tmp_path / "file" / "demo"))
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert str(tmp_path / "file") in done.stderr
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "mine").write_text("precious")
+    done = _run("--data-dir", str(tmp_path))
+    assert done.returncode == 2
+    assert (tmp_path / "state" / "mine").read_text() == "precious"
+
+
+@pytest.mark.parametrize("when", [0.8, 4.0, 14.0])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_leaves_no_process_and_no_folder(
+    when: float, how: signal.Signals, tmp_path: Path
+) -> None:
+    env = {**os.environ, "TMPDIR": str(tmp_path)}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(DEMO, env=env, text=True, **pipes)
+    time.sleep(when)
+    started = _descendants(process)
+    process.send_signal(how)
+    _, said = process.communicate(timeout=40)
+    assert process.returncode == 130
+    assert said.strip().splitlines()[-1] == "seawall: stopped"
+    _, alive = psutil.wait_procs(started, timeout=5)
+    assert alive == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3_000)
+def test_an_interrupt_at_any_step_is_followed_by_a_whole_run(tmp_path: Path) -> None:
+    for when in range(2, 80, 6):
+        process = subprocess.Popen([*DEMO, "--data-dir", str(tmp_path)], text=True)
+        time.sleep(when)
+        started = _descendants(process)
+        process.send_signal(signal.SIGINT)
+        process.wait(40)
+        _, alive = psutil.wait_procs(started, timeout=5)
+        assert alive == []
+    done = _run("--json", "--data-dir", str(tmp_path))
+    assert done.returncode == 0, done.stderr[-2_000:]
