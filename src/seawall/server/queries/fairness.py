@@ -1,0 +1,103 @@
+"""Rates by group from the labelled cohorts, and the gaps between them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from seawall.kernel import Estimate, NotFound, Outcome, Rule
+from seawall.server.pages import views
+from seawall.server.pages.views import Group, Judged
+from seawall.server.queries.quality import merged
+from seawall.server.queries.traffic import Traffic
+from seawall.statistics.fairness import TOLERANCES, fairness
+from seawall.statistics.fairness import Fairness as Gaps
+from seawall.statistics.score import ScoreSummary
+from seawall.validation.plan import ValidationPlan
+
+SPAN = timedelta(days=7)
+SHOWN = {
+    "demographic_parity_difference": ("selection_rate", "selection rate"),
+    "equal_opportunity_difference": ("recall", "true positive rate"),
+    "predictive_parity_difference": ("precision", "precision"),
+    "accuracy_difference": ("accuracy", "right answers"),
+}
+SMALL = 50
+
+
+def by_group(traffic: Traffic) -> tuple[views.Fairness, ...]:
+    """Every gap that the validation plan bounds, for every group column, over the last week."""
+    newest = max((start for start, body in traffic.labels if body.arrived), default=None)
+    if newest is None:
+        return ()
+    summary = merged([b for start, b in traffic.labels if start > newest - SPAN])
+    if summary is None:
+        return ()
+    try:
+        plan = traffic.app.store.get(ValidationPlan, traffic.endpoint.plan)
+    except NotFound:
+        plan = None
+    found: list[views.Fairness] = []
+    for family in summary.families:
+        name, smallest = ",".join(family.columns), SMALL
+        rules: dict[str, Rule] = {m: Rule(m, at_most=t) for m, t in TOLERANCES.items()}
+        if plan is not None:
+            rules = {r.measure: r for r in plan.fairness_rules if name in r.by}
+            smallest = next((g.minimum_group for g in plan.groups if g.name == name), SMALL)
+        gaps = fairness(summary, family.columns, traffic.endpoint.threshold, smallest)
+        found.extend(
+            _fairness(name, measure, rule, gaps, summary, traffic.endpoint.threshold)
+            for measure, rule in rules.items()
+            if measure in SHOWN and measure in gaps.measures
+        )
+    return tuple(found)
+
+
+def _fairness(
+    by: str, gap: str, rule: Rule, gaps: Gaps, summary: ScoreSummary, threshold: float
+) -> views.Fairness:
+    measure, words = SHOWN[gap]
+    tolerance = rule.at_most if rule.at_most is not None else rule.within or 0.0
+    estimate = gaps.measures[gap]
+    outcome = rule.judge(estimate).outcome
+    groups = [Group(name=_name(g.by), n=g.n, estimate=g.measures[measure]) for g in gaps.groups]
+    groups += [
+        Group(name=_name(g.by), n=g.n, estimate=g.measures[measure], small=True) for g in gaps.small
+    ]
+    overall = _overall(summary, measure, threshold)
+    return views.Fairness(
+        by=by,
+        measure=words,
+        finding=_finding(by, words, outcome, groups),
+        gap=Judged(
+            name="gap", status=views.status_of(outcome), estimate=estimate, high=tolerance, unit="%"
+        ),
+        overall=overall.value,
+        low=max(0.0, overall.value - tolerance / 2),
+        high=min(1.0, overall.value + tolerance / 2),
+        groups=tuple(sorted(groups, key=lambda g: (g.small, -g.n))),
+    )
+
+
+def _name(by: dict[str, str]) -> str:
+    return " × ".join(by.values())
+
+
+def _overall(summary: ScoreSummary, measure: str, threshold: float) -> Estimate:
+    """The rate over all groups, counted as a group of everybody."""
+    from seawall.statistics.score import Family
+
+    counts = summary.counts[None, :, :]
+    everybody = ScoreSummary(
+        grid=summary.grid, counts=summary.counts, families=(Family(("all",), (("all",),), counts),)
+    )
+    return fairness(everybody, ("all",), threshold, 0).groups[0].measures[measure]
+
+
+def _finding(by: str, words: str, outcome: Outcome, groups: list[Group]) -> str:
+    judged = [g for g in groups if not g.small and g.estimate is not None]
+    if outcome is Outcome.PASS:
+        return f"The {words} differs by {by} no more than tolerated"
+    if outcome is Outcome.UNDECIDED or len(judged) < 2:
+        return f"Not yet decided whether the {words} differs by {by} more than tolerated"
+    least = min(judged, key=lambda g: g.estimate.value if g.estimate else 0.0)
+    return f"The {words} of {by} {least.name} is lower than tolerated"

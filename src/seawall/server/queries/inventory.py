@@ -1,0 +1,148 @@
+"""All models at a glance: which endpoints serve them, and what of them needs attention."""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+import msgspec
+
+from seawall.app.root import App
+from seawall.incidents.alert import Alert
+from seawall.registry.model import Model
+from seawall.server.pages.views import Shape, Status
+from seawall.server.queries.visit import IncidentHead
+from seawall.server.queries.words import listed
+
+
+class EndpointHead(msgspec.Struct, frozen=True):
+    """An endpoint's name and model."""
+
+    kind: ClassVar[str] = "endpoint"
+
+    name: str
+    model: str
+
+    @property
+    def key(self) -> str:
+        """The endpoint's name."""
+        return self.name
+
+
+class DeploymentHead(msgspec.Struct, frozen=True):
+    """What an endpoint runs now."""
+
+    kind: ClassVar[str] = "deployment"
+
+    endpoint: str
+    champion: str
+    issued: datetime
+    candidate: str | None = None
+
+    @property
+    def key(self) -> str:
+        """The endpoint's name."""
+        return self.endpoint
+
+
+class Health(msgspec.Struct, frozen=True):
+    """A model's health in a mark and a few words."""
+
+    status: Status
+    words: str
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """One model with what serves it and what is wrong with it."""
+
+    model: Model
+    health: Health
+    deployments: tuple[DeploymentHead, ...]
+    incidents: tuple[IncidentHead, ...]
+
+    @property
+    def shape(self) -> Shape:
+        """The shape of its health."""
+        return self.health.status.shape
+
+
+ORDER: Mapping[Shape, int] = {"bad": 0, "warning": 1, "undecided": 2, "good": 3, "none": 4}
+
+
+def read(app: App) -> tuple[Standing, ...]:
+    """Every model, those that need attention first, then by name."""
+    served: dict[str, list[DeploymentHead]] = defaultdict(list)
+    deployed = {d.endpoint: d for d in app.store.find(DeploymentHead, limit=_ALL)}
+    for endpoint in app.store.find(EndpointHead, limit=_ALL):
+        if endpoint.name in deployed:
+            served[endpoint.model].append(deployed[endpoint.name])
+    firing: dict[str, list[Alert]] = defaultdict(list)
+    for alert in app.store.find(Alert):
+        if alert.firing:
+            firing[alert.labels.get("endpoint", "")].append(alert)
+    incidents: dict[str, list[IncidentHead]] = defaultdict(list)
+    for incident in app.store.find(IncidentHead):
+        if incident.state != "resolved":
+            incidents[incident.endpoint].append(incident)
+    found: list[Standing] = []
+    for model in app.store.find(Model, limit=_ALL):
+        here = tuple(served.get(model.name, ()))
+        opened = tuple(i for d in here for i in incidents.get(d.endpoint, ()))
+        alerts = [a for d in here for a in firing.get(d.endpoint, ())]
+        found.append(Standing(model, health(bool(here), alerts, opened), here, opened))
+    return tuple(sorted(found, key=lambda s: (ORDER[s.shape], s.model.name)))
+
+
+_ALL = 1_000_000
+
+
+def health(serves: bool, alerts: Sequence[Alert], incidents: Sequence[IncidentHead]) -> Health:
+    """What open incidents and firing alerts say of a model."""
+    if not serves:
+        return Health(Status("none", "not serving"), "no version is in production")
+    words = causes(alerts)
+    if any(i.severity == "page" and i.state == "open" for i in incidents):
+        return Health(Status("bad", "failing"), words or "an incident is open")
+    if any(a.severity == "page" for a in alerts):
+        return Health(Status("bad", "failing"), words)
+    if incidents or alerts:
+        return Health(Status("warning", "at risk"), words or "an incident is mitigated, not closed")
+    return Health(Status("good", "healthy"), "nothing alerts")
+
+
+def causes(alerts: Sequence[Alert]) -> str:
+    """What fires, in a few words: `AGEP moved, SCHL fails validation`."""
+    by_kind: dict[str, list[str]] = defaultdict(list)
+    for alert in alerts:
+        labels = alert.labels
+        name = labels.get("feature") or labels.get("objective") or labels.get("field") or ""
+        by_kind[labels.get("alert", "")].append(name.split(":")[0])
+    said = {
+        "drift": "moved",
+        "invalid_input": "fails validation",
+        "budget_burn": "burns its budget",
+    }
+    order = ("budget_burn", "invalid_input", "drift")
+    return ", ".join(
+        f"{listed(dict.fromkeys(by_kind[kind]), 2)} {said[kind]}" for kind in order if by_kind[kind]
+    )
+
+
+class Inventory:
+    """The last reading, kept until the audit log shows that something has changed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held: tuple[str, tuple[Standing, ...]] = ("-", ())
+
+    def of(self, app: App) -> tuple[Standing, ...]:
+        """Every model as it stands now."""
+        newest = app.store.audit.find(limit=1)
+        mark = newest[0].entry.id if newest else ""
+        with self._lock:
+            if self._held[0] != mark:
+                self._held = (mark, read(app))
+            return self._held[1]
