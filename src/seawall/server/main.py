@@ -20,7 +20,7 @@ from seawall.adapters.settings import Settings
 from seawall.adapters.sql import migrate
 from seawall.app.root import App, open_app
 from seawall.kernel import Digest, SeawallError, Unavailable
-from seawall.server import errors, events, site
+from seawall.server import errors, events, site, topics
 from seawall.server.api import audit, inventory, running
 from seawall.server.auth import Sessions
 from seawall.server.events import Hub
@@ -30,7 +30,7 @@ from seawall.server.loops import Reconciler
 def create_app(app: App) -> Litestar:
     """The web application over an opened control plane; its loops run while it serves."""
     hub = Hub()
-    app.listeners.append(hub.tell)
+    app.listeners.append(topics.listener(app, hub.tell))
     reconciler = Reconciler(app, app.settings.reconcile_seconds)
 
     @asynccontextmanager

@@ -6,9 +6,10 @@ import { morph } from "./morph.js";
 import { age, span, tellTimes } from "./times.js";
 
 const WAIT = 400; // milliseconds in which several events become one fetch
+const SHARE = 4; // a page that takes long to make is made less often: it rests this many times as long
 
 export function concerns(topics, name, key) {
-  return topics.some((topic) => topic === name || topic === `${name}:${key}`);
+  return topics.some((topic) => topic === name || topic === `${name}:${key}` || (!key && topic.startsWith(`${name}:`)));
 }
 
 export function keepCurrent() {
@@ -16,7 +17,7 @@ export function keepCurrent() {
   const topics = () => main.dataset.topics.split(/\s+/).filter(Boolean);
   if (!live || topics().length === 0 || !window.EventSource) return;
 
-  let state = "still", timer = 0, fetching = false, again = false;
+  let state = "still", timer = 0, fetching = false, again = false, rest = WAIT;
 
   function tell() {
     live.dataset.state = state;
@@ -30,9 +31,10 @@ export function keepCurrent() {
       return;
     }
     fetching = true;
+    const began = performance.now();
     try {
       const reply = await fetch(location.href, { headers: { "Seawall-Fragment": "main" }, cache: "no-store" });
-      if (reply.redirected) location.reload(); // the session has ended
+      if (reply.redirected || reply.status === 401) location.reload(); // the session has ended
       if (!reply.ok) throw new Error(String(reply.status));
       const fresh = new DOMParser().parseFromString(await reply.text(), "text/html");
       for (const part of document.querySelectorAll("[data-swap]")) {
@@ -46,6 +48,7 @@ export function keepCurrent() {
       state = "lost";
     } finally {
       fetching = false;
+      rest = Math.max(WAIT, SHARE * (performance.now() - began));
       tell();
       if (again) {
         again = false;
@@ -55,8 +58,10 @@ export function keepCurrent() {
   }
 
   function soon() {
-    clearTimeout(timer);
-    timer = setTimeout(refresh, WAIT);
+    timer ||= setTimeout(() => {
+      timer = 0;
+      refresh();
+    }, rest);
   }
 
   const stream = new EventSource(document.body.dataset.events);
