@@ -26,10 +26,32 @@ def _descendants(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 @pytest.fixture(scope="module")
-def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The whole demo, once, as `--json` tells it."""
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `seawall` command of a wheel, installed in an environment of its own."""
+    folder = tmp_path_factory.mktemp("installed")
+    root = Path(__file__).parents[2]
+    for words in (
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)],
+        [sys.executable, "-m", "venv", "--without-pip", str(folder / "venv")],
+    ):
+        subprocess.run(words, cwd=root, check=True, capture_output=True)
+    wheel = next(folder.glob("*.whl"))
+    assert wheel.stat().st_size < 5_000_000
+    install = [
+        *(str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet"),
+        *("--python", str(folder / "venv" / "bin" / "python")),
+        *("--constraints", str(root / "requirements.lock"), f"{wheel}[all]"),
+    ]
+    subprocess.run(install, check=True, capture_output=True)
+    return folder / "venv" / "bin" / "seawall"
+
+
+@pytest.fixture(scope="module")
+def told(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """The whole demo from the installed wheel, once, as `--json` tells it."""
     folder = tmp_path_factory.mktemp("demo")
-    done = _run("--json", "--data-dir", str(folder))
+    words = [str(installed), "demo", "--json", "--data-dir", str(folder)]
+    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
     return json.loads(done.stdout)
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import typer
 
 from seawall.cli.context import settings
-
-if TYPE_CHECKING:
-    import subprocess
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +32,7 @@ def serve(
     from seawall.adapters.telemetry.logs import set_up_logs
     from seawall.app.identities import first_ticket, service_token
     from seawall.app.root import App
+    from seawall.cli.embedded import EmbeddedGateway
     from seawall.server.main import run
     from seawall.serving.endpoint import Endpoint
 
@@ -43,7 +40,7 @@ def serve(
     set_up_logs(asked.log_level, asked.log_format)
     # the server raises the signal again once it has ended, and the gateway must be ended too
     signal.signal(signal.SIGTERM, _stop)
-    started: list[subprocess.Popen[bytes]] = []
+    beside: list[EmbeddedGateway] = []
 
     def ready(app: App) -> None:
         known, ticket = app.settings, first_ticket(app)
@@ -52,21 +49,21 @@ def serve(
         if ticket:
             _tell(f"first sign-in, once: {address}/login?ticket={ticket}")
             _tell(f"or on the command line: seawall identity claim {ticket} --url {address}")
-        names = endpoint or [e.name for e in app.store.find(Endpoint)]
         if no_gateway:
             return
-        if not names:
-            _tell("no endpoint is declared yet; start a gateway for one with seawall gateway")
-            return
+
+        def names() -> list[str]:
+            return endpoint or [declared.name for declared in app.store.find(Endpoint)]
+
         token = service_token(app, "gateway", (Role.GATEWAY,))
-        started.append(_start_gateway(known, names, token, address))
-        _tell(f"gateway at http://{known.host}:{known.gateway_port} for {', '.join(names)}")
+        beside.append(EmbeddedGateway(known, token, names, _tell))
+        beside[0].start()
 
     try:
         run(asked, ready)
     finally:
-        for process in started:
-            _end(process)
+        for embedded in beside:
+            embedded.end()
 
 
 def gateway(
@@ -117,37 +114,8 @@ def gateway(
     )
 
 
-def _start_gateway(
-    known: Any, names: list[str], token: str, address: str
-) -> subprocess.Popen[bytes]:
-    import os
-    import subprocess
-
-    folder = Path(known.data_dir)
-    command = [
-        *(sys.executable, "-m", "seawall", "gateway"),
-        *(word for name in names for word in ("--endpoint", name)),
-        *("--trust", str(folder / "keys" / "seawall.pem.pub")),
-        *("--state-dir", str(folder / "gateway"), "--table", str(folder / "decisions")),
-        *("--url", address, "--host", known.host, "--port", str(known.gateway_port)),
-    ]
-    env = os.environ | {"SEAWALL_TOKEN": token, "SEAWALL_CLOCK": known.clock}
-    return subprocess.Popen(command, env=env)  # noqa: S603 -- our own command
-
-
 def _stop(_number: int, _frame: object) -> None:
     sys.exit(0)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    import subprocess
-
-    process.terminate()
-    try:
-        process.wait(15)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def _tell(line: str) -> None:

@@ -156,15 +156,7 @@ class Gateway:
 def run(settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT, logging to stderr as JSON unless logs are set up already."""
     if not structlog.is_configured():
-        structlog.configure(
-            processors=[
-                structlog.processors.add_log_level,
-                structlog.processors.TimeStamper(fmt="iso"),
-                structlog.processors.format_exc_info,
-                structlog.processors.JSONRenderer(),
-            ],
-            logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        )
+        set_up_logs("info", "json")
     import uvloop
 
     uvloop.run(serve(settings))

@@ -18,6 +18,7 @@ import msgspec
 import structlog
 
 from seawall.adapters.decisions import segments, ship
+from seawall.adapters.telemetry.logs import set_up_logs
 from seawall.gateway.link import Link
 from seawall.gateway.settings import GatewaySettings
 from seawall.gateway.state import replace
@@ -78,7 +79,7 @@ class Shipper:
 def main() -> None:
     """Ship until standard input is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the gateway closes the pipe when it is done
-    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    set_up_logs("info", "json")
     settings, gateway = pickle.load(sys.stdin.buffer)  # noqa: S301 -- from the process that started us
     link = Link(settings.control_url, settings.token)
     shipper = Shipper(settings, gateway, link)
