@@ -16,6 +16,7 @@ from typing import Any
 import structlog
 
 from seawall.adapters.decisions import DecisionLog, sample, segments
+from seawall.adapters.telemetry.logs import set_up_logs
 from seawall.gateway.holder import Holder
 from seawall.gateway.http import GatewayApp
 from seawall.gateway.joins import KEEP, Entry, Joins
