@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from litestar import MediaType, Request, Response, get, post
+from litestar import MediaType, Request, Response, Router, get, post
 from litestar.datastructures import Cookie
 from litestar.enums import RequestEncodingType
 from litestar.params import Body
@@ -428,7 +428,7 @@ def error_page(
     return _html(render.failure(view), status)
 
 
-HANDLERS: list[Any] = [
+_ROUTES: list[Any] = [
     overview,
     model,
     version,
@@ -451,3 +451,5 @@ HANDLERS: list[Any] = [
     favicon,
     healthz,
 ]
+HANDLERS: list[Any] = [Router("/", route_handlers=_ROUTES)]
+"""In a router of their own: a path's GET and POST are then registered at once."""

@@ -93,14 +93,24 @@ def read(app: App) -> tuple[Standing, ...]:
         opened = tuple(i for d in here for i in incidents.get(d.endpoint, ()))
         alerts = [a for d in here for a in firing.get(d.endpoint, ())]
         found.append(Standing(model, health(bool(here), alerts, opened), here, opened))
-    return tuple(sorted(found, key=lambda s: (ORDER[s.shape], s.model.name)))
+    return tuple(sorted(found, key=order))
+
+
+def order(standing: Standing) -> tuple[int, str]:
+    """Sorts those that need attention first, then by name."""
+    return ORDER[standing.shape], standing.model.name
 
 
 _ALL = 1_000_000
 
 
-def health(serves: bool, alerts: Sequence[Alert], incidents: Sequence[IncidentHead]) -> Health:
-    """What open incidents and firing alerts say of a model."""
+def health(
+    serves: bool,
+    alerts: Sequence[Alert],
+    incidents: Sequence[IncidentHead],
+    budget_left: float | None = None,
+) -> Health:
+    """What open incidents, firing alerts and the worst error budget say of a model."""
     if not serves:
         return Health(Status("none", "not serving"), "no version is in production")
     words = causes(alerts)
@@ -110,7 +120,16 @@ def health(serves: bool, alerts: Sequence[Alert], incidents: Sequence[IncidentHe
         return Health(Status("bad", "failing"), words)
     if incidents or alerts:
         return Health(Status("warning", "at risk"), words or "an incident is mitigated, not closed")
+    if budget_left is not None and budget_left <= 0:
+        return Health(Status("warning", "at risk"), "an error budget is used up")
     return Health(Status("good", "healthy"), "nothing alerts")
+
+
+def with_budget(standing: Standing, budget_left: float | None) -> Standing:
+    """The model's standing once its worst error budget is known."""
+    if standing.shape != "good" or budget_left is None or budget_left > 0:
+        return standing
+    return msgspec.structs.replace(standing, health=health(True, (), (), budget_left))
 
 
 def causes(alerts: Sequence[Alert]) -> str:

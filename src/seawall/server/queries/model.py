@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import cast
 
 from seawall.access.action import Action
 from seawall.app import decisions
@@ -19,7 +20,7 @@ from seawall.server.queries.inventory import health
 from seawall.server.queries.overview import RolloutHead
 from seawall.server.queries.rollout import roll_back, waiting
 from seawall.server.queries.traffic import Traffic
-from seawall.server.queries.visit import Visit
+from seawall.server.queries.visit import IncidentHead, Visit
 from seawall.server.queries.words import number
 from seawall.serving.decision import DecisionRecord
 from seawall.serving.endpoint import Endpoint
@@ -46,7 +47,9 @@ def model(visit: Visit, name: str) -> views.Model:
         a for a in app.store.find(Alert) if a.firing and a.labels.get("endpoint") == endpoint.name
     ]
     opened = [i for i in visit.open_incidents() if i.endpoint == endpoint.name]
-    state = health(True, alerts, opened)
+    spent = budgets.budgets(app, endpoint.name, visit.moment)
+    left = min((b.left for b in spent if b.status.shape != "undecided"), default=None)
+    state = health(True, alerts, opened, left)
     compared = inputs.against_baseline(traffic, champion)
     said = state.words if state.status.shape != "good" else "nothing alerts"
     if state.status.shape == "good" and compared.reading is not None:
@@ -68,7 +71,7 @@ def model(visit: Visit, name: str) -> views.Model:
             for i in opened
         ),
         actions=(roll_back(visit, rollout),) if rollout else (),
-        budgets=budgets.budgets(app, endpoint.name, visit.moment),
+        budgets=spent,
         versions=service.versions(traffic, deployment) + _others(visit, name, deployment),
         rollout=heads[0].id if heads else "",
         rollout_status=heads[0].words if heads else "",
@@ -157,18 +160,32 @@ def _others(
 
 def _marks(visit: Visit, endpoint: str) -> tuple[Mark, ...]:
     """Deploys and incidents, for the charts over time."""
+    issued = visit.app.store.audit.find(subject=endpoint, action="serving:bundle:issued", limit=30)
     marks = [
-        Mark(i.entry.time, str(i.entry.detail.get("why", "")), "deploy")
-        for i in visit.app.store.audit.find(
-            subject=endpoint, action="serving:bundle:issued", limit=12
-        )
-    ]
+        Mark(i.entry.time, words, "deploy")
+        for i in issued
+        if (words := _deploy(str(i.entry.detail.get("why", ""))))
+    ][:8]
     marks += [
         Mark(i.started, i.title, "incident")
         for i in visit.open_incidents()
         if i.endpoint == endpoint
     ]
     return tuple(sorted(marks, key=lambda m: m.time))
+
+
+def _deploy(why: str) -> str:
+    """What a new bundle changed for the people decided about; empty for a shadow or a pause."""
+    act, _, version = why.removeprefix("rollout ").partition(": ")
+    words = {
+        "advance": "a larger share for {}",
+        "promote": "{} took over",
+        "roll_back": "{} rolled back",
+        "abort": "{} taken off",
+    }
+    if why.startswith("rollout "):
+        return words[act].format(version) if act in words else ""
+    return why
 
 
 def _row(r: DecisionRecord) -> views.DecisionRow:
@@ -191,7 +208,10 @@ def _row(r: DecisionRecord) -> views.DecisionRow:
 
 
 def output(value: object) -> str:
-    """A decision's output on one line."""
+    """A decision's output on one line: its label alone, where it has one."""
+    if isinstance(value, dict):
+        answer = cast("dict[str, object]", value)
+        return output(answer["label"]) if "label" in answer else str(answer)
     if isinstance(value, float):
         return f"{value:.4g}"
     return "" if value is None else str(value)
@@ -200,9 +220,9 @@ def output(value: object) -> str:
 def _history(
     visit: Visit, name: str, endpoint: str, rollout: Rollout | None
 ) -> tuple[views.HistoryEntry, ...]:
-    versions = [v.key for v in visit.app.store.find(Version, f"{name}@")][-8:]
-    subjects = [*versions, f"Model/{name}", f"Endpoint/{endpoint}"]
+    subjects = [v.key for v in visit.app.store.find(Version, f"{name}@")][-8:]
+    subjects += [f"Model/{name}", f"Endpoint/{endpoint}"]
+    subjects += [i.id for i in visit.app.store.find(IncidentHead) if i.endpoint == endpoint][-5:]
     if rollout is not None:
         subjects.append(rollout.id)
-    on = [(endpoint, "serving:bundle:issued"), (endpoint, "incidents:notice:told")]
-    return history.of(visit.app, subjects, on)
+    return history.of(visit.app, subjects, [(endpoint, "serving:bundle:issued")])

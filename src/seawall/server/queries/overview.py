@@ -15,7 +15,7 @@ from seawall.registry.stage import Stage
 from seawall.registry.version import VersionRef
 from seawall.server.pages import paths, views
 from seawall.server.pages.views import Need, Status
-from seawall.server.queries.inventory import Inventory, Standing
+from seawall.server.queries.inventory import Inventory, Standing, order, with_budget
 from seawall.server.queries.pulse import Pulse, Pulses
 from seawall.server.queries.visit import Visit
 from seawall.server.queries.words import ROLLOUTS, number, plural
@@ -109,7 +109,7 @@ def overview(
 ) -> views.Overview:
     """The page `page` of the models that match."""
     visit.app.allow(visit.who, Action.READ)
-    everything = inventory.of(visit.app)
+    everything = _with_budgets(visit, inventory.of(visit.app), pulses)
     found = [
         s
         for s in everything
@@ -135,6 +135,25 @@ def overview(
         tier=tier,
         health=health,
     )
+
+
+def _with_budgets(
+    visit: Visit, everything: Sequence[Standing], pulses: Pulses
+) -> Sequence[Standing]:
+    """The models with what is known of their error budgets, those that need attention first."""
+    serving = [d.endpoint for s in everything for d in s.deployments]
+    if len(serving) <= PAGE:
+        pulses.of(visit.app, serving)
+    known = pulses.known()
+    found: list[Standing] = []
+    changed = False
+    for s in everything:
+        left = [p.budget_left for d in s.deployments if (p := known.get(d.endpoint))]
+        worst = min((v for v in left if v is not None), default=None)
+        after = with_budget(s, worst)
+        changed |= after is not s
+        found.append(after)
+    return sorted(found, key=order) if changed else found
 
 
 def _state(everything: Sequence[Standing]) -> tuple[Status, str]:
@@ -243,8 +262,8 @@ def _needs(
                     since=version.created,
                 )
             )
-    order = ("operator", "approver", "validator", "developer")
-    return tuple(views.RoleNeeds(r, tuple(by_role[r][:8])) for r in order if by_role[r])
+    roles = ("operator", "approver", "validator", "developer")
+    return tuple(views.RoleNeeds(r, tuple(by_role[r][:8])) for r in roles if by_role[r])
 
 
 def _newest(visit: Visit) -> list[VersionHead]:

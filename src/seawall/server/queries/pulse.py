@@ -56,6 +56,11 @@ class Pulses:
         self._lock = threading.Lock()
         self._held: dict[str, tuple[datetime, Pulse]] = {}
 
+    def known(self) -> dict[str, Pulse]:
+        """The last reading of every endpoint that was read."""
+        with self._lock:
+            return {name: pulse for name, (_, pulse) in self._held.items()}
+
     def of(self, app: App, endpoints: Iterable[str]) -> dict[str, Pulse]:
         """What is known of these endpoints; those not read yet are absent until a later look."""
         moment = now(app.clock)

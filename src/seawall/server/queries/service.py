@@ -69,14 +69,14 @@ def _quantile(latency: ColumnSummary, q: float, name: str) -> Judged:
     low, high = latency.quantile(max(0.0, q - spread)), latency.quantile(min(1.0, q + spread))
     estimate = Estimate(latency.quantile(q), low, high, 0.95, latency.n, "order statistics")
     return Judged(
-        name=f"Latency {name}", status=Status("none", "shown"), estimate=estimate, unit="ms"
+        name=f"Latency {name}", status=Status("none", "no objective"), estimate=estimate, unit="ms"
     )
 
 
 def _share(name: str, bad: int, total: int, objective: Objective | None) -> Judged:
     estimate = rate(bad, total, 0.95)
     if objective is None:
-        return Judged(name=name, status=Status("none", "shown"), estimate=estimate, unit="%")
+        return Judged(name=name, status=Status("none", "no objective"), estimate=estimate, unit="%")
     outcome = Rule(name, at_most=objective.allowed).judge(estimate).outcome
     return Judged(
         name=name,
@@ -99,7 +99,7 @@ def invalid(traffic: Traffic) -> tuple[views.FieldFailure, ...]:
         field, _, what = problem.partition(": ")
         found.append(
             views.FieldFailure(
-                field=field,
+                field="an extra field" if field == "*" else field,
                 problem=what or "invalid",
                 count=count,
                 per_minute=count / minutes,
@@ -113,7 +113,7 @@ def _suggestion(field: str, problem: str) -> str:
     if problem == "missing":
         return f"a caller left {field} out or sends it under another name"
     if problem == "unknown":
-        return "a caller sends a field that the signature lacks, perhaps a renamed one"
+        return "a caller sends what the signature lacks, perhaps a field renamed"
     if "type" in problem:
         return f"a caller sends {field} as another type"
     if "category" in problem:
