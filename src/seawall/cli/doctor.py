@@ -11,7 +11,7 @@ from seawall.cli.context import Json, Url, emit, settings
 EXTRAS = {
     "server": ("litestar", "uvicorn", "sqlalchemy", "alembic", "cedarpy", "argon2", "obstore"),
     "gateway": ("onnxruntime", "deltalake", "uvloop"),
-    "charts": ("altair", "vl_convert"),
+    "charts": ("vl_convert",),
     "training": ("sklearn", "skl2onnx", "onnx"),
     "signing": ("model_signing",),
     "postgresql": ("psycopg",),
