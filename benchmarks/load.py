@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import uvloop
 
@@ -23,8 +23,7 @@ class _Caller(asyncio.Protocol):
         self.done = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._ask()
 
     def data_received(self, data: bytes) -> None:
@@ -78,6 +77,7 @@ async def _load(port: int, request: bytes, connections: int, seconds: float) -> 
             lambda: _Caller(request, began + seconds, spent), "127.0.0.1", port
         )
         callers.append(caller)
-    await asyncio.gather(*(caller.done for caller in callers))
+    async with asyncio.timeout(seconds + 10):
+        await asyncio.gather(*(caller.done for caller in callers))
     took = time.perf_counter() - began
     return Load(len(spent) / took, sorted(spent)[int(len(spent) * 0.99)] * 1e3)

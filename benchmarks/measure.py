@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -72,23 +73,19 @@ def watch(command: Sequence[str], every: float = 0.02) -> Ran:
     import psutil
 
     began, peak = time.perf_counter(), 0
-    with subprocess.Popen(
-        command, env=ENV, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        assert process.stdout is not None
-        os.set_blocking(process.stdout.fileno(), False)
-        printed: list[str] = []
+    with tempfile.TemporaryFile("w+") as printed:
+        process = subprocess.Popen(
+            command, env=ENV, cwd=ROOT, stdout=printed, stderr=subprocess.DEVNULL
+        )
         tree = psutil.Process(process.pid)
         while process.poll() is None:
-            total = 0
             try:
-                for part in (tree, *tree.children(recursive=True)):
-                    total += part.memory_info().rss
+                parts = (tree, *tree.children(recursive=True))
+                peak = max(peak, sum(part.memory_info().rss for part in parts))
             except psutil.Error:
-                continue
-            peak = max(peak, total)
-            printed.append(process.stdout.read() or "")
+                pass  # one of them ended meanwhile
             time.sleep(every)
         took = time.perf_counter() - began
-        printed.append(process.stdout.read() or "")
-    return Ran(took, peak / 2**20, "".join(printed), process.returncode)
+        printed.seek(0)
+        said = printed.read()
+    return Ran(took, peak / 2**20, said, process.returncode)
