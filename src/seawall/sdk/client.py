@@ -34,16 +34,21 @@ class Client:
     def __init__(self, url: str, token: str, *, timeout: float = 30.0) -> None:
         import httpx
 
-        if not url.startswith(("http://", "https://")):
+        self.url, self.token = url.rstrip("/"), token.strip()
+        try:
+            host = httpx.URL(self.url).host if self.url.startswith(("http://", "https://")) else ""
+        except httpx.InvalidURL:
+            host = ""
+        if not host:
             raise BadInput(
                 f"{url!r} is not a control plane's address", remedy="write http://HOST:PORT"
             )
-        self.url = url.rstrip("/")
-        self.token = token
+        if not (self.token.isascii() and self.token.isprintable()):
+            raise BadInput("the token is not one", remedy="tokens look like swl_…_…")
         self._http = httpx.Client(
             base_url=self.url,
             timeout=timeout,
-            headers={"authorization": f"Bearer {token}"} if token else {},
+            headers={"authorization": f"Bearer {self.token}"} if self.token else {},
             trust_env=False,
         )
 

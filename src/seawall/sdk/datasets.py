@@ -27,12 +27,16 @@ def file_digest(path: str | Path) -> Digest:
 def table_digest(table: Table) -> Digest:
     """The digest of a table's values: its uncompressed Arrow IPC stream, in one batch.
 
-    Chunking and metadata do not count; column order and types do.
+    Chunking, metadata, and what memory holds outside a slice or under a null do not count; column
+    order and types do.
     """
+    import numpy as np
     import pyarrow as pa
 
     sink = hashlib.sha256()
-    plain = table.replace_schema_metadata(None).combine_chunks()
+    schema = pa.schema([field.remove_metadata() for field in table.schema])
+    plain = pa.Table.from_arrays(table.columns, schema=schema).combine_chunks()
+    plain = plain.take(pa.array(np.arange(table.num_rows))).combine_chunks()  # written afresh
 
     class _Sink:
         closed = False
@@ -57,16 +61,34 @@ def describe(
 ) -> DataSet:
     """A data set's card: digest, rows, column types, parents and source.
 
-    A path is known by its file's bytes, a table by its values.
+    A path is known by its file's bytes, a table by its values. Raises `BadInput` for a file that
+    cannot be read as a table.
     """
-    import pyarrow.parquet as pq
-
     if isinstance(data, (str, Path)):
-        schema, rows = pq.read_schema(data), pq.read_metadata(data).num_rows
-        digest, source = file_digest(data), source or Path(data).name
+        digest, source = file_digest(data), source or str(data)
+        columns, rows = _card(Path(data))
     else:
-        schema, rows, digest = data.schema, data.num_rows, table_digest(data)
-    columns = {field.name: str(field.type) for field in schema}
+        digest, rows = table_digest(data), data.num_rows
+        columns = {field.name: str(field.type) for field in data.schema}
     return DataSet(
         digest=digest, name=name, rows=rows, columns=columns, parents=parents, source=source
     )
+
+
+def _card(path: Path) -> tuple[dict[str, str], int]:
+    """Column types and rows; of Parquet only the footer is read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    from seawall.adapters.tables import read_columns
+    from seawall.statistics.column import length
+
+    if path.suffix.lower() in (".parquet", ".pq"):
+        try:
+            schema, rows = pq.read_schema(path), pq.read_metadata(path).num_rows
+        except (pa.ArrowException, OSError) as error:
+            raise BadInput(f"not a Parquet file: {error}", where=str(path)) from error
+        return {field.name: str(field.type) for field in schema}, rows
+    found = read_columns(path)
+    types = {n: "string" if isinstance(v, tuple) else str(v.dtype) for n, v in found.items()}
+    return types, length(next(iter(found.values()))) if found else 0

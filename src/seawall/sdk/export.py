@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import msgspec
@@ -34,7 +35,9 @@ def export(estimator: Any, sample: NDArray[np.float32]) -> Exported:
     from skl2onnx import to_onnx
 
     try:
-        model: Any = to_onnx(estimator, sample[:1], options={"zipmap": False})
+        with warnings.catch_warnings():  # skl2onnx hands protobuf booleans as integers
+            warnings.simplefilter("ignore", DeprecationWarning)
+            model: Any = to_onnx(estimator, sample[:1], options={"zipmap": False})
     except (ValueError, RuntimeError, TypeError) as error:
         raise BadInput(
             f"{type(estimator).__name__} could not be converted to ONNX",

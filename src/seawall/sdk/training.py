@@ -49,6 +49,7 @@ class TrainingRun:
         self._parameters = dict(parameters)
         self._metrics: dict[str, float] = {}
         self._saved: dict[str, Any] | None = None
+        self._commit, self._dirty = _git()  # of the code that is about to run
 
     def log(self, **metrics: float) -> None:
         """Note metrics as the author saw them; they describe, they never decide."""
@@ -137,12 +138,11 @@ class TrainingRun:
                 f"the training run of {self.model!r} saved nothing",
                 remedy="call run.save(estimator, …) before the block ends",
             )
-        commit, dirty = _git()
         provenance = Provenance(
             author="",  # the control plane writes the identity that it has proven
             datasets={role: data.digest for role, data in self._datasets.items()},
-            commit=commit,
-            dirty=dirty,
+            commit=self._commit,
+            dirty=self._dirty,
             command=(Path(sys.argv[0]).name, *sys.argv[1:]),
             parameters=self._parameters,
             packages=_packages(),
