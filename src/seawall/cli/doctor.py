@@ -36,12 +36,14 @@ def doctor(as_json: bool = Json, url: str | None = Url) -> None:
         checks.append(_check("settings", False, str(error)))
 
     def show(terminal: Any) -> None:
+        from rich.markup import escape
+
         wrong = [c for c in checks if c["ok"] is False]
         verb = "thing needs" if len(wrong) == 1 else "things need"
         terminal.print(f"{len(wrong)} {verb} attention." if wrong else "All is well.")
         for c in checks:
             sign = {True: "[green]✓[/]", False: "[red]✗[/]", None: "○"}[c["ok"]]
-            terminal.print(f"  {sign} {c['name']:22} {c['said']}")
+            terminal.print(f"  {sign} {c['name']:22} {escape(c['said'])}", soft_wrap=True)
 
     emit({"checks": checks}, as_json, show)
     raise typer.Exit(1 if any(c["ok"] is False for c in checks) else 0)

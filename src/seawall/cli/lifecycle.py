@@ -112,7 +112,7 @@ def reject(
     """Reject a version for good."""
     with client(url) as server:
         answer = server.post(f"/versions/{version}/reject", {"reason": reason})
-    emit(answer, as_json, lambda c: c.print(f"{version} is rejected: {reason}"))
+    emit(answer, as_json, lambda c: c.print(f"{version} is rejected: {reason}", markup=False))
 
 
 def versions(
@@ -138,9 +138,9 @@ def versions(
 
 
 def _show_report(terminal: Any, report: dict[str, Any]) -> None:
-    terminal.print(report["conclusion"])
+    terminal.print(report["conclusion"], markup=False)
     for note in report["limitations"]:
-        terminal.print(f"  · {note}")
+        terminal.print(f"  · {note}", markup=False)
     show_verdict(terminal, report["verdict"], report["version"])
 
 

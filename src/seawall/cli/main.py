@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
 
@@ -69,13 +70,23 @@ def _told(error: Exception) -> int:
         _say(f"seawall: {error}")
         return error.status
     if isinstance(error, _UsageError):
-        error.show()  # type: ignore[attr-defined]
+        _tell_usage(error)
         return 2
     import traceback
 
     traceback.print_exception(error)
     _say(f"seawall: our own error, please report it: {type(error).__name__}: {error}")
     return 70
+
+
+def _tell_usage(error: Any) -> None:
+    """One line, as of every other bad input; a group that was named alone shows its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        error.show()
+        return
+    asked = error.ctx.command_path if error.ctx else "seawall"
+    what = " ".join(error.format_message().split()).rstrip(".")
+    _say(f"seawall: {what} ({asked}); see {asked} --help")
 
 
 def _say(line: str) -> None:

@@ -67,7 +67,7 @@ def incident_show(key: str, as_json: bool = Json, url: str | None = Url) -> None
         found = server.get(f"/incidents/{key}")
 
     def show(terminal: Any) -> None:
-        terminal.print(f"[bold]{found['state']}[/]: {found['title']}")
+        terminal.print(f"{found['state']}: {found['title']}", markup=False)
         for suspect in found["suspects"]:
             terminal.print(
                 f"  suspect: {suspect['what']} {suspect['name']}: {suspect['reason']}",
@@ -132,14 +132,15 @@ def decision_show(
 
     def show(terminal: Any) -> None:
         from rich.table import Table
+        from rich.text import Text
 
         state = found["proof"]
         word = "proven in the audit log" if state["state"] == "proven" else state["why"]
-        terminal.print(f"{found['model']} answered {found.get('output')}; {word}.")
+        terminal.print(f"{found['model']} answered {found.get('output')}; {word}.", markup=False)
         table = Table(show_header=False, box=None)
         for name, value in found.items():
             if value not in (None, {}, [], ""):
-                table.add_row(name, str(value))
+                table.add_row(name, Text(str(value)))
         terminal.print(table)
 
     emit(found, as_json, show)

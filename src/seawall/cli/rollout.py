@@ -26,7 +26,7 @@ def start(
     """Begin a rollout; an endpoint's first version serves at once."""
     with client(url) as server:
         begun = server.post("/rollouts", {"endpoint": endpoint, "candidate": version})
-    emit(begun, as_json, lambda c: c.print(begun["sentence"]))
+    emit(begun, as_json, lambda c: c.print(begun["sentence"], markup=False))
 
 
 @group.command()
@@ -68,7 +68,7 @@ def analyse(
             return
         table = Table("measure", "value", "low", "high", "n", box=None)
         for name, e in last["evidence"].items():
-            cells = (f"{e[k]:.4f}" for k in ("value", "low", "high"))
+            cells = ("–" if e[k] is None else f"{e[k]:.4f}" for k in ("value", "low", "high"))
             table.add_row(name, *cells, f"{e['n']:,}")
         terminal.print(table)
 
