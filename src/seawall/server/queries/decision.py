@@ -65,9 +65,9 @@ def decision(visit: Visit, identifier: str) -> views.Decision:
         versions=_facts(
             shown,
             model="Version",
-            version_digest="Artefact",
-            bundle_digest="Bundle",
-            policy_digest="Policy",
+            version_digest="Artefact, SHA-256",
+            bundle_digest="Bundle, SHA-256",
+            policy_digest="Policy, SHA-256",
         ),
         outcome=_outcome(shown),
         proof=_proof(visit, identifier, shown["proof"]),
@@ -118,6 +118,8 @@ def _facts(shown: Mapping[str, Any], **names: str) -> tuple[Fact, ...]:
             continue
         text = output(value)
         mono = key.endswith("digest") or key in ("unit", "subject", "trace_id", "endpoint")
+        if key.endswith("digest"):
+            text = text.removeprefix("sha256:")
         if key == "arm_probability":
             text = share(float(value))
         href = ""
@@ -132,7 +134,7 @@ def _outcome(shown: Mapping[str, Any]) -> tuple[Fact, ...]:
     found: list[Fact] = []
     outcomes = shown.get("outcomes") or []
     for i, told in enumerate(outcomes):
-        right = shown.get("output") is not None and told["label"] == shown["output"]
+        right = output(shown.get("output")) == str(told["label"])
         word = Status("good", "as predicted") if right else Status("warning", "not as predicted")
         when = datetime.fromisoformat(told["time"])
         name = "Label" if i == len(outcomes) - 1 else "Label, corrected since"

@@ -7,8 +7,7 @@ from datetime import timedelta
 from seawall.kernel import Estimate, NotFound, Outcome, Rule
 from seawall.server.pages import views
 from seawall.server.pages.views import Group, Judged
-from seawall.server.queries.quality import merged
-from seawall.server.queries.traffic import Traffic
+from seawall.server.queries.traffic import Traffic, merge_scores
 from seawall.statistics.fairness import TOLERANCES, fairness
 from seawall.statistics.fairness import Fairness as Gaps
 from seawall.statistics.score import ScoreSummary
@@ -26,10 +25,11 @@ SMALL = 50
 
 def by_group(traffic: Traffic) -> tuple[views.Fairness, ...]:
     """Every gap that the validation plan bounds, for every group column, over the last week."""
-    newest = max((start for start, body in traffic.labels if body.arrived), default=None)
-    if newest is None:
+    cohorts = [c for c in traffic.cohorts if c.scores is not None]
+    if not cohorts:
         return ()
-    summary = merged([b for start, b in traffic.labels if start > newest - SPAN])
+    since = cohorts[-1].end - SPAN
+    summary = merge_scores(c.scores for c in cohorts if c.start >= since)
     if summary is None:
         return ()
     try:

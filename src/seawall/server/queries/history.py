@@ -11,6 +11,7 @@ from seawall.app.root import App
 from seawall.audit.entry import Entry
 from seawall.server.pages import paths
 from seawall.server.pages.views import HistoryEntry, Status
+from seawall.server.queries.words import plain
 
 _VERSION = re.compile(r"([a-z0-9][a-z0-9._-]*)@([1-9][0-9]*)")
 QUIET = ("rollout:step:hold", "registry:artefact:downloaded", "monitoring:drift:read")
@@ -49,12 +50,26 @@ def told(entry: Entry) -> str:
             moved = detail.get("moved") or []
             rows = f"{detail.get('rows', 0):,} rows"
             return f"drift: {', '.join(moved)} moved ({rows})" if moved else f"no drift ({rows})"
+        case "incidents:incident:changed":
+            return f"{detail.get('firing', 0)} of its alerts fire"
+        case "incidents:notice:told":
+            return f"{detail.get('severity')} told: {detail.get('reason')}"
+        case "access:ticket:issued":
+            return "a one-time sign-in token was made"
+        case "access:ticket:redeemed":
+            return "signed in with a one-time token"
+        case "access:identity:created":
+            return f"identity made: {', '.join(detail.get('roles') or ())}"
+        case "access:token:issued":
+            return "an API token was made"
+        case "registry:artefact:downloaded":
+            return "its artefact was downloaded"
         case "decisions:segment:sealed":
             return f"{detail.get('size', 0):,} decisions sealed"
         case _:
             pass
     if source == "rollout":
-        return str(detail.get("sentence") or act)
+        return plain(str(detail.get("sentence") or act))
     if source == "retraining":
         return f"retraining {act.replace('_', ' ')}: {detail.get('note') or detail.get('reason')}"
     if source == "declared":
@@ -86,6 +101,8 @@ def href(entry: Entry, endpoints: dict[str, str] | None = None) -> str:
     """
     subject, (source, kind, _) = entry.subject, entry.action.split(":")
     if found := _VERSION.fullmatch(subject):
+        return paths.version(found[1], found[2])
+    if found := _VERSION.fullmatch(str(entry.detail.get("version", ""))):
         return paths.version(found[1], found[2])
     if source == "rollout":
         return paths.rollout(subject)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, time
 
 from seawall.access.action import Action as Permission
@@ -17,7 +18,7 @@ from seawall.server.pages.views import Action, Fact, HistoryEntry, Input, Status
 from seawall.server.queries.overview import RolloutHead
 from seawall.server.queries.rollout import roll_back
 from seawall.server.queries.visit import IncidentHead, Visit
-from seawall.server.queries.words import listed, plural
+from seawall.server.queries.words import listed, plural, sentence
 from seawall.serving.endpoint import Endpoint
 
 PAGE = 50
@@ -42,16 +43,16 @@ def incidents(
     pressing = [i for i in opened if i.state == "open" and i.severity == "page"]
     if pressing:
         status = Status("bad", "open")
-        sentence = f"{plural(len(pressing), 'incident')} open: {pressing[0].title}."
+        said = f"{plural(len(pressing), 'incident')} open: {pressing[0].title}."
     elif opened:
         status = Status("warning", "open")
-        sentence = f"{plural(len(opened), 'incident')} not resolved; no harm goes on."
+        said = f"{plural(len(opened), 'incident')} not resolved; no harm goes on."
     else:
-        status, sentence = Status("good", "quiet"), "No incident is open."
+        status, said = Status("good", "quiet"), "No incident is open."
     return views.Incidents(
         frame=visit.frame(),
         status=status,
-        sentence=sentence,
+        sentence=said,
         incidents=tuple(_row(visit.app, i) for i in found[(page - 1) * PAGE : page * PAGE]),
         paging=views.Paging(page=page, pages=pages, total=len(found)),
         state="all" if state == "all" else "open",
@@ -71,7 +72,7 @@ def _row(app: App, head: IncidentHead) -> views.IncidentRow:
         opened=head.started,
         closed=head.resolved,
         owner=people[-1] if people else "",
-        cause=f"{whole.suspects[0].what} {whole.suspects[0].name}" if whole.suspects else "",
+        cause=_named(whole.suspects[0]) if whole.suspects else "",
     )
 
 
@@ -101,12 +102,13 @@ def incident(visit: Visit, key: str) -> views.Incident:
 def _sentence(held: Incident, now: datetime) -> str:
     firing = [a for a in held.alerts if a.firing]
     if held.state == "resolved" and held.resolved is not None:
-        return f"Resolved after {formats.span(held.resolved - held.started)}."
+        why = f"; first suspect: {_named(held.suspects[0])}" if held.suspects else ""
+        return f"Resolved after {formats.span(held.resolved - held.started)}{why}."
     begun = f"It began {formats.relative(held.started, now)}"
     on = f"{plural(len(firing), 'alert')} fire{'s' if len(firing) == 1 else ''}"
     on = on if firing else "no alert fires any more"
     first = held.suspects[0] if held.suspects else None
-    why = f"; first suspect: {first.what} {first.name}" if first else ""
+    why = f"; first suspect: {_named(first)}" if first else ""
     calm = "the harm has stopped; " if held.state == "mitigated" else ""
     return f"{begun}; {calm}{on}{why}."
 
@@ -184,6 +186,10 @@ def _timeline(held: Incident) -> tuple[HistoryEntry, ...]:
     return tuple(found)
 
 
+def _named(suspect: Suspect) -> str:
+    return f"{suspect.what} {suspect.name.replace('_', ' ')}"
+
+
 def _suspect(app: App, held: Incident, suspect: Suspect) -> views.Suspect:
     shape = "bad" if suspect.weight >= 0.5 else "warning"
     href = paths.model(held.model) + ("#inputs" if suspect.what == "feature" else "#invalid")
@@ -191,7 +197,7 @@ def _suspect(app: App, held: Incident, suspect: Suspect) -> views.Suspect:
         going = _rollout(app, held.endpoint)
         href = paths.rollout(going.id) if going else paths.model(held.model)
     return views.Suspect(
-        title=f"{suspect.what} {suspect.name}",
+        title=_named(suspect),
         evidence=suspect.reason,
         status=Status(shape, f"weight {suspect.weight:.2f}"),
         href=href,
@@ -209,7 +215,7 @@ def _checklist(app: App, held: Incident) -> tuple[views.ChecklistItem, ...]:
 
     def asked(question: str, found: list[Suspect], none: str) -> views.ChecklistItem:
         if found:
-            first = f"{found[0].name}: {found[0].reason}"
+            first = f"{found[0].name.replace('_', ' ')}: {found[0].reason}"
             return views.ChecklistItem(question, Status("bad", "yes"), first)
         return views.ChecklistItem(question, Status("good", "no"), none)
 
@@ -245,10 +251,16 @@ def _runbook(visit: Visit, held: Incident) -> tuple[str, tuple[views.RunbookStep
         return held.runbook, ()
     return book.name, tuple(
         views.RunbookStep(
-            text=f"{s.text} Expect: {s.expect}" if s.expect else s.text, command=s.command
+            text=f"{s.text} Expect: {s.expect}" if s.expect else s.text,
+            command=re.sub(r"\bID\b", held.id, s.command),
         )
         for s in book.steps
     )
+
+
+def _summary(text: str) -> str:
+    """The lines of a draft as sentences."""
+    return " ".join(sentence(line.removeprefix("- ")) for line in text.splitlines() if line)
 
 
 def _postmortem(held: Incident, now: datetime) -> views.Postmortem | None:
@@ -261,7 +273,7 @@ def _postmortem(held: Incident, now: datetime) -> views.Postmortem | None:
     return views.Postmortem(
         status=status,
         answers=(
-            views.Answer("What is known", written.summary),
+            views.Answer("What is known", _summary(written.summary)),
             *(views.Answer(q, written.answers.get(k, "")) for k, q in QUESTIONS.items()),
         ),
         items=tuple(

@@ -114,7 +114,7 @@ def _when(version: Version) -> str:
     if origin.started is None or origin.finished is None:
         return "training run"
     seconds = (origin.finished - origin.started).total_seconds()
-    return f"trained in {seconds:.3g} s"
+    return f"trained in {seconds:.3g} s" if seconds >= 0.1 else "training run"
 
 
 def _sentence(version: Version) -> str:

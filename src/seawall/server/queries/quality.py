@@ -2,88 +2,39 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-
-from seawall.kernel import BadInput, Estimate, Outcome, Rule
+from seawall.kernel import Estimate, Outcome, Rule
 from seawall.server.pages import formats, views
 from seawall.server.pages.views import Mark, QualityPoint, Status
 from seawall.server.queries.traffic import Traffic
 from seawall.server.queries.words import share
-from seawall.serving.telemetry import Labels
 from seawall.slo.objective import Objective
 from seawall.statistics.intervals import rate
 from seawall.statistics.performance import roc_auc
-from seawall.statistics.score import ScoreSummary
 
-POINTS = 36
-HOUR = timedelta(hours=1)
-SPANS = (1, 2, 3, 6, 12, 24)
+FEWEST = 10
+"""Labels of each sort that a span needs for its ranking to be shown."""
 
 
 def quality(traffic: Traffic, marks: tuple[Mark, ...]) -> tuple[views.Quality, ...]:
     """Right answers, and the ranking behind them, in equal spans; empty before any label."""
-    labels = [(start, body) for start, body in traffic.labels if body.arrived]
-    if not labels:
-        return ()
-    first = min(start for start, _ in labels)
-    hours = (traffic.moment - first) / HOUR
-    length = next((s for s in SPANS if hours / s <= POINTS), SPANS[-1]) * HOUR
-    spans: dict[datetime, list[Labels]] = defaultdict(list)
-    for start, body in labels:
-        spans[_span(start, length)].append(body)
-    matured = _matured(traffic, length)
     right: list[QualityPoint] = []
     ranked: list[QualityPoint] = []
-    for start in sorted(spans):
-        known = spans[start]
-        correct, wrong = sum(b.correct for b in known), sum(b.wrong for b in known)
-        if not correct + wrong:
+    for c in traffic.cohorts:
+        if not c.correct + c.wrong:
             continue
-        end, part = start + length, matured.get(start, 1.0)
-        estimate = rate(correct, correct + wrong, 0.95)
-        right.append(QualityPoint(start=start, end=end, measured=estimate, matured=part))
-        summary = merged(known)
-        if summary is not None and min(summary.counts[:2].sum(axis=1)) >= 10:
-            auc = roc_auc(summary, 0.95)
-            ranked.append(QualityPoint(start=start, end=end, measured=auc, matured=part))
+        estimate = rate(c.correct, c.correct + c.wrong, 0.95)
+        right.append(QualityPoint(start=c.start, end=c.end, measured=estimate, matured=c.matured))
+        if c.scores is not None and min(c.scores.counts[:2].sum(axis=1)) >= FEWEST:
+            auc = roc_auc(c.scores, 0.95)
+            ranked.append(QualityPoint(start=c.start, end=c.end, measured=auc, matured=c.matured))
+    if not right:
+        return ()
     age = formats.span(traffic.label_age)
     target = _target(traffic)
     found = [_quality("right answers", right, target, "%", age, marks)]
     if ranked:
         found.append(_quality("ROC AUC", ranked, None, "", age, marks))
     return tuple(found)
-
-
-def _span(moment: datetime, length: timedelta) -> datetime:
-    day = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    return day + (moment - day) // length * length
-
-
-def _matured(traffic: Traffic, length: timedelta) -> dict[datetime, float]:
-    """By span, the share of its decisions whose labels have reached the fixed age."""
-    every: dict[datetime, int] = defaultdict(int)
-    mature: dict[datetime, int] = defaultdict(int)
-    for hour, decisions in traffic.decided.items():
-        at = _span(hour, length)
-        every[at] += decisions
-        mature[at] += decisions if hour <= traffic.mature_until else 0
-    return {at: mature[at] / n for at, n in every.items() if n}
-
-
-def merged(parts: Sequence[Labels]) -> ScoreSummary | None:
-    """Scores by label and group of several cohorts; a cohort on another grid is left out."""
-    total: ScoreSummary | None = None
-    for part in parts:
-        summary = part.scores
-        if summary is None:
-            continue
-        try:
-            total = summary if total is None else total.merge(summary)
-        except BadInput:
-            continue
-    return total
 
 
 def _target(traffic: Traffic) -> float | None:

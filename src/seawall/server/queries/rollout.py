@@ -23,6 +23,7 @@ from seawall.server.queries.words import (
     ROLLOUTS,
     bounds,
     number,
+    plain,
     sentence,
     share,
     unit,
@@ -93,7 +94,29 @@ def _status(held: Rollout) -> Status:
 def _sentence(held: Rollout, records: list[StepRecord]) -> str:
     if held.state == "running":
         return sentence(waiting(held, records))
-    return sentence(held.sentence)
+    if held.state == "rolled_back" and (broken := _broken(held)):
+        rule, estimate = broken
+        value, between = formats.value_and_range(estimate, unit(rule.measure))
+        allowed = formats.tolerated(*bounds(rule), unit(rule.measure))
+        return (
+            f"Rolled back by itself at {held.current.name}: {MEASURES[rule.measure]} {value} "
+            f"({between}), tolerated {allowed}."
+        )
+    if held.state == "promoted":
+        by = held.history[-1].actor
+        hand = "every proof held and no guard broke" if by == "seawall" else f"finished by {by}"
+        return f"{held.candidate} took over from {held.control}; {hand}."
+    return sentence(plain(held.sentence))
+
+
+def _broken(held: Rollout) -> tuple[Rule, Estimate] | None:
+    """The guard that took the rollout back, and what it was judged on."""
+    evidence = held.history[-1].evidence
+    for rule in held.current.guards:
+        estimate = evidence.get(rule.measure)
+        if estimate is not None and rule.judge(estimate).outcome is Outcome.FAIL:
+            return rule, estimate
+    return None
 
 
 def waiting(held: Rollout, records: list[StepRecord] | None = None) -> str:
@@ -280,16 +303,16 @@ def _evidence(held: Rollout, step: Step, records: list[StepRecord]) -> tuple[vie
             rules.setdefault(rule.measure, []).append((rule, kind))
     found: list[views.Evidence] = []
     for measure, asked in rules.items():
-        rule, kind = asked[0]
+        estimate = last.evidence.get(measure)
+        rule, kind = _telling(asked, estimate)
         points = tuple(
             views.EvidencePoint(r.time, r.evidence[measure])
             for r in records
             if measure in r.evidence
         )
-        estimate = last.evidence.get(measure)
         outcome = rule.judge(estimate).outcome
         low, high = bounds(rule)
-        guard = next((r for r, k in asked if k == "guard"), None)
+        guard = next((r for r, k in asked if k == "guard" and r is not rule), None)
         note = "to be proven" if kind == "proof" else "guard: rolls back when broken"
         if kind == "proof" and guard is not None:
             edge = formats.tolerated(*bounds(guard), unit(measure))
@@ -311,6 +334,14 @@ def _evidence(held: Rollout, step: Step, records: list[StepRecord]) -> tuple[vie
             )
         )
     return tuple(found)
+
+
+def _telling(asked: list[tuple[Rule, str]], estimate: Estimate | None) -> tuple[Rule, str]:
+    """The rule that a measure is shown against: a broken guard first, then what is to be proven."""
+    for rule, kind in asked:
+        if kind == "guard" and rule.judge(estimate).outcome is Outcome.FAIL:
+            return rule, kind
+    return asked[0]
 
 
 def _mark(outcome: Outcome, kind: str) -> Status:

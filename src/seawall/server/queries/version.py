@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from seawall.access.action import Action as Permission
 from seawall.adapters.signing.envelope import unseal
@@ -69,7 +70,7 @@ def _sentence(held: Version, report: ValidationReport | None, approved: str) -> 
         case Stage.CANARY:
             return f"{held.key} decides a part of the traffic, on trial."
         case Stage.PRODUCTION:
-            return f"{held.key} is in production: {last.rstrip('.')}."
+            return f"{held.key} is in production; {last.rstrip('.')}."
         case _:
             return f"{held.key} is {held.stage.replace('_', ' ')}: {last.rstrip('.')}."
 
@@ -236,24 +237,25 @@ def _attestations(app: App, held: Version) -> tuple[views.Attestation, ...]:
     """Signed statements, each with its signature checked now."""
     found: list[views.Attestation] = []
     if "seal" in held.objects:
-        found.append(
-            _attestation(app, "registration", held.provenance.author, held.objects["seal"])
-        )
+        seal = held.objects["seal"]
+        found.append(_attestation(app, "registration", held.provenance.author, seal, held.created))
     logged = app.store.audit.find(subject=held.key, action="validation:report:recorded", limit=5)
     for item in logged:
         digest = Digest.parse(str(item.entry.detail["attestation"]))
-        found.append(_attestation(app, "validation", item.entry.actor, digest))
+        found.append(_attestation(app, "validation", item.entry.actor, digest, item.entry.time))
     return tuple(found)
 
 
-def _attestation(app: App, kind: str, signer: str, digest: Digest) -> views.Attestation:
+def _attestation(
+    app: App, kind: str, signer: str, digest: Digest, time: datetime
+) -> views.Attestation:
     try:
         unseal(app.objects.get(digest), (app.key.public_key(),))
         status = Status("good", "verified")
     except (Corrupt, NotFound) as error:
         status = Status("bad", error.what)
     return views.Attestation(
-        kind=kind, signer=f"seawall, for {signer}", status=status, digest=digest.short
+        kind=kind, signer=f"seawall, for {signer}", status=status, time=time, digest=digest.short
     )
 
 

@@ -24,6 +24,7 @@ MEASURES = {
 }
 """How a rollout's measures are called on pages."""
 SHARES = ("prediction_shift", "sample_ratio", "error_rate", "slow_rate", "wrong_rate")
+_MEASURE = re.compile("|".join(rf"\b{name}\b" for name in MEASURES))
 _BOUND = re.compile(r"^(.+?) (at most|at least|within) (-?[0-9.]+(?:e[-+]?[0-9]+)?)")
 
 STAGES: dict[Stage, Status] = {
@@ -72,14 +73,28 @@ def judged(reason: Reason, clause: str = "") -> Judged:
     measured = found is not None and reason.estimate is not None
     name = found[1] if found and reason.rule.startswith(found[1]) else reason.rule
     return Judged(
-        name=name.replace("_", " "),
+        name=called(name),
         status=views.status_of(reason.outcome),
         estimate=reason.estimate,
         low=low,
         high=high,
+        unit="ms" if name.startswith("latency") else "",
         clause=clause,
         note="" if measured else reason.message,
     )
+
+
+def called(measure: str) -> str:
+    """A measure as people say it: `ROC AUC`, `equal opportunity difference, SEX`."""
+    name, _, by = measure.partition("[")
+    known = MEASURES | {"roc_auc": "ROC AUC", "ece_debiased": "calibration error", "f1": "F1"}
+    said = known.get(name, name.replace("_", " "))
+    return f"{said}, {by.rstrip(']')}" if by else said
+
+
+def plain(text: str) -> str:
+    """A sentence of the rollout with its measures as people say them."""
+    return _MEASURE.sub(lambda found: MEASURES[found[0]], text)
 
 
 def share(value: float) -> str:
