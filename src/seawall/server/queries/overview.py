@@ -169,6 +169,7 @@ def _state(everything: Sequence[Standing]) -> tuple[Status, str]:
         first = next(s for s in everything if s.shape == "warning")
         at_risk = "is" if count["warning"] == 1 else "are"
         said = f"{count['warning']} of {total} {at_risk} at risk, first {first.model.name}"
+        said = f"{first.model.name} is at risk" if len(everything) == 1 else said
         return Status("warning", "at risk"), f"{said}: {first.health.words}."
     if not count["good"]:
         return Status("none", "not serving"), f"None of {total} serves yet."

@@ -98,9 +98,10 @@ def _sentence(held: Rollout, records: list[StepRecord]) -> str:
         rule, estimate = broken
         value, between = formats.value_and_range(estimate, unit(rule.measure))
         allowed = formats.tolerated(*bounds(rule), unit(rule.measure))
+        found = _finding(rule.measure, Outcome.FAIL, "guard")
         return (
-            f"Rolled back by itself at {held.current.name}: {MEASURES[rule.measure]} {value} "
-            f"({between}), tolerated {allowed}."
+            f"Rolled back by itself at {held.current.name}: {found[:1].lower()}{found[1:]}, "
+            f"by {value} ({between}); tolerated is {allowed}."
         )
     if held.state == "promoted":
         by = held.history[-1].actor

@@ -42,7 +42,7 @@ def version(visit: Visit, model: str, number: str) -> views.Version:
         model=model,
         version=number,
         status=STAGES[held.stage],
-        sentence=_sentence(held, report, verdict.reasons[-1].message),
+        sentence=_sentence(held, report, _missing(approvals, declared)),
         facts=_facts(held),
         actions=_actions(visit, held, report),
         gate=_gate(app, gates[-1]) if gates else None,
@@ -54,7 +54,13 @@ def version(visit: Visit, model: str, number: str) -> views.Version:
     )
 
 
-def _sentence(held: Version, report: ValidationReport | None, approved: str) -> str:
+def _missing(approvals: list[Approval], declared: Model) -> int:
+    """How many more people must approve, by the model's tier."""
+    given = len({a.approver for a in approvals if a.decision == "approve"})
+    return max(0, APPROVERS[declared.tier] - given)
+
+
+def _sentence(held: Version, report: ValidationReport | None, missing: int) -> str:
     last = held.history[-1].why if held.history else ""
     match held.stage:
         case Stage.REGISTERED:
@@ -62,7 +68,8 @@ def _sentence(held: Version, report: ValidationReport | None, approved: str) -> 
                 return f"{held.key} is registered; nobody has validated it yet."
             return f"{held.key} is registered, not validated: {report.conclusion}"
         case Stage.VALIDATED:
-            return f"{held.key} passed validation and waits for approval: {approved}."
+            waits = plural(max(1, missing), "approval")
+            return f"{held.key} passed validation and waits for {waits}."
         case Stage.APPROVED:
             return f"{held.key} is approved for its use: {last.rstrip('.')}."
         case Stage.SHADOW:
@@ -223,12 +230,10 @@ def _approvals(
         )
         for a in approvals
     ]
-    given = len({a.approver for a in approvals if a.decision == "approve"})
     if outcome is Outcome.UNDECIDED and held.stage in (Stage.VALIDATED, Stage.APPROVED):
-        missing = max(0, APPROVERS[declared.tier] - given)
         rows += [
             views.ApprovalRow(role="approver", status=Status("undecided", "awaited"))
-            for _ in range(missing)
+            for _ in range(_missing(approvals, declared))
         ]
     return tuple(rows)
 
