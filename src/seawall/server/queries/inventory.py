@@ -11,6 +11,7 @@ from typing import ClassVar
 import msgspec
 
 from seawall.app.root import App
+from seawall.audit.entry import Entry
 from seawall.incidents.alert import Alert
 from seawall.registry.model import Model
 from seawall.server.pages.views import Shape, Status
@@ -72,36 +73,9 @@ class Standing(msgspec.Struct, frozen=True):
 ORDER: Mapping[Shape, int] = {"bad": 0, "warning": 1, "undecided": 2, "good": 3, "none": 4}
 
 
-def read(app: App) -> tuple[Standing, ...]:
-    """Every model, those that need attention first, then by name."""
-    served: dict[str, list[DeploymentHead]] = defaultdict(list)
-    deployed = {d.endpoint: d for d in app.store.find(DeploymentHead, limit=_ALL)}
-    for endpoint in app.store.find(EndpointHead, limit=_ALL):
-        if endpoint.name in deployed:
-            served[endpoint.model].append(deployed[endpoint.name])
-    firing: dict[str, list[Alert]] = defaultdict(list)
-    for alert in app.store.find(Alert):
-        if alert.firing:
-            firing[alert.labels.get("endpoint", "")].append(alert)
-    incidents: dict[str, list[IncidentHead]] = defaultdict(list)
-    for incident in app.store.find(IncidentHead):
-        if incident.state != "resolved":
-            incidents[incident.endpoint].append(incident)
-    found: list[Standing] = []
-    for model in app.store.find(Model, limit=_ALL):
-        here = tuple(served.get(model.name, ()))
-        opened = tuple(i for d in here for i in incidents.get(d.endpoint, ()))
-        alerts = [a for d in here for a in firing.get(d.endpoint, ())]
-        found.append(Standing(model, health(bool(here), alerts, opened), here, opened))
-    return tuple(sorted(found, key=order))
-
-
 def order(standing: Standing) -> tuple[int, str]:
     """Sorts those that need attention first, then by name."""
     return ORDER[standing.shape], standing.model.name
-
-
-_ALL = 1_000_000
 
 
 def health(
@@ -150,18 +124,89 @@ def causes(alerts: Sequence[Alert]) -> str:
     )
 
 
+_ALL = 1_000_000
+LOOKED = 100
+"""How many of the newest audit entries may tell what changed; after more, all is read again."""
+
+
 class Inventory:
-    """The last reading, kept until the audit log shows that something has changed."""
+    """Every model as last read. The audit log, which every change is on, tells what to read again.
+
+    Safe to use from many threads.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._held: tuple[str, tuple[Standing, ...]] = ("-", ())
+        self._mark = "-"
+        self._models: dict[str, Model] = {}
+        self._endpoints: dict[str, EndpointHead] = {}
+        self._deployments: dict[str, DeploymentHead] = {}
+        self._standings: tuple[Standing, ...] = ()
 
     def of(self, app: App) -> tuple[Standing, ...]:
-        """Every model as it stands now."""
+        """Every model as it stands now, those that need attention first, then by name."""
         newest = app.store.audit.find(limit=1)
-        mark = newest[0].entry.id if newest else ""
         with self._lock:
-            if self._held[0] != mark:
-                self._held = (mark, read(app))
-            return self._held[1]
+            mark = newest[0].entry.id if newest else ""
+            if mark != self._mark:
+                fresh = self._since(app)
+                if fresh is None:
+                    self._read_all(app)
+                elif not self._read_again(app, fresh):
+                    self._mark = mark
+                    return self._standings
+                self._standings = self._stand(app)
+                self._mark = mark
+            return self._standings
+
+    def _since(self, app: App) -> list[Entry] | None:
+        """The entries after the mark; None when they are too many to look through."""
+        entries = [item.entry for item in app.store.audit.find(limit=LOOKED)]
+        for at, entry in enumerate(entries):
+            if entry.id == self._mark:
+                return entries[:at]
+        return None
+
+    def _read_all(self, app: App) -> None:
+        find = app.store.find
+        self._models = {m.name: m for m in find(Model, limit=_ALL)}
+        self._endpoints = {e.name: e for e in find(EndpointHead, limit=_ALL)}
+        self._deployments = {d.endpoint: d for d in find(DeploymentHead, limit=_ALL)}
+
+    def _read_again(self, app: App, entries: Sequence[Entry]) -> bool:
+        """Read what these entries changed; whether any of it is shown."""
+        shown = False
+        for entry in entries:
+            source = entry.action.partition(":")[0]
+            declared, _, name = entry.subject.partition("/")
+            if source == "serving":
+                self._deployments[entry.subject] = app.store.get(DeploymentHead, entry.subject)
+            elif source == "declared" and declared == "Model":
+                self._models[name] = app.store.get(Model, name)
+            elif source == "declared" and declared == "Endpoint":
+                self._endpoints[name] = app.store.get(EndpointHead, name)
+            elif source != "incidents":
+                continue
+            shown = True
+        return shown
+
+    def _stand(self, app: App) -> tuple[Standing, ...]:
+        served: dict[str, list[DeploymentHead]] = defaultdict(list)
+        for endpoint in self._endpoints.values():
+            if endpoint.name in self._deployments:
+                served[endpoint.model].append(self._deployments[endpoint.name])
+        firing: dict[str, list[Alert]] = defaultdict(list)
+        for alert in app.store.find(Alert):
+            if alert.firing:
+                firing[alert.labels.get("endpoint", "")].append(alert)
+        incidents: dict[str, list[IncidentHead]] = defaultdict(list)
+        for incident in app.store.find(IncidentHead):
+            if incident.state != "resolved":
+                incidents[incident.endpoint].append(incident)
+        found: list[Standing] = []
+        for model in self._models.values():
+            here = tuple(served.get(model.name, ()))
+            opened = tuple(i for d in here for i in incidents.get(d.endpoint, ()))
+            alerts = [a for d in here for a in firing.get(d.endpoint, ())]
+            found.append(Standing(model, health(bool(here), alerts, opened), here, opened))
+        return tuple(sorted(found, key=order))
