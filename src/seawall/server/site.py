@@ -5,13 +5,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from litestar import MediaType, Request, Response, Router, get, post
 from litestar.datastructures import Cookie
-from litestar.enums import RequestEncodingType
-from litestar.params import Body
+from litestar.params import FromPath, FromQuery, URLEncodedBody
 from litestar.response import Redirect
 
 from seawall.access.action import Action
@@ -35,7 +34,7 @@ from seawall.server.queries.pulse import Pulses
 from seawall.server.queries.visit import Visit
 
 Asked = Request[Any, Any, Any]
-Form = Annotated[dict[str, str], Body(media_type=RequestEncodingType.URL_ENCODED)]
+Form = URLEncodedBody[dict[str, str]]
 NOTICE_SECONDS = 20.0
 """How long a page goes on saying what the last button did."""
 
@@ -95,7 +94,11 @@ def _html(text: str, status: int = 200) -> Response[str]:
 
 @get(paths.OVERVIEW, sync_to_thread=True)
 def overview(
-    request: Asked, q: str = "", tier: str = "", health: str = "", page: int = 1
+    request: Asked,
+    q: FromQuery[str] = "",
+    tier: FromQuery[str] = "",
+    health: FromQuery[str] = "",
+    page: FromQuery[int] = 1,
 ) -> Response[str]:
     """Every model by tier and health, and what needs someone."""
     desk = _desk(request)
@@ -115,25 +118,27 @@ def overview(
 
 
 @get("/models/{name:str}", sync_to_thread=True)
-def model(request: Asked, name: str) -> Response[str]:
+def model(request: Asked, name: FromPath[str]) -> Response[str]:
     """One model."""
     return _html(render.model(models.model(_visit(request), name)))
 
 
 @get("/models/{name:str}/versions/{number:str}", sync_to_thread=True)
-def version(request: Asked, name: str, number: str) -> Response[str]:
+def version(request: Asked, name: FromPath[str], number: FromPath[str]) -> Response[str]:
     """One version."""
     return _html(render.version(versions.version(_visit(request), name, number)))
 
 
 @get("/rollouts/{key:str}", sync_to_thread=True)
-def rollout(request: Asked, key: str) -> Response[str]:
+def rollout(request: Asked, key: FromPath[str]) -> Response[str]:
     """One rollout."""
     return _html(render.rollout(rollout_pages.rollout(_visit(request), key)))
 
 
 @get(paths.INCIDENTS, sync_to_thread=True)
-def incidents(request: Asked, model: str = "", page: int = 1) -> Response[str]:
+def incidents(
+    request: Asked, model: FromQuery[str] = "", page: FromQuery[int] = 1
+) -> Response[str]:
     """The list of incidents, of one model or of all."""
     state = request.query_params.get("state", "open")  # the framework keeps `state` for itself
     view = incident_pages.incidents(_visit(request), state=state, model=model, page=page)
@@ -141,13 +146,13 @@ def incidents(request: Asked, model: str = "", page: int = 1) -> Response[str]:
 
 
 @get("/incidents/{key:str}", sync_to_thread=True)
-def incident(request: Asked, key: str) -> Response[str]:
+def incident(request: Asked, key: FromPath[str]) -> Response[str]:
     """One incident."""
     return _html(render.incident(incident_pages.incident(_visit(request), key)))
 
 
 @get(paths.AUDIT, sync_to_thread=True)
-def audit(request: Asked, q: str = "", page: int = 1) -> Response[Any]:
+def audit(request: Asked, q: FromQuery[str] = "", page: FromQuery[int] = 1) -> Response[Any]:
     """The audit log; a decision's id leads to the decision."""
     visit = _visit(request)
     visit.app.allow(visit.who, Action.READ_AUDIT)
@@ -157,7 +162,7 @@ def audit(request: Asked, q: str = "", page: int = 1) -> Response[Any]:
 
 
 @get("/audit/entries/{index:int}", sync_to_thread=True)
-def entry(request: Asked, index: int) -> Response[str]:
+def entry(request: Asked, index: FromPath[int]) -> Response[str]:
     """One entry of the audit log."""
     return _html(render.entry(audits.entry(_visit(request), index)))
 
@@ -176,7 +181,7 @@ def checkpoint(request: Asked) -> Response[bytes]:
 
 
 @get("/decisions/{key:str}", sync_to_thread=True)
-def decision(request: Asked, key: str) -> Response[str]:
+def decision(request: Asked, key: FromPath[str]) -> Response[str]:
     """One decision."""
     return _html(render.decision(decisions.decision(_visit(request), key)))
 
@@ -192,9 +197,10 @@ def demo(request: Asked) -> Response[str]:
 
 
 @get(paths.LOGIN, sync_to_thread=True)
-def login_page(request: Asked, ticket: str = "", next: str = "/") -> Response[str]:  # noqa: A002
+def login_page(request: Asked, ticket: FromQuery[str] = "") -> Response[str]:
     """The sign-in form, filled with the ticket of a link; only sending it uses the ticket up."""
-    return _html(render.login(_login(request, ticket, next)))
+    after = request.query_params.get("next", "/")
+    return _html(render.login(_login(request, ticket, after)))
 
 
 def _login(request: Asked, ticket: str, after: str, error: str = "") -> views.Login:
@@ -283,7 +289,7 @@ def _reason(data: Mapping[str, str], name: str = "reason") -> str:
 
 
 @post("/rollouts/{key:str}", sync_to_thread=True, status_code=303)
-def move_rollout(request: Asked, key: str, data: Form) -> Response[Any]:
+def move_rollout(request: Asked, key: FromPath[str], data: Form) -> Response[Any]:
     """Advance, promote, pause, resume or abort a rollout."""
 
     def act(visit: Visit) -> Notice:
@@ -296,7 +302,7 @@ def move_rollout(request: Asked, key: str, data: Form) -> Response[Any]:
 
 
 @post("/incidents/{key:str}", sync_to_thread=True, status_code=303)
-def move_incident(request: Asked, key: str, data: Form) -> Response[Any]:
+def move_incident(request: Asked, key: FromPath[str], data: Form) -> Response[Any]:
     """Mitigate or resolve an incident."""
 
     def act(visit: Visit) -> Notice:
@@ -311,7 +317,9 @@ def move_incident(request: Asked, key: str, data: Form) -> Response[Any]:
 
 
 @post("/models/{name:str}/versions/{number:str}", sync_to_thread=True, status_code=303)
-def move_version(request: Asked, name: str, number: str, data: Form) -> Response[Any]:
+def move_version(
+    request: Asked, name: FromPath[str], number: FromPath[str], data: Form
+) -> Response[Any]:
     """Gate, approve, reject a version, or start its rollout."""
     key = f"{name}@{number}"
 
@@ -360,7 +368,7 @@ def _approved(visit: Visit, key: str, data: Mapping[str, str]) -> Notice:
 
 
 @post("/demo/{words:path}", sync_to_thread=True, status_code=303)
-def order_demo(request: Asked, words: str, data: Form) -> Response[Any]:
+def order_demo(request: Asked, words: FromPath[str], data: Form) -> Response[Any]:
     """Inject a fault, end all of them, or send a request."""
     parts = words.strip("/").split("/")
 
@@ -379,7 +387,7 @@ def order_demo(request: Asked, words: str, data: Form) -> Response[Any]:
 
 
 @get("/static/{build:str}/{name:str}", sync_to_thread=True)
-def static(request: Asked, build: str, name: str) -> Response[bytes]:
+def static(request: Asked, build: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     """A file that the pages need; it may be kept for ever, since its address has its digest."""
     asset = assets.load(name)
     headers = dict(assets.ASSET_HEADERS)
@@ -393,7 +401,7 @@ def static(request: Asked, build: str, name: str) -> Response[bytes]:
     return Response(body, media_type=asset.media_type, headers=headers)
 
 
-@get(["/favicon.ico", "/favicon"], sync_to_thread=True)
+@get("/favicon.ico", sync_to_thread=True)
 def favicon() -> Response[bytes]:
     """The icon of the pages."""
     asset = assets.load("favicon.svg")

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import get, post
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Response
 
 from seawall.access.action import Action
@@ -37,13 +38,13 @@ def whoami(request: Asked) -> dict[str, Any]:
 
 
 @post("/claim", sync_to_thread=True)
-def claim(request: Asked, data: GivenTicket) -> dict[str, str]:
+def claim(request: Asked, data: JSONBody[GivenTicket]) -> dict[str, str]:
     """Exchange a one-time token for an API token."""
     return {"token": identities.claim(app_of(request), data.ticket)}
 
 
 @post("/identities", sync_to_thread=True)
-def create_identity(request: Asked, data: NewIdentity) -> dict[str, str]:
+def create_identity(request: Asked, data: JSONBody[NewIdentity]) -> dict[str, str]:
     """A new identity; its token is shown once."""
     known = {str(role): role for role in Role}
     for role in data.roles:
@@ -57,7 +58,7 @@ def create_identity(request: Asked, data: NewIdentity) -> dict[str, str]:
 
 
 @post("/identities/{name:str}/ticket", sync_to_thread=True)
-def ticket(request: Asked, name: str) -> dict[str, str]:
+def ticket(request: Asked, name: FromPath[str]) -> dict[str, str]:
     """A one-time token for signing in to the pages as this identity."""
     return {"ticket": identities.ticket_for(app_of(request), who_asks(request), name)}
 
@@ -65,10 +66,10 @@ def ticket(request: Asked, name: str) -> dict[str, str]:
 @get("/audit/entries", sync_to_thread=True)
 def entries(
     request: Asked,
-    first: int | None = None,
-    count: int = 50,
-    subject: str | None = None,
-    action: str | None = None,
+    first: FromQuery[int | None] = None,
+    count: FromQuery[int] = 50,
+    subject: FromQuery[str | None] = None,
+    action: FromQuery[str | None] = None,
 ) -> list[dict[str, Any]]:
     """Entries by index, or the newest on a subject or with an action."""
     app = app_of(request)
@@ -91,7 +92,7 @@ def verifier_key(request: Asked) -> dict[str, Any]:
 
 
 @get("/audit/log/{path:path}", sync_to_thread=True)
-def log_file(request: Asked, path: str) -> Response[bytes]:
+def log_file(request: Asked, path: FromPath[str]) -> Response[bytes]:
     """A file of the log (tlog-tiles): the checkpoint, a tile, an entry bundle."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ_AUDIT)

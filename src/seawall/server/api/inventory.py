@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 from litestar import Request, get, post, put
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Response
 
 from seawall.access.action import Action
@@ -66,7 +67,7 @@ def app_of(request: Asked) -> App:
 
 
 @post("/declared", sync_to_thread=True, status_code=200)
-def apply_document(request: Asked, data: dict[str, Any]) -> dict[str, Any]:
+def apply_document(request: Asked, data: JSONBody[dict[str, Any]]) -> dict[str, Any]:
     """Declare an object, as `seawall apply` does."""
     value, changed = declare.apply(app_of(request), who_asks(request), data)
     digest = Digest.of(msgspec.json.encode(to_builtins(value)))
@@ -79,7 +80,7 @@ def apply_document(request: Asked, data: dict[str, Any]) -> dict[str, Any]:
 
 
 @get(["/declared/{kind:str}", "/declared/{kind:str}/{name:path}"], sync_to_thread=True)
-def declared(request: Asked, kind: str, name: str = "") -> list[dict[str, Any]]:
+def declared(request: Asked, kind: FromPath[str], name: FromPath[str] = "") -> list[dict[str, Any]]:
     """The declared objects of a kind, or one of them."""
     return declare.listed(app_of(request), who_asks(request), kind, name.strip("/"))
 
@@ -95,7 +96,7 @@ async def put_object(request: Asked) -> dict[str, str]:
 
 
 @get("/objects/{digest:str}", sync_to_thread=True)
-def get_object(request: Asked, digest: str) -> Response[bytes]:
+def get_object(request: Asked, digest: FromPath[str]) -> Response[bytes]:
     """The bytes with this digest; who fetched an artefact is on record."""
     app, who = app_of(request), who_asks(request)
     app.allow(who, Action.READ, object=digest)
@@ -108,7 +109,9 @@ def get_object(request: Asked, digest: str) -> Response[bytes]:
 
 
 @post("/models/{model:str}/versions", sync_to_thread=True)
-def register_version(request: Asked, model: str, data: Registration) -> dict[str, Any]:
+def register_version(
+    request: Asked, model: FromPath[str], data: JSONBody[Registration]
+) -> dict[str, Any]:
     """Register a version of a model; the author is whoever asks."""
     version = register.register_version(
         app_of(request),
@@ -123,7 +126,7 @@ def register_version(request: Asked, model: str, data: Registration) -> dict[str
 
 
 @get("/datasets/{digest:str}", sync_to_thread=True)
-def data_set(request: Asked, digest: str) -> dict[str, Any]:
+def data_set(request: Asked, digest: FromPath[str]) -> dict[str, Any]:
     """The card of a registered data set."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, dataset=digest)
@@ -131,7 +134,7 @@ def data_set(request: Asked, digest: str) -> dict[str, Any]:
 
 
 @get("/versions", sync_to_thread=True)
-def versions(request: Asked, model: str = "") -> list[dict[str, Any]]:
+def versions(request: Asked, model: FromQuery[str] = "") -> list[dict[str, Any]]:
     """Every version, or those of one model."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, model=model)
@@ -140,7 +143,7 @@ def versions(request: Asked, model: str = "") -> list[dict[str, Any]]:
 
 
 @get("/versions/{key:str}", sync_to_thread=True)
-def version(request: Asked, key: str) -> dict[str, Any]:
+def version(request: Asked, key: FromPath[str]) -> dict[str, Any]:
     """One version with its reports, approvals and gate verdicts."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, version=key)
@@ -153,7 +156,7 @@ def version(request: Asked, key: str) -> dict[str, Any]:
 
 
 @get("/versions/{key:str}/plan", sync_to_thread=True)
-def plan(request: Asked, key: str) -> dict[str, Any]:
+def plan(request: Asked, key: FromPath[str]) -> dict[str, Any]:
     """The validation plan that this version is judged by, and its digest."""
     app, who = app_of(request), who_asks(request)
     app.allow(who, Action.READ, version=key)
@@ -163,7 +166,7 @@ def plan(request: Asked, key: str) -> dict[str, Any]:
 
 
 @post("/versions/{key:str}/evidence", sync_to_thread=True)
-def evidence(request: Asked, key: str, data: EvidenceGiven) -> dict[str, Any]:
+def evidence(request: Asked, key: FromPath[str], data: JSONBody[EvidenceGiven]) -> dict[str, Any]:
     """Judge what a validator measured; returns the report."""
     report, attestation = validate.record_evidence(
         app_of(request),
@@ -180,13 +183,15 @@ def evidence(request: Asked, key: str, data: EvidenceGiven) -> dict[str, Any]:
 
 
 @post("/versions/{key:str}/gate", sync_to_thread=True)
-def pass_gate(request: Asked, key: str, data: Target) -> dict[str, Any]:
+def pass_gate(request: Asked, key: FromPath[str], data: JSONBody[Target]) -> dict[str, Any]:
     """The gate's verdict."""
     return to_builtins(gate.pass_gate(app_of(request), who_asks(request), key, data.to))
 
 
 @post("/versions/{key:str}/approvals", sync_to_thread=True)
-def approve_version(request: Asked, key: str, data: ApprovalGiven) -> dict[str, Any]:
+def approve_version(
+    request: Asked, key: FromPath[str], data: JSONBody[ApprovalGiven]
+) -> dict[str, Any]:
     """Approve a version, under conditions if any."""
     approval, verdict = approve.approve(
         app_of(request),
@@ -201,7 +206,7 @@ def approve_version(request: Asked, key: str, data: ApprovalGiven) -> dict[str, 
 
 
 @post("/versions/{key:str}/reject", sync_to_thread=True)
-def reject_version(request: Asked, key: str, data: Said) -> dict[str, Any]:
+def reject_version(request: Asked, key: FromPath[str], data: JSONBody[Said]) -> dict[str, Any]:
     """Reject a version for good."""
     return to_builtins(approve.reject(app_of(request), who_asks(request), key, data.reason))
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 from litestar import get, post
+from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Response
 
 from seawall.access.action import Action
@@ -34,7 +35,7 @@ class Start(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 @post("/rollouts", sync_to_thread=True)
-def start_rollout(request: Asked, data: Start) -> dict[str, Any]:
+def start_rollout(request: Asked, data: JSONBody[Start]) -> dict[str, Any]:
     """Begin a rollout; the first version of an endpoint serves at once."""
     begun = rollouts.start(app_of(request), who_asks(request), data.endpoint, data.candidate)
     if isinstance(begun, Rollout):
@@ -47,7 +48,7 @@ def start_rollout(request: Asked, data: Start) -> dict[str, Any]:
 
 
 @get("/rollouts", sync_to_thread=True)
-def list_rollouts(request: Asked, endpoint: str = "") -> list[dict[str, Any]]:
+def list_rollouts(request: Asked, endpoint: FromQuery[str] = "") -> list[dict[str, Any]]:
     """The rollouts of an endpoint, oldest first, each told by its last sentence."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=endpoint)
@@ -67,7 +68,7 @@ def list_rollouts(request: Asked, endpoint: str = "") -> list[dict[str, Any]]:
 
 
 @get("/rollouts/{endpoint:str}/{key:str}", sync_to_thread=True)
-def show_rollout(request: Asked, endpoint: str, key: str) -> dict[str, Any]:
+def show_rollout(request: Asked, endpoint: FromPath[str], key: FromPath[str]) -> dict[str, Any]:
     """One rollout with its whole history of evidence."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=endpoint)
@@ -76,7 +77,11 @@ def show_rollout(request: Asked, endpoint: str, key: str) -> dict[str, Any]:
 
 @post("/rollouts/{endpoint:str}/{key:str}/{action:str}", sync_to_thread=True, status_code=200)
 def move_rollout(
-    request: Asked, endpoint: str, key: str, action: str, data: Said
+    request: Asked,
+    endpoint: FromPath[str],
+    key: FromPath[str],
+    action: FromPath[str],
+    data: JSONBody[Said],
 ) -> dict[str, Any]:
     """Advance, promote, pause, resume or abort by hand."""
     app, who = app_of(request), who_asks(request)
@@ -87,7 +92,7 @@ def move_rollout(
 
 
 @get("/endpoints/{name:str}", sync_to_thread=True)
-def show_endpoint(request: Asked, name: str) -> dict[str, Any]:
+def show_endpoint(request: Asked, name: FromPath[str]) -> dict[str, Any]:
     """What an endpoint declares and what it runs now."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=name)
@@ -103,7 +108,7 @@ def show_endpoint(request: Asked, name: str) -> dict[str, Any]:
 
 
 @get("/endpoints/{name:str}/slo", sync_to_thread=True)
-def slo_status(request: Asked, name: str) -> list[dict[str, Any]]:
+def slo_status(request: Asked, name: FromPath[str]) -> list[dict[str, Any]]:
     """What is left of each error budget."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=name)
@@ -128,7 +133,7 @@ def slo_status(request: Asked, name: str) -> list[dict[str, Any]]:
 
 
 @get("/endpoints/{name:str}/drift", sync_to_thread=True)
-def drift(request: Asked, name: str) -> dict[str, Any] | None:
+def drift(request: Asked, name: FromPath[str]) -> dict[str, Any] | None:
     """The newest look at an endpoint's inputs; null before the first."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=name)
@@ -137,7 +142,7 @@ def drift(request: Asked, name: str) -> dict[str, Any] | None:
 
 
 @get("/bundles/{endpoint:str}", sync_to_thread=True)
-def bundle(request: Asked, endpoint: str) -> Response[bytes]:
+def bundle(request: Asked, endpoint: FromPath[str]) -> Response[bytes]:
     """The endpoint's signed bundle; 304 when the gateway has it."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=endpoint)
@@ -162,7 +167,7 @@ async def report(request: Asked) -> dict[str, bool]:
 
 
 @post("/segments", sync_to_thread=True, status_code=200)
-def sealed_segment(request: Asked, data: dict[str, Any]) -> dict[str, bool]:
+def sealed_segment(request: Asked, data: JSONBody[dict[str, Any]]) -> dict[str, bool]:
     """Put the root of a sealed decision segment on the audit log, once."""
     segment = convert(data, Segment)
     if not re.fullmatch("[0-9a-f]{64}", segment.root):
@@ -171,20 +176,22 @@ def sealed_segment(request: Asked, data: dict[str, Any]) -> dict[str, bool]:
 
 
 @get("/decisions/{key:str}", sync_to_thread=True)
-def show_decision(request: Asked, key: str) -> dict[str, Any]:
+def show_decision(request: Asked, key: FromPath[str]) -> dict[str, Any]:
     """One decision whole."""
     return decisions.show(app_of(request), who_asks(request), key)
 
 
 @get("/decisions/{key:str}/proof", sync_to_thread=True)
-def prove_decision(request: Asked, key: str) -> Response[bytes]:
+def prove_decision(request: Asked, key: FromPath[str]) -> Response[bytes]:
     """The proof file that `seawall-verify` checks offline."""
     data = decisions.prove(app_of(request), who_asks(request), key)
     return Response(data, media_type="application/json")
 
 
 @get("/endpoints/{name:str}/decisions", sync_to_thread=True)
-def recent_decisions(request: Asked, name: str, limit: int = 20) -> list[dict[str, Any]]:
+def recent_decisions(
+    request: Asked, name: FromPath[str], limit: FromQuery[int] = 20
+) -> list[dict[str, Any]]:
     """The newest decisions of an endpoint."""
     found = decisions.recent(app_of(request), who_asks(request), name, min(limit, 1_000))
     return [
@@ -210,7 +217,7 @@ def list_incidents(request: Asked) -> list[dict[str, Any]]:
 
 
 @get("/incidents/{key:str}", sync_to_thread=True)
-def show_incident(request: Asked, key: str) -> dict[str, Any]:
+def show_incident(request: Asked, key: FromPath[str]) -> dict[str, Any]:
     """One incident with its timeline."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ)
@@ -218,7 +225,9 @@ def show_incident(request: Asked, key: str) -> dict[str, Any]:
 
 
 @post("/incidents/{key:str}/{to:str}", sync_to_thread=True, status_code=200)
-def move_incident(request: Asked, key: str, to: str, data: Said) -> dict[str, Any]:
+def move_incident(
+    request: Asked, key: FromPath[str], to: FromPath[str], data: JSONBody[Said]
+) -> dict[str, Any]:
     """Mitigate or resolve an incident."""
     moves = {"mitigate": respond.mitigate, "resolve": respond.resolve}
     if to not in moves:
@@ -227,7 +236,7 @@ def move_incident(request: Asked, key: str, to: str, data: Said) -> dict[str, An
 
 
 @get("/alerts", sync_to_thread=True)
-def list_alerts(request: Asked, days: float = 30.0) -> list[dict[str, Any]]:
+def list_alerts(request: Asked, days: FromQuery[float] = 30.0) -> list[dict[str, Any]]:
     """Alerts that fire or ended within some days."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ)
@@ -238,7 +247,7 @@ def list_alerts(request: Asked, days: float = 30.0) -> list[dict[str, Any]]:
 
 
 @get("/retraining/{model:str}", sync_to_thread=True)
-def retraining_runs(request: Asked, model: str) -> list[dict[str, Any]]:
+def retraining_runs(request: Asked, model: FromPath[str]) -> list[dict[str, Any]]:
     """The retraining runs of a model, oldest first."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, model=model)
