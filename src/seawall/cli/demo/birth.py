@@ -50,6 +50,7 @@ def provenance(story: Story, world: World) -> str:
 def validation(story: Story, world: World, champion: str) -> None:
     """An independent validator measures it; the gate decides; an unfair candidate is refused."""
     with story.step("validation", "It is validated and passes the gate; an unfair one fails") as s:
+        world.begin_training("unfair")
         status, answer = world.command("validator", "validate", champion)
         report = answer["report"]
         gate_status, gate = world.command("developer", "gate", champion, "--to", "validated")

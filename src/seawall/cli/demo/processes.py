@@ -91,12 +91,26 @@ class Processes:
                 f"no JSON: {_last(done.stdout)}", where=f"seawall {' '.join(words)}"
             ) from error
 
-    def module(self, name: str, *words: str, **env: str) -> str:
-        """Run `python -m NAME WORDS`; returns what it printed, raises `Unavailable` on failure."""
-        done = self._capture([sys.executable, "-m", name, *words], env)
-        if done.returncode:
-            raise Unavailable(_last(done.stderr), where=f"python -m {name}")
-        return done.stdout.decode().strip()
+    def begin(self, name: str, *words: str, **env: str) -> subprocess.Popen[bytes]:
+        """Begin `python -m NAME WORDS`; `printed` waits for it."""
+        process = subprocess.Popen(  # noqa: S603 -- our own command
+            [sys.executable, "-m", name, *words],
+            env=self.env | env,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self._running.append((name, process))
+        return process
+
+    def printed(self, process: subprocess.Popen[bytes]) -> str:
+        """What a program printed once it has ended; raises `Unavailable` when it failed."""
+        out, errors = process.communicate()
+        self._running = [(name, other) for name, other in self._running if other is not process]
+        if process.returncode:
+            raise Unavailable(_last(errors), where=" ".join(map(str, process.args[1:])))  # type: ignore[index]
+        return out.decode().strip()
 
     def verifier(self, log: Path, key: Path, decision: Path) -> Any:
         """Run `seawall-verify`, which knows nothing of Seawall, over a log and a decision."""

@@ -60,6 +60,7 @@ def canary(story: Story, world: World, table: Any) -> None:
         begun = world.clients["operator"].post(
             "/rollouts", {"endpoint": "income", "candidate": version}
         )
+        world.begin_training("inverted")
         rollout, sent = follow(world, begun["rollout"])
         moves = [h for h in rollout["history"] if h["action"] in ("advance", "promote")]
         last = next(h for h in reversed(rollout["history"]) if "wrong_difference" in h["evidence"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from seawall.cli.demo.traffic import Traffic
 from seawall.kernel import Unavailable, from_ns
 from seawall.sdk.client import Client
 
+TRAINING = "seawall.cli.demo.train"
 START = datetime(2016, 1, 4, 8, 0, tzinfo=UTC)
 PEOPLE = {
     "developer": ("developer",),
@@ -61,6 +63,7 @@ class World:
         self.tokens: dict[str, str] = {}
         self.clients: dict[str, Client] = {}
         self.traffic: Traffic | None = None
+        self._training: dict[str, subprocess.Popen[bytes]] = {}
 
     def begin(self) -> None:
         """Start the control plane, claim its first token, and make the identities."""
@@ -99,10 +102,16 @@ class World:
         assert self.traffic is not None
         return self.traffic
 
-    def train(self, recipe: str) -> str:
-        """Run the training program as the developer; returns the version."""
+    def begin_training(self, recipe: str) -> None:
+        """Start the training program as the developer, while other things go on."""
         token = self.tokens["developer"]
-        return self.processes.module("seawall.cli.demo.train", recipe, SEAWALL_TOKEN=token)
+        self._training[recipe] = self.processes.begin(TRAINING, recipe, SEAWALL_TOKEN=token)
+
+    def train(self, recipe: str) -> str:
+        """Run the training program, or wait for the one begun; returns the version."""
+        if recipe not in self._training:
+            self.begin_training(recipe)
+        return self.processes.printed(self._training.pop(recipe))
 
     def command(self, who: str, *words: str) -> tuple[int, Any]:
         """Run a `seawall` command as one of the identities; returns status and document."""
