@@ -103,7 +103,8 @@ def _format(path: Path) -> str:
     if not path.exists():
         near = path.parent.iterdir() if path.parent.is_dir() else ()
         names = [p.name for p in near if p.suffix.lower() in _FORMATS]
-        raise BadInput(f"there is no file {path}", remedy=nearest(path.name, names))
+        remedy = nearest(path.name, names) if names else "check the path"
+        raise BadInput(f"there is no file {path}", remedy=remedy)
     if path.is_dir():
         raise BadInput(f"{path} is a folder", remedy="give one file")
     kind = _FORMATS.get(path.suffix.lower())
