@@ -39,9 +39,9 @@ def by_group(traffic: Traffic) -> tuple[views.Fairness, ...]:
     found: list[views.Fairness] = []
     for family in summary.families:
         name, smallest = ",".join(family.columns), SMALL
-        rules: dict[str, Rule] = {m: Rule(m, at_most=t) for m, t in TOLERANCES.items()}
+        rules = {m: Rule(m, at_most=t) for m, t in TOLERANCES.items()}
         if plan is not None:
-            rules = {r.measure: r for r in plan.fairness_rules if name in r.by}
+            rules = {r.measure: r for r in plan.fairness_rules if name in r.by} or rules
             smallest = next((g.minimum_group for g in plan.groups if g.name == name), SMALL)
         gaps = fairness(summary, family.columns, traffic.endpoint.threshold, smallest)
         found.extend(

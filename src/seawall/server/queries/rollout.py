@@ -330,7 +330,7 @@ def _evidence(held: Rollout, step: Step, records: list[StepRecord]) -> tuple[vie
                     note=note,
                 ),
                 finding=_finding(measure, outcome, kind),
-                points=points,
+                points=points if len({p.time for p in points}) > 1 else (),  # one is no course
                 wanting=_wanting(held, rule, last) if kind == "proof" and held.open else "",
             )
         )
