@@ -83,10 +83,11 @@ def run(settings: Settings, ready: Callable[[App], None] | None = None) -> None:
             await super().shutdown(sockets)
 
     bound = _bind(settings.host, settings.port)
+    for chatty in ("alembic", "uvicorn"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
     migrate(settings.database_url)
     app = open_app(msgspec.structs.replace(settings, port=bound.getsockname()[1]))
     web = create_app(app)
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
     config = uvicorn.Config(
         web,
         log_config=None,
@@ -104,6 +105,7 @@ def _bind(host: str, port: int) -> socket.socket:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         made.bind((host, port))
+        made.listen(2048)  # from here on a client waits for us and is not refused
     except OSError as error:
         made.close()
         raise Unavailable(
