@@ -17,7 +17,8 @@ from seawall.rollout.rollout import Rollout
 from seawall.server.pages import paths, views
 from seawall.server.pages.views import Action, Fact, Status
 from seawall.server.queries.overview import RolloutHead
-from seawall.server.queries.rollout import roll_back, waiting
+from seawall.server.queries.rollout_controls import roll_back
+from seawall.server.queries.rollout_outlook import waiting
 from seawall.server.queries.visit import Visit
 
 SECONDS = 10.0

@@ -16,7 +16,7 @@ from seawall.rollout.rollout import Rollout
 from seawall.server.pages import formats, paths, views
 from seawall.server.pages.views import Action, Fact, HistoryEntry, Input, Status
 from seawall.server.queries.overview import RolloutHead
-from seawall.server.queries.rollout import roll_back
+from seawall.server.queries.rollout_controls import roll_back
 from seawall.server.queries.visit import IncidentHead, Visit
 from seawall.server.queries.words import listed, plural, sentence
 from seawall.serving.endpoint import Endpoint

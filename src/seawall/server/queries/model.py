@@ -18,7 +18,8 @@ from seawall.server.pages.views import Fact, Mark, Need, Status
 from seawall.server.queries import budgets, fairness, history, inputs, quality, service
 from seawall.server.queries.inventory import health
 from seawall.server.queries.overview import RolloutHead
-from seawall.server.queries.rollout import roll_back, waiting
+from seawall.server.queries.rollout_controls import roll_back
+from seawall.server.queries.rollout_outlook import waiting
 from seawall.server.queries.traffic import Traffic
 from seawall.server.queries.visit import IncidentHead, Visit
 from seawall.server.queries.words import number

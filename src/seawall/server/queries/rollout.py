@@ -10,13 +10,14 @@ from seawall.access.action import Action as Permission
 from seawall.app import rollouts
 from seawall.app.root import App
 from seawall.kernel import Estimate, NotFound, Outcome, Rule
-from seawall.rollout.outlook import outlook
 from seawall.rollout.plan import Step
 from seawall.rollout.rollout import Rollout, StepRecord
 from seawall.server.pages import formats, paths, views
-from seawall.server.pages.views import Action, Fact, Input, Judged, Mark, Status
+from seawall.server.pages.views import Fact, Judged, Mark, Status
 from seawall.server.queries import history
 from seawall.server.queries.pulse import read as read_pulse
+from seawall.server.queries.rollout_controls import controls
+from seawall.server.queries.rollout_outlook import waiting, wanting
 from seawall.server.queries.visit import Visit
 from seawall.server.queries.words import (
     MEASURES,
@@ -29,8 +30,6 @@ from seawall.server.queries.words import (
     unit,
 )
 from seawall.statistics.counts import sample_ratio
-
-LABELS = ("wrong_difference", "wrong_rate", "label_arrival_difference")
 
 
 def find(app: App, identifier: str) -> Rollout:
@@ -68,7 +67,7 @@ def rollout(visit: Visit, identifier: str) -> views.Rollout:
         status=_status(held),
         sentence=_sentence(held, records),
         facts=_facts(held, step, records),
-        actions=_actions(visit, held, hour) if held.open else (),
+        actions=controls(visit, held, hour) if held.open else (),
         steps=_steps(held, hour),
         evidence=_evidence(held, step, records),
         marks=_marks(held, step),
@@ -120,54 +119,6 @@ def _broken(held: Rollout) -> tuple[Rule, Estimate] | None:
     return None
 
 
-def waiting(held: Rollout, records: list[StepRecord] | None = None) -> str:
-    """What an open rollout waits for, in one clause."""
-    step = held.current
-    known = records or [r for r in held.history if r.step == step.name and r.evidence]
-    part = "a shadow" if step.mode == "shadow" else f"{share(step.share)} of the traffic"
-    part = "all traffic" if step.mode == "full" else part
-    says = f"{held.candidate} sees {part}" if step.mode == "shadow" else f"{held.candidate} takes"
-    says = (
-        f"{held.candidate} sees a copy of {share(step.share)} of the traffic"
-        if step.mode == "shadow"
-        else f"{says} {part}"
-    )
-    if held.state == "paused":
-        return f"{says} and waits for a person"
-    if not known:
-        return f"{says}; the first evidence comes with its first whole window"
-    last = known[-1]
-    needs = [n for rule in step.proofs if (n := _wanting(held, rule, last))]
-    if needs:
-        return f"{says} and waits for {needs[0]}"
-    elapsed = (last.time - held.step_started).total_seconds()
-    if elapsed < step.minimum:
-        return f"{says} for at least {formats.span(timedelta(seconds=step.minimum - elapsed))} more"
-    return f"{says}; its evidence is being judged"
-
-
-def _wanting(held: Rollout, rule: Rule, record: StepRecord) -> str:
-    """What an undecided rule still needs, roughly; empty when it is decided or nobody can tell."""
-    estimate = record.evidence.get(rule.measure)
-    elapsed = (record.time - held.step_started).total_seconds()
-    if estimate is None:
-        return f"the first {MEASURES[rule.measure]}"
-    if rule.judge(estimate).outcome is not Outcome.UNDECIDED:
-        return ""
-    what = "labels" if rule.measure in LABELS else "decisions"
-    ahead = outlook(rule, estimate, record.decisions, elapsed)
-    if ahead is None:
-        return f"more {what}"
-    more, time = _round(ahead.units), formats.span(timedelta(seconds=ahead.seconds))
-    return f"about {more:,} more {what}, {time}"
-
-
-def _round(count: int) -> int:
-    """To two significant digits: the forecast is rough."""
-    digits = max(0, len(str(count)) - 2)
-    return round(count, -digits)
-
-
 def _facts(held: Rollout, step: Step, records: list[StepRecord]) -> tuple[Fact, ...]:
     first = held.history[0]
     facts = [
@@ -200,65 +151,6 @@ def _facts(held: Rollout, step: Step, records: list[StepRecord]) -> tuple[Fact, 
     bound = f"at most {share(held.plan.alpha)} over the whole rollout"
     facts.append(Fact(name="False rollbacks", value=bound))
     return tuple(facts)
-
-
-def roll_back(visit: Visit, held: Rollout) -> Action:
-    """The button that ends a rollout."""
-    hour = read_pulse(visit.app, held.endpoint, visit.moment).per_hour
-    moved = (
-        f"{held.candidate} stops seeing a copy of the traffic"
-        if held.share == 0
-        else f"{share(held.share)} of the traffic, about {formats.count(hour * held.share)} "
-        f"decisions an hour, goes from {held.candidate} back to {held.control}"
-    )
-    return Action(
-        label="Roll back",
-        post=paths.rollout(held.id),
-        effect=f"{moved}, within seconds. The rollout ends; {held.candidate} stays approved.",
-        fields={"action": "abort"},
-        inputs=(_reason(),),
-        danger=True,
-        refused=visit.refused(Permission.ROLLBACK, rollout=held.key),
-    )
-
-
-def _reason() -> Input:
-    return Input(name="reason", label="Reason, for the audit log", required=True)
-
-
-def _actions(visit: Visit, held: Rollout, hour: float) -> tuple[Action, ...]:
-    refused = visit.refused(Permission.DEPLOY, rollout=held.key)
-    found: list[Action] = []
-    if held.current.mode == "full":
-        effect = f"{held.candidate} becomes the champion and keeps all the traffic."
-        found.append(_action(held, "promote", "Finish", effect, refused))
-    else:
-        step = held.plan.steps[held.step + 1]
-        before, after = hour * held.share, hour * (1.0 if step.mode == "full" else step.share)
-        effect = (
-            f"{held.candidate} would decide {share(step.share)} of the traffic, about "
-            f"{formats.count(after)} decisions an hour instead of {formats.count(before)}. Your "
-            "name goes into the audit log as the one who went on, whatever is proven."
-        )
-        found.append(_action(held, "advance", f"Go on to {step.name}", effect, refused))
-    if held.state == "paused":
-        effect = f"{held.current.name} goes on and gets its maximum time once more."
-        found.append(_action(held, "resume", "Resume", effect, refused))
-    else:
-        effect = "The share stays as it is; guards still roll back by themselves."
-        found.append(_action(held, "pause", "Pause", effect, refused))
-    return (*found, roll_back(visit, held))
-
-
-def _action(held: Rollout, act: str, label: str, effect: str, refused: str) -> Action:
-    return Action(
-        label=label,
-        post=paths.rollout(held.id),
-        effect=effect,
-        fields={"action": act},
-        inputs=(_reason(),),
-        refused=refused,
-    )
 
 
 def _steps(held: Rollout, hour: float) -> tuple[views.Step, ...]:
@@ -331,7 +223,7 @@ def _evidence(held: Rollout, step: Step, records: list[StepRecord]) -> tuple[vie
                 ),
                 finding=_finding(measure, outcome, kind),
                 points=points if len({p.time for p in points}) > 1 else (),  # one is no course
-                wanting=_wanting(held, rule, last) if kind == "proof" and held.open else "",
+                wanting=wanting(held, rule, last) if kind == "proof" and held.open else "",
             )
         )
     return tuple(found)
