@@ -106,6 +106,11 @@ def current_bundle(app: App, endpoint: str) -> tuple[Deployment, bytes]:
     return deployment, app.objects.get(deployment.bundle)
 
 
+def is_bundle(data: bytes) -> bool:
+    """Whether stored bytes are a bundle's envelope, whose salt is for gateways alone."""
+    return data.startswith(b'{"payload":') and PAYLOAD_TYPE.encode() in data[-1_000:]
+
+
 def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deployment) -> Bundle:
     arms: list[Arm] = []
     for name, (key, share) in deployment.arms.items():

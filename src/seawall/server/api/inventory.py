@@ -10,7 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from litestar.response import Response
 
 from seawall.access.action import Action
-from seawall.app import approve, declare, gate, register, validate
+from seawall.app import approve, bundles, declare, gate, register, validate
 from seawall.app.root import App
 from seawall.approvals.approval import Approval, Conditions
 from seawall.kernel import BadInput, Digest, convert, to_builtins
@@ -101,6 +101,8 @@ def get_object(request: Asked, digest: FromPath[str]) -> Response[bytes]:
     app, who = app_of(request), who_asks(request)
     app.allow(who, Action.READ, object=digest)
     data = app.objects.get(Digest.parse(digest))
+    if bundles.is_bundle(data):
+        app.allow(who, Action.TELEMETRY, object=digest)
     versions = [v.key for v in app.store.find(Version) if v.artefact.digest == digest]
     if versions:
         with app.store.transaction(who.actor) as tx:
