@@ -19,7 +19,7 @@ from seawall.slo.burn import rows_for
 from seawall.slo.objective import COUNTER, Counts, Objective
 
 STEPS = 40
-NAMES = {"availability": "Answered", "latency": "Fast enough", "quality": "Right answers"}
+NAMES = {"availability": "Answers", "latency": "Fast answers", "quality": "Right answers"}
 
 
 def budgets(app: App, endpoint: str, moment: datetime) -> tuple[views.Budget, ...]:

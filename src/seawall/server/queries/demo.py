@@ -14,14 +14,29 @@ import msgspec
 from seawall.access.action import Action as Permission
 from seawall.kernel import NotFound, SeawallError, Unavailable
 from seawall.rollout.rollout import Rollout
-from seawall.server.pages import paths, views
+from seawall.server.pages import formats, paths, views
 from seawall.server.pages.views import Action, Fact, Status
+from seawall.server.queries import history, pulse
+from seawall.server.queries.inventory import DeploymentHead
 from seawall.server.queries.overview import RolloutHead
 from seawall.server.queries.rollout_controls import roll_back
 from seawall.server.queries.rollout_outlook import waiting
 from seawall.server.queries.visit import Visit
 
 SECONDS = 10.0
+STEPS = 10
+MILESTONES = (
+    "registry:version:registered",
+    "approvals:version:approved",
+    "approvals:version:rejected",
+    "rollout:step:start",
+    "rollout:step:promote",
+    "rollout:step:roll_back",
+    "rollout:step:abort",
+    "incidents:incident:opened",
+    "incidents:incident:resolved",
+    "retraining:run:triggered",
+)
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -109,6 +124,7 @@ def demo(visit: Visit, answered: views.Reply | None = None) -> views.Demo:
         said = error.what if isinstance(error, SeawallError) else "the demo's answer is unreadable"
     rollouts = [r for r in visit.app.store.find(RolloutHead) if r.open]
     going = visit.app.store.get(Rollout, rollouts[0].key) if rollouts else None
+    hour = f"{formats.count(_per_hour(visit))} people an hour"
     calm = Action(
         label="End every fault",
         post=f"{paths.DEMO}/calm",
@@ -116,13 +132,16 @@ def demo(visit: Visit, answered: views.Reply | None = None) -> views.Demo:
     )
     return views.Demo(
         frame=visit.frame(),
+        steps=_steps(visit),
         status=status,
         sentence=f"{said}{f'; {waiting(going)}' if going else ''}.",
         faults=tuple(
             Action(
                 label=f"End: {f.title}" if f.active else f.title,
                 post=f"{paths.DEMO}/fault/{quote(f.name, safe='')}",
-                danger=not f.active,
+                effect=""
+                if f.active
+                else f"Every request, about {hour}, is changed until you end it.",
                 refused=refused,
             )
             for f in state.faults
@@ -135,6 +154,26 @@ def demo(visit: Visit, answered: views.Reply | None = None) -> views.Demo:
         ),
         reply=answered,
         controls=(calm, *((roll_back(visit, going),) if going else ())),
+    )
+
+
+def _per_hour(visit: Visit) -> float:
+    endpoints = [d.endpoint for d in visit.app.store.find(DeploymentHead, limit=10)]
+    return sum(pulse.read(visit.app, name, visit.moment).per_hour for name in endpoints)
+
+
+def _steps(visit: Visit) -> tuple[views.DemoStep, ...]:
+    """The milestones of the model's life, the newest first."""
+    logged = [e for act in MILESTONES for e in visit.app.store.audit.find(action=act, limit=STEPS)]
+    logged.sort(key=lambda e: e.entry.id, reverse=True)
+    return tuple(
+        views.DemoStep(
+            name=history.told(e.entry),
+            status=history.status(e.entry) or Status("none", "done"),
+            href=history.href(e.entry),
+            facts=(Fact(name="At", value=f"{e.entry.time:%d %b %H:%M} by {e.entry.actor}"),),
+        )
+        for e in logged[:STEPS]
     )
 
 

@@ -14,7 +14,12 @@ from seawall.server.pages.views import HistoryEntry, Status
 from seawall.server.queries.words import plain
 
 _VERSION = re.compile(r"([a-z0-9][a-z0-9._-]*)@([1-9][0-9]*)")
-QUIET = ("rollout:step:hold", "registry:artefact:downloaded", "monitoring:drift:read")
+QUIET = (
+    "rollout:step:hold",
+    "registry:artefact:downloaded",
+    "monitoring:drift:read",
+    "incidents:incident:changed",
+)
 """Entries that stay out of histories: they only say that all goes on."""
 ROLLOUT_STEPS = tuple(
     f"rollout:step:{act}"
@@ -42,6 +47,8 @@ def told(entry: Entry) -> str:
             return f"bundle {detail.get('number')} issued: {detail.get('why')}"
         case "incidents:incident:opened":
             return f"incident opened: {detail.get('title')}"
+        case "incidents:incident:mitigated" | "incidents:incident:resolved":
+            return f"incident {act}: {detail.get('reason')}"
         case "incidents:action:taken":
             return str(detail.get("effect"))
         case "incidents:alert:fired" | "incidents:alert:ended":

@@ -22,7 +22,7 @@ from seawall.server.queries.rollout_controls import roll_back
 from seawall.server.queries.rollout_outlook import waiting
 from seawall.server.queries.traffic import Traffic
 from seawall.server.queries.visit import IncidentHead, Visit
-from seawall.server.queries.words import number
+from seawall.server.queries.words import listed, number, plain
 from seawall.serving.decision import DecisionRecord
 from seawall.serving.endpoint import Endpoint
 
@@ -53,6 +53,9 @@ def model(visit: Visit, name: str) -> views.Model:
     state = health(True, alerts, opened, left)
     compared = inputs.against_baseline(traffic, champion)
     said = state.words if state.status.shape != "good" else "nothing alerts"
+    used_up = [b.name.lower() for b in spent if b.left <= 0 and b.status.shape == "bad"]
+    if used_up and not alerts and not opened:
+        said = f"its error budget for {listed(used_up)} is used up"
     if state.status.shape == "good" and compared.reading is not None:
         said = compared.reading.sentence
     going = f"; {waiting(rollout)}" if rollout else ""
@@ -153,7 +156,9 @@ def _others(
             status=STAGES[v.stage],
             since=v.history[-1].at if v.history else v.created,
             digest=v.artefact.digest.short,
-            note=v.history[-1].why if v.stage in ("rolled_back", "rejected") and v.history else "",
+            note=plain(v.history[-1].why)
+            if v.stage in ("rolled_back", "rejected") and v.history
+            else "",
         )
         for v in rest[:8]
     )

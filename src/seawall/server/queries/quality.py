@@ -14,13 +14,16 @@ from seawall.statistics.performance import roc_auc
 FEWEST = 10
 """Labels of each sort that a span needs for its ranking to be shown."""
 
+LEAST = 0.2
+"""Share of a span's decisions that needs a label: the first to arrive are not like the others."""
+
 
 def quality(traffic: Traffic, marks: tuple[Mark, ...]) -> tuple[views.Quality, ...]:
     """Right answers, and the ranking behind them, in equal spans; empty before any label."""
     right: list[QualityPoint] = []
     ranked: list[QualityPoint] = []
     for c in traffic.cohorts:
-        if not c.correct + c.wrong:
+        if not c.correct + c.wrong or c.known < LEAST:
             continue
         estimate = rate(c.correct, c.correct + c.wrong, 0.95)
         right.append(QualityPoint(start=c.start, end=c.end, measured=estimate, matured=c.matured))

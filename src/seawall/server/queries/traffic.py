@@ -24,13 +24,17 @@ SPANS, LENGTHS = 36, (1, 2, 3, 6, 12, 24)
 
 
 class Cohort(NamedTuple):
-    """The labels of one span of decisions; `matured` is the share of them old enough to count."""
+    """The labels of one span of decisions.
+
+    `matured` is the share of the decisions old enough to count, `known` the share with a label.
+    """
 
     start: datetime
     end: datetime
     correct: int
     wrong: int
     matured: float
+    known: float
     scores: ScoreSummary | None
 
 
@@ -109,6 +113,7 @@ class Traffic:
                 sum(b.correct for b in parts[start]),
                 sum(b.wrong for b in parts[start]),
                 mature[start] / every[start] if every[start] else 1.0,
+                sum(b.arrived for b in parts[start]) / max(1, every[start]),
                 _merged(tuple(msgspec.msgpack.encode(b, order="sorted") for b in parts[start])),
             )
             for start in sorted(parts)
