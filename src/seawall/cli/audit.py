@@ -62,7 +62,7 @@ def show(
     def text(terminal: Any) -> None:
         for e in found:
             place = "pending" if e["index"] is None else f"{e['index']:>7,}"
-            actor = e["actor"]["id"]
+            actor = e["actor"]
             when = e["time"][:19]
             terminal.print(f"{place}  {when}  {actor}  {e['action']}  {e['subject']}", markup=False)
 

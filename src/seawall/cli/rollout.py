@@ -8,7 +8,7 @@ import typer
 
 from seawall.cli.context import Json, Url, client, emit
 
-group = typer.Typer(help="Take a version to production by evidence, or back.")
+group = typer.Typer(help="Take a version to production by evidence, or back.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
