@@ -92,5 +92,5 @@ def test_a_demo_that_has_gone_is_told_on_the_page(fresh, browse, panel) -> None:
     panel.close()
     with_demo(fresh, panel.url)
     client = browse(fresh, fresh.otto)
-    assert "the demo does not answer" in client.get("/demo").text
+    assert "The demo does not answer" in client.get("/demo").text
     assert send(client, "/demo/calm").status_code == 503

@@ -22,6 +22,7 @@ from seawall.server.queries.overview import RolloutHead
 from seawall.server.queries.rollout_controls import roll_back
 from seawall.server.queries.rollout_outlook import waiting
 from seawall.server.queries.visit import Visit
+from seawall.server.queries.words import sentence
 
 SECONDS = 10.0
 STEPS = 10
@@ -106,8 +107,9 @@ def _ask(address: str, data: bytes | None = None) -> bytes:
         with urllib.request.urlopen(request, timeout=SECONDS) as answer:  # noqa: S310
             return answer.read()
     except (OSError, urllib.error.URLError) as error:
+        why = getattr(error, "reason", error)
         raise Unavailable(
-            f"the demo does not answer: {error}", where=address, remedy="is it still running?"
+            f"the demo does not answer: {why}", where=address, remedy="is it still running?"
         ) from error
 
 
@@ -134,7 +136,7 @@ def demo(visit: Visit, answered: views.Reply | None = None) -> views.Demo:
         frame=visit.frame(),
         steps=_steps(visit),
         status=status,
-        sentence=f"{said}{f'; {waiting(going)}' if going else ''}.",
+        sentence=sentence(f"{said}{f'; {waiting(going)}' if going else ''}"),
         faults=tuple(
             Action(
                 label=f"End: {f.title}" if f.active else f.title,
