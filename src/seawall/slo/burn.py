@@ -118,10 +118,16 @@ def _fires(
         bad=bad,
         summary=(
             f"{objective.endpoint}: {objective.indicator} burns its error budget at "
-            f"{burn:.3g} times the sustainable rate over {_span(row.long)} (at least {low:.3g}; "
+            f"{burn:{_times(burn)}} times the sustainable rate over {_span(row.long)} "
+            f"(at least {low:{_times(low)}}; "
             f"alert at {row.factor:.3g})"
         ),
     )
+
+
+def _times(rate: float) -> str:
+    """How a burn rate is written: 14.4, 996."""
+    return ",.0f" if rate >= 100 else ".3g"
 
 
 def _burning(

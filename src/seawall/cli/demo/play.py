@@ -93,6 +93,7 @@ def _folder(chosen: Path | None) -> Generator[Path]:
                     "the folder holds something else", where=str(state), remedy="name another"
                 )
             shutil.rmtree(state)
+            shutil.rmtree(chosen / "logs", ignore_errors=True)
         (chosen / "extracts").mkdir(exist_ok=True)
     except OSError as error:
         raise BadInput(

@@ -39,8 +39,12 @@ def decision(visit: Visit, identifier: str) -> views.Decision:
         threshold=shown.get("threshold"),
         inputs=_inputs(shown),
         reasons=tuple(
-            PrincipalReason(feature=str(r), contribution=1.0 / (i + 1))
-            for i, r in enumerate(shown.get("reasons") or ())
+            PrincipalReason(
+                feature=r["field"],
+                contribution=r["effect"],
+                text=f"{r['value']:g}, typical is {r['typical']:g}",
+            )
+            for r in shown["principal_reasons"]
         ),
         guards=tuple(
             GuardResult(
