@@ -166,5 +166,7 @@ class Rule(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_field
             outcome, word = Outcome.FAIL, "is broken"
         else:
             outcome, word = Outcome.UNDECIDED, "is not yet decided"
-        message = f"{self.text} {word}: {estimate} at {100 * estimate.confidence:.4g}%, n={estimate.n:,}"
+        message = (
+            f"{self.text} {word}: {estimate} at {100 * estimate.confidence:.4g}%, n={estimate.n:,}"
+        )
         return Verdict(outcome, (Reason(self.text, message, outcome, estimate),))
