@@ -8,10 +8,15 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 from tests.services.postgres import Postgres
 
 from seawall.adapters.sql import SqlStore, migrate
 from seawall.kernel import FixedClock
+
+# No test judges speed: a slow machine is no fault of the code.
+settings.register_profile("seawall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("seawall")
 
 
 @pytest.fixture

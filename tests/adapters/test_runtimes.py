@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import os
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -48,3 +52,14 @@ def test_a_model_whose_probabilities_are_no_tensor_is_refused():
     zipped = to_onnx(model(), training_rows()[:1])  # a list of maps, skl2onnx's default
     with pytest.raises(BadInput, match="float output"):
         load(zipped.SerializeToString(), "onnx")  # type: ignore[union-attr]
+
+
+def test_the_runtime_reports_nothing_home(tmp_path: Path) -> None:
+    import onnxruntime
+
+    words = [sys.executable, "-c", "import onnxruntime"]
+    subprocess.run(words, env={**os.environ, "TMPDIR": str(tmp_path)}, check=True)
+    libraries = list(Path(onnxruntime.__file__).parent.glob("capi/*.so*"))
+    assert libraries
+    assert [p for p in libraries if b"events.data.microsoft.com" in p.read_bytes()] == []
+    assert list(tmp_path.iterdir()) == []

@@ -65,6 +65,7 @@ def trained(client: Recorder, **options: object) -> Provenance:
 
 def test_a_block_that_raises_registers_nothing() -> None:
     client, table = Recorder(), people()
+
     def interrupted() -> None:
         with training_run("income", client, data={"train": table}) as run:
             run.save(fitted(table), table, features=FEATURES, label="label")

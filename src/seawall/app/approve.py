@@ -41,12 +41,19 @@ def approve(
         reports = tx.find(ValidationReport, f"{key}/")
         author = version.provenance.author
         validator = reports[-1].validator if reports else None
-        require_separation(author=author, validator=validator, approver=who.id)
+        for party in {report.validator for report in reports} or {None}:
+            require_separation(author=author, validator=party, approver=who.id)
         app.allow(who, Action.APPROVE, version=key, author=author, validator=validator)
         if not (version.stage in (Stage.VALIDATED, Stage.APPROVED) or version.stage.serves):
             raise Conflict(
                 f"{key} is {version.stage} and cannot be approved",
                 remedy=f"run seawall validate {key}, then seawall gate {key} --to validated",
+            )
+        if reports and reports[-1].verdict.outcome is Outcome.FAIL:
+            raise Conflict(
+                f"the latest validation of {key} failed",
+                where=reports[-1].key,
+                remedy="validate it again, or reject it",
             )
         approval = Approval(
             id=app.ids(),

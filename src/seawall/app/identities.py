@@ -64,11 +64,13 @@ def create_identity(
 def first_ticket(app: App) -> str | None:
     """The one-time ticket of a control plane that nobody has signed in to yet; else None."""
     with app.store.transaction(SYSTEM) as tx:
-        if any(token.identity == FIRST for token in tx.find(TokenRecord)):
-            return None
         if not tx.revision(Identity, FIRST):
             _create(app, tx, FIRST, (Role.ADMINISTRATOR,), service=False)
-        return _ticket(app, tx, FIRST)
+            return _ticket(app, tx, FIRST)
+        unused = [ticket for ticket in tx.find(Ticket) if ticket.identity == FIRST]
+        for ticket in unused:  # printed once before, and never used: only the new one counts
+            tx.delete(Ticket, ticket.key)
+        return _ticket(app, tx, FIRST) if unused else None
 
 
 def ticket_for(app: App, who: Identity, name: str) -> str:
@@ -77,6 +79,16 @@ def ticket_for(app: App, who: Identity, name: str) -> str:
     with app.store.transaction(who.actor) as tx:
         tx.get(Identity, name)
         return _ticket(app, tx, name)
+
+
+def shut_out(app: App, who: Identity, name: str) -> Identity:
+    """End an identity's access: its tokens, tickets and sessions are refused from now on."""
+    app.allow(who, Action.MANAGE_IDENTITIES, identity=name)
+    with app.store.transaction(who.actor) as tx:
+        identity = msgspec.structs.replace(tx.get(Identity, name), active=False)
+        tx.put(identity)
+        tx.record("access:identity:shut_out", name, {})
+        return identity
 
 
 def redeem(app: App, ticket: str) -> Identity:

@@ -43,6 +43,9 @@ def _root(version: bool = typer.Option(False, "--version", help="Show the versio
         raise typer.Exit
 
 
+STOPPED = 130
+"""The exit status after Ctrl-C, as shells have it."""
+
 _UsageError = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
 """The base of what is wrong with a command line: Click's own, or that of Typer's copy of Click."""
 
@@ -53,12 +56,14 @@ def run() -> None:
         status = app(standalone_mode=False)
     except (typer.Abort, KeyboardInterrupt):
         _say("seawall: stopped")
-        sys.exit(130)
+        sys.exit(STOPPED)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
     except Exception as error:  # noqa: BLE001 -- the outermost frame: an error of ours never reads as a verdict
         sys.exit(_told(error))
+    if status == STOPPED:  # Typer tells a Ctrl-C so
+        _say("seawall: stopped")
     sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ class OnnxModel:
     """
 
     def __init__(self, artefact: bytes) -> None:
+        # Later ONNX Runtimes report home unless told otherwise before their import; our range
+        # of versions ends before, and this holds for whoever installs another.
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"
         import onnxruntime as ort
 
         options = ort.SessionOptions()

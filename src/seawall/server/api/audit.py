@@ -63,6 +63,12 @@ def ticket(request: Asked, name: FromPath[str]) -> dict[str, str]:
     return {"ticket": identities.ticket_for(app_of(request), who_asks(request), name)}
 
 
+@post("/identities/{name:str}/shut-out", sync_to_thread=True, status_code=200)
+def shut_out(request: Asked, name: FromPath[str]) -> dict[str, Any]:
+    """End an identity's access."""
+    return to_builtins(identities.shut_out(app_of(request), who_asks(request), name))
+
+
 @get("/audit/entries", sync_to_thread=True)
 def entries(
     request: Asked,
@@ -102,4 +108,4 @@ def log_file(request: Asked, path: FromPath[str]) -> Response[bytes]:
     return Response(app.log.read(wanted), media_type="application/octet-stream")
 
 
-HANDLERS = [whoami, claim, create_identity, ticket, entries, verifier_key, log_file]
+HANDLERS = [whoami, claim, create_identity, ticket, shut_out, entries, verifier_key, log_file]
