@@ -116,7 +116,9 @@ def test_the_first_ticket_is_given_until_somebody_signed_in(bare: World) -> None
     assert first is not None
     again = identities.first_ticket(bare.app)
     assert again not in (None, first)
-    identities.claim(bare.app, first)
+    with pytest.raises(Unauthenticated):
+        identities.claim(bare.app, first)
+    identities.claim(bare.app, again)
     assert identities.first_ticket(bare.app) is None
 
 

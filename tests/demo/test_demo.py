@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psutil
 import pytest
 
@@ -46,14 +49,44 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv" / "bin" / "seawall"
 
 
+class Shown:
+    """A run of `seawall demo --serve --json` from the installed wheel, up to its visit."""
+
+    def __init__(self, command: Path, folder: Path) -> None:
+        self.out, self.errors = folder / "out", folder / "errors"
+        words = [str(command), "demo", "--serve", "--json", "--data-dir", str(folder / "demo")]
+        with self.out.open("w") as out, self.errors.open("w") as errors:
+            self.process = subprocess.Popen(words, cwd=folder, stdout=out, stderr=errors)
+
+    def invited(self) -> str:
+        """The visitor's one-time link, once the whole demo was told."""
+        deadline = time.monotonic() + 400
+        while time.monotonic() < deadline and self.process.poll() is None:
+            if found := re.search(r"http\S+/login\?ticket=\S+", self.errors.read_text()):
+                return found[0]
+            time.sleep(0.2)
+        raise AssertionError(self.out.read_text()[-3_000:] + self.errors.read_text()[-3_000:])
+
+
 @pytest.fixture(scope="module")
-def told(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The whole demo from the installed wheel, once, as `--json` tells it."""
-    folder = tmp_path_factory.mktemp("demo")
-    words = [str(installed), "demo", "--json", "--data-dir", str(folder)]
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
-    return json.loads(done.stdout)
+def shown(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
+    running = Shown(installed, tmp_path_factory.mktemp("demo"))
+    yield running
+    if running.process.poll() is None:
+        running.process.send_signal(signal.SIGINT)
+        running.process.wait(60)
+
+
+@pytest.fixture(scope="module")
+def link(shown: Shown) -> str:
+    return shown.invited()
+
+
+@pytest.fixture(scope="module")
+def told(shown: Shown, link: str) -> dict[str, Any]:
+    """What the demo told as JSON, and nothing else on standard output."""
+    assert link
+    return json.loads(shown.out.read_text())
 
 
 def _facts(told: dict[str, Any], name: str) -> dict[str, Any]:
@@ -120,6 +153,33 @@ def test_the_log_verifies_and_a_flipped_byte_is_named(told: dict[str, Any]) -> N
     assert facts["decision_proof"]["log"]["ok"] is True
     assert facts["decision_proof"]["decision"]["ok"] is True
     assert facts["found"]
+
+
+def _csrf(page: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+def test_a_visitor_injects_a_fault_sends_a_request_and_rolls_back(shown: Shown, link: str) -> None:
+    address, ticket = link.split("/login?ticket=")
+    with httpx.Client(base_url=address, follow_redirects=True, trust_env=False) as browser:
+        home = browser.post("/login", data={"token": ticket, "next": "/"})
+        assert (home.status_code, "income" in home.text) == (200, True)
+        csrf = {"csrf": _csrf(browser.get("/demo").text)}
+        for page in ("/models/income", "/incidents", "/audit"):
+            assert browser.get(page).status_code == 200
+        told = browser.post("/demo/fault/renamed", data=csrf).text
+        assert "AGEP comes as age_years" in told
+        answered = browser.post("/demo/send", data=csrf).text
+        assert "age_years" in answered or "fallback" in answered
+        browser.post("/demo/calm", data=csrf)
+        rollouts = re.findall(r'href="(/rollouts/[^"]+)"', browser.get("/models/income").text)
+        back = csrf | {"action": "abort", "reason": "a visitor tried it"}
+        ended = browser.post(rollouts[0], data=back).text
+        assert "a visitor tried it" in ended
+    shown.process.send_signal(signal.SIGINT)
+    assert shown.process.wait(60) == 130
 
 
 def test_a_missing_data_file_is_one_line_and_changes_nothing(tmp_path: Path) -> None:

@@ -53,8 +53,8 @@ def link(name: str, as_json: bool = Json, url: str | None = Url) -> None:
     emit(got | {"link": address}, as_json, lambda c: c.print(address, soft_wrap=True))
 
 
-@group.command("shut-out")
-def shut_out(name: str, as_json: bool = Json, url: str | None = Url) -> None:
+@group.command()
+def revoke(name: str, as_json: bool = Json, url: str | None = Url) -> None:
     """End an identity's access: its tokens, tickets and sessions are refused from now on."""
     with client(url) as server:
         got = server.post(f"/identities/{name}/shut-out")

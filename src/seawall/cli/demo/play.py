@@ -58,9 +58,9 @@ def play(
                     "clock_seconds": round(passed),
                     "clock_rate": round(passed / spent),
                 }
-                sys.stdout.write(
-                    msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n"
-                )
+                text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+                sys.stdout.write(text + "\n")
+                sys.stdout.flush()
             else:
                 console().print(
                     f"\n{times(passed)} of the model's life in {spent:.0f} s: the injected clock "

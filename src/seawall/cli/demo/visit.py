@@ -83,10 +83,10 @@ def visit(world: World) -> None:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", world.panel_port), _handler(panel))
     threading.Thread(target=server.serve_forever, daemon=True).start()
     link = world.invite()
-    terminal = console()
+    world.admit_challenger()
+    terminal = console(err=True)
     terminal.print(f"\nThe pages are up, traffic flows. Sign in once at\n  {link}", soft_wrap=True)
     terminal.print("There you can inject a fault, send a request, press roll back. Ctrl-C ends it.")
-    world.admit_challenger()
     try:
         while True:
             began = time.monotonic()
