@@ -18,6 +18,7 @@ from seawall.app.root import App
 from seawall.kernel import SYSTEM, Conflict, Digest, NotFound, Transaction, Unauthenticated, now
 
 FIRST = "administrator"
+REDEEMED = "access:ticket:redeemed"
 TICKET_LASTS = timedelta(days=7)
 
 
@@ -62,15 +63,19 @@ def create_identity(
 
 
 def first_ticket(app: App) -> str | None:
-    """The one-time ticket of a control plane that nobody has signed in to yet; else None."""
+    """The one-time ticket of a control plane that nobody has signed in to yet; else None.
+
+    One that was printed before and never used does not count any more.
+    """
+    if app.store.audit.find(subject=FIRST, action=REDEEMED, limit=1):
+        return None
     with app.store.transaction(SYSTEM) as tx:
         if not tx.revision(Identity, FIRST):
             _create(app, tx, FIRST, (Role.ADMINISTRATOR,), service=False)
-            return _ticket(app, tx, FIRST)
-        unused = [ticket for ticket in tx.find(Ticket) if ticket.identity == FIRST]
-        for ticket in unused:  # printed once before, and never used: only the new one counts
-            tx.delete(Ticket, ticket.key)
-        return _ticket(app, tx, FIRST) if unused else None
+        for ticket in tx.find(Ticket):
+            if ticket.identity == FIRST:
+                tx.delete(Ticket, ticket.key)
+        return _ticket(app, tx, FIRST)
 
 
 def ticket_for(app: App, who: Identity, name: str) -> str:
@@ -106,7 +111,7 @@ def redeem(app: App, ticket: str) -> Identity:
         if not identity.active:
             raise Unauthenticated(f"{identity.id} is shut out", remedy="ask an administrator")
         tx.delete(Ticket, held.key)
-        tx.record("access:ticket:redeemed", held.identity, {})
+        tx.record(REDEEMED, held.identity, {})
         return identity
 
 
