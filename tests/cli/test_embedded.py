@@ -103,3 +103,26 @@ def test_a_gateway_comes_with_the_first_endpoint_again_when_killed_and_ends_with
     assert served.process.wait(40) == 0
     _, alive = psutil.wait_procs(below, timeout=10)
     assert alive == []
+
+
+@pytest.mark.parametrize("words", [["serve", "--data-dir"], ["gateway", "--state-dir"]])
+def test_a_folder_that_cannot_be_written_is_one_line(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "key.pem").write_text("any")
+    where = str(tmp_path / "file" / "state")
+    more = ["--endpoint", "x", "--trust", str(tmp_path / "key.pem")] if "gateway" in words else []
+    env = os.environ | {"SEAWALL_URL": "http://127.0.0.1:1", "SEAWALL_TOKEN": "t"}
+    done = subprocess.run(
+        [sys.executable, "-m", "seawall", *words, where, *more, *_port(words)],
+        capture_output=True,
+        text=True,
+        env=env,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
+    assert where in done.stderr
+
+
+def _port(words: list[str]) -> list[str]:
+    return ["--port", str(_free_port())] if "serve" in words else []

@@ -78,6 +78,7 @@ def gateway(
 ) -> None:
     """Start a gateway alone; it goes on serving when the control plane is gone."""
     from seawall.adapters.clock import clock_of
+    from seawall.adapters.settings import writable
     from seawall.adapters.telemetry.logs import set_up_logs
     from seawall.gateway.main import run
     from seawall.gateway.settings import GatewaySettings
@@ -94,6 +95,7 @@ def gateway(
     except OSError as error:
         raise BadInput(f"no public key: {error.strerror}", where=str(trust)) from error
     set_up_logs(known.log_level, known.log_format)
+    writable(state_dir, "--state-dir")
     run(
         GatewaySettings(
             control_url=known.url,

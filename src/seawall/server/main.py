@@ -16,7 +16,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 
 import seawall
-from seawall.adapters.settings import Settings
+from seawall.adapters.settings import Settings, writable
 from seawall.adapters.sql import migrate
 from seawall.app.root import App, open_app
 from seawall.kernel import Digest, SeawallError, Unavailable
@@ -85,6 +85,7 @@ def run(settings: Settings, ready: Callable[[App], None] | None = None) -> None:
     bound = _bind(settings.host, settings.port)
     for chatty in ("alembic", "uvicorn"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    writable(settings.data_dir, "--data-dir")
     migrate(settings.database_url)
     app = open_app(msgspec.structs.replace(settings, port=bound.getsockname()[1]))
     web = create_app(app)

@@ -19,7 +19,9 @@ def demo(
     data_dir: Path | None = typer.Option(
         None, "--data-dir", help="Keep everything here afterwards; default: a temporary folder."
     ),
-    port: int | None = typer.Option(None, "--port", help="Where the pages are; default: any."),
+    port: int | None = typer.Option(
+        None, "--port", min=1, max=65_535, help="Where the pages are; default: any."
+    ),
 ) -> None:
     """Watch one model live its whole managed life on 277,677 real people's census records."""
     from seawall.cli.demo.play import play

@@ -14,6 +14,7 @@ from types import FrameType
 
 import msgspec
 
+from seawall.adapters.settings import writable
 from seawall.cli.context import console
 from seawall.cli.demo import aftermath, birth, data, trouble, trust
 from seawall.cli.demo.narrate import Story, times
@@ -84,23 +85,15 @@ def _folder(chosen: Path | None) -> Generator[Path]:
         ) as name:
             yield Path(name)
         return
-    state = chosen / "state"
-    try:
-        chosen.mkdir(parents=True, exist_ok=True)
-        if state.exists():
-            if not (chosen / "clock").exists():
-                raise BadInput(
-                    "the folder holds something else", where=str(state), remedy="name another"
-                )
-            shutil.rmtree(state)
-            shutil.rmtree(chosen / "logs", ignore_errors=True)
-        (chosen / "extracts").mkdir(exist_ok=True)
-    except OSError as error:
-        raise BadInput(
-            f"the folder cannot be written: {error.strerror}",
-            where=str(chosen),
-            remedy="name another with --data-dir",
-        ) from error
+    state = writable(chosen, "--data-dir") / "state"
+    if state.exists():
+        if not (chosen / "clock").exists():
+            raise BadInput(
+                "the folder holds something else", where=str(state), remedy="name another"
+            )
+        shutil.rmtree(state)
+        shutil.rmtree(chosen / "logs", ignore_errors=True)
+    (chosen / "extracts").mkdir(exist_ok=True)
     yield chosen
 
 
