@@ -1,6 +1,5 @@
 """Processes killed with -9, and a disk that is really full."""
 
-import resource
 import signal
 import subprocess
 import sys
@@ -114,9 +113,6 @@ put(7)
 """
 
 
-@pytest.mark.skipif(
-    resource.getrlimit(resource.RLIMIT_FSIZE)[1] != resource.RLIM_INFINITY, reason="limited already"
-)
 def test_a_disk_that_fills_in_the_middle_of_a_batch_keeps_what_was_acknowledged_and_no_more(
     tmp_path,
 ):
