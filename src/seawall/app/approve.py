@@ -7,17 +7,17 @@ import msgspec
 from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.access.separation import require_separation
+from seawall.app import standing
 from seawall.app.bundles import Deployment, issue
 from seawall.app.retrain import decided
 from seawall.app.root import App
 from seawall.approvals.approval import Approval, Conditions
 from seawall.approvals.workflow import decide
-from seawall.kernel import Conflict, Outcome, Verdict, now, to_builtins
+from seawall.kernel import BadInput, Conflict, Outcome, Verdict, now, to_builtins
 from seawall.registry.lifecycle import move
 from seawall.registry.model import Model
 from seawall.registry.stage import Stage
 from seawall.registry.version import Version
-from seawall.validation.report import ValidationReport
 
 
 def approve(
@@ -36,9 +36,15 @@ def approve(
     approved anew, before an expiry or for a larger share, and its gateways are told. Raises
     `Forbidden` for its author or validator, `Conflict` when it has not passed validation.
     """
+    if conditions is not None and (conditions.segment or conditions.amount is not None):
+        raise BadInput(
+            "gateways do not hold a segment or an amount yet",
+            where=f"approval of {key}",
+            remedy="limit the traffic share or set an expiry",
+        )
     with app.store.transaction(who.actor) as tx:
         version = tx.get(Version, key)
-        reports = tx.find(ValidationReport, f"{key}/")
+        reports = standing.reports(tx, version)
         author = version.provenance.author
         validator = reports[-1].validator if reports else None
         for party in {report.validator for report in reports} or {None}:
@@ -69,8 +75,9 @@ def approve(
         )
         tx.put(approval)
         model = tx.get(Model, version.model)
-        verdict = decide(version, tx.find(Approval, f"{key}/"), model.tier, now(app.clock))
-        if verdict.outcome is Outcome.PASS and version.stage is Stage.VALIDATED:
+        verdict = decide(version, standing.approvals(tx, version), model.tier, now(app.clock))
+        counts = suitable and rating_affirmed
+        if counts and verdict.outcome is Outcome.PASS and version.stage is Stage.VALIDATED:
             tx.put(move(version, Stage.APPROVED, now(app.clock), f"approved by {who.id}"))
             decided(app, tx, version, f"approved by {who.id}")
         tx.record("approvals:version:approved", key, _detail(approval, verdict))

@@ -9,8 +9,8 @@ from typing import ClassVar, Literal
 import msgspec
 
 from seawall.adapters.signing.envelope import seal
+from seawall.app import standing
 from seawall.app.root import App
-from seawall.approvals.approval import Approval
 from seawall.approvals.workflow import decide, limits
 from seawall.kernel import Conflict, Digest, NotFound, Outcome, Transaction, from_json, now
 from seawall.policy.policy import Policy
@@ -174,7 +174,7 @@ def _inputs(signature: Signature) -> list[tuple[object, ...]]:
 
 def _conditions(app: App, tx: Transaction, version: Version) -> Conditions:
     """What the approvals in force allow; once they have lapsed, nothing from now on."""
-    approvals, moment = tx.find(Approval, f"{version.key}/"), now(app.clock)
+    approvals, moment = standing.approvals(tx, version), now(app.clock)
     if decide(version, approvals, tx.get(Model, version.model).tier, moment).outcome is not (
         Outcome.PASS
     ):

@@ -13,9 +13,11 @@ from seawall.adapters.declared import KINDS, TYPES, Source, typed
 from seawall.app.root import App
 from seawall.kernel import (
     BadInput,
+    Conflict,
     Digest,
     NotFound,
     Record,
+    Transaction,
     nearest,
     now,
     to_builtins,
@@ -23,6 +25,7 @@ from seawall.kernel import (
 )
 from seawall.policy.policy import Policy, lint
 from seawall.registry.model import Model
+from seawall.serving.endpoint import Endpoint
 
 
 def apply(app: App, who: Identity, document: Mapping[str, Any]) -> tuple[Record, bool]:
@@ -40,12 +43,36 @@ def apply(app: App, who: Identity, document: Mapping[str, Any]) -> tuple[Record,
             value = msgspec.structs.replace(value, created=created or now(app.clock))
         if before == value:
             return value, False
+        _guard(app, who, tx, before, value)
         tx.put(value)
         digest = Digest.of(to_json(value))
         action = "changed" if before is not None else "declared"
         tx.record(f"declared:object:{action}", f"{kind}/{value.key}", {"digest": str(digest)})
         tx.emit(f"declared:object:{action}", f"{kind}/{value.key}", {"digest": str(digest)})
     return value, True
+
+
+def _guard(app: App, who: Identity, tx: Transaction, before: Any, value: Any) -> None:
+    """Who is judged does not choose the judge: policy, plan and tier are changed by their owners.
+
+    All endpoints of a model are judged by one policy and one plan.
+    """
+    if isinstance(value, Model) and before is not None and before.tier != value.tier:
+        app.allow(who, Action.APPLY, kind="Policy")
+    if not isinstance(value, Endpoint):
+        return
+    judged = (value.policy, value.plan)
+    if before is not None and (before.policy, before.plan) != judged:
+        app.allow(who, Action.APPLY, kind="Policy")
+    for other in tx.find(Endpoint):
+        same_model = other.model == value.model and other.name != value.name
+        if same_model and (other.policy, other.plan) != judged:
+            raise Conflict(
+                f"model {value.model!r} is judged by policy {other.policy!r} and plan "
+                f"{other.plan!r} already",
+                where=f"endpoint {other.name!r}",
+                remedy="name the same ones",
+            )
 
 
 def read(document: Mapping[str, Any]) -> Any:

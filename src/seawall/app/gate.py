@@ -10,8 +10,8 @@ import msgspec
 
 from seawall.access.action import Action
 from seawall.access.identity import Identity
+from seawall.app import standing
 from seawall.app.root import App
-from seawall.approvals.approval import Approval
 from seawall.approvals.workflow import decide
 from seawall.kernel import BadInput, Digest, Estimate, Outcome, Transaction, Verdict, now
 from seawall.policy.gate import evaluate
@@ -60,8 +60,8 @@ def judge(app: App, tx: Transaction, key: str, to: str, actor: str) -> GateResul
     """The verdict of the gate to a stage, on record whatever it is."""
     version = tx.get(Version, key)
     policy = tx.get(Policy, policy_of(tx, version.model))
-    reports = tx.find(ValidationReport, f"{key}/")
-    report = reports[-1] if reports else None
+    held = standing.reports(tx, version)
+    report = held[-1] if held else None
     estimates: Mapping[str, Estimate] = report.measures if report else {}
     verdict = evaluate(
         policy.gate(to),
@@ -107,7 +107,7 @@ def _facts(
     """The plain facts that a policy's CEL may speak of."""
     model = tx.get(Model, version.model)
     moment = now(app.clock)
-    approvals = tx.find(Approval, f"{version.key}/")
+    approvals = standing.approvals(tx, version)
     verdict = decide(version, approvals, model.tier, moment)
     missing = [w for w in version.provenance.missing if w not in ("code commit", "clean work tree")]
     validation: dict[str, Any] = {"exists": report is not None, "outcome": "undecided"}

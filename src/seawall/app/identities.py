@@ -133,10 +133,18 @@ def _create(
     tx.record("access:identity:created", name, detail)
 
 
-def _mint(app: App, tx: Transaction, name: str) -> str:
+def _mint(app: App, tx: Transaction, name: str, lasts: timedelta | None = None) -> str:
     token = mint()
     moment = now(app.clock)
-    tx.put(TokenRecord(id=token.id, identity=name, hash=hash_secret(token.secret), created=moment))
+    tx.put(
+        TokenRecord(
+            id=token.id,
+            identity=name,
+            hash=hash_secret(token.secret),
+            created=moment,
+            expires=moment + lasts if lasts else None,
+        )
+    )
     tx.record("access:token:issued", name, {"token": token.id})
     return str(token)
 
@@ -149,12 +157,17 @@ def _ticket(app: App, tx: Transaction, name: str) -> str:
     return text
 
 
-def service_token(app: App, name: str, roles: tuple[Role, ...]) -> str:
-    """A token for one of the control plane's own services, whose earlier tokens end."""
+def service_token(
+    app: App, name: str, roles: tuple[Role, ...], lasts: timedelta | None = None
+) -> str:
+    """A token for one of the control plane's own services.
+
+    One that `lasts` ends by itself; one without an end replaces the service's earlier tokens.
+    """
     with app.store.transaction(SYSTEM) as tx:
         if not tx.revision(Identity, name):
             _create(app, tx, name, roles, service=True)
         for old in tx.find(TokenRecord):
-            if old.identity == name:
+            if old.identity == name and (lasts is None or not old.live(now(app.clock))):
                 tx.delete(TokenRecord, old.key)
-        return _mint(app, tx, name)
+        return _mint(app, tx, name, lasts)

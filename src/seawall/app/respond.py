@@ -11,7 +11,7 @@ from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.app.bundles import Deployment, issue
 from seawall.app.root import App
-from seawall.app.watch import DriftLook, failing_fields
+from seawall.app.watch import failing_fields, last_look
 from seawall.incidents import incident as incidents
 from seawall.incidents.alert import Alert, reconcile
 from seawall.incidents.incident import Incident
@@ -19,7 +19,7 @@ from seawall.incidents.pipeline import Inhibition, Notice, Notified, Routing, Si
 from seawall.incidents.postmortem import ActionItem, Postmortem, add_action, draft
 from seawall.incidents.runbook import AutomaticAction, Runbook, runbook_for
 from seawall.incidents.suspects import Deploy, DriftedFeature, FailingField, Suspect, rank
-from seawall.kernel import SYSTEM, Transaction, now
+from seawall.kernel import SYSTEM, SeawallError, Transaction, now
 from seawall.monitoring.watch import DriftReading
 from seawall.rollout import rollout as steps
 from seawall.rollout.rollout import Rollout
@@ -117,7 +117,10 @@ def _page(app: App, tx: Transaction, endpoint: Endpoint, notice: Notice) -> None
     tx.record("incidents:incident:opened", incident.id, detail)
     tx.emit("incidents:incident:opened", incident.id, detail)
     for action in _permitted(book, alerts):
-        said = _act(app, tx, endpoint, action)
+        try:
+            said = _act(app, tx, endpoint, action)
+        except SeawallError as failure:  # an action that fails must not hide the incident
+            said = f"{action.replace('_', ' ')} failed: {failure}"
         incident = incidents.act(incident, actor="seawall", text=said, now=moment)
         tx.record("incidents:action:taken", incident.id, {"action": action, "effect": said})
     tx.put(incident)
@@ -152,7 +155,7 @@ def _act(app: App, tx: Transaction, endpoint: Endpoint, action: AutomaticAction)
         moved = steps.abort(
             opened[0], actor="seawall", reason="an incident's runbook", now=now(app.clock)
         )
-        settle(app, tx, moved, "abort", "seawall")
+        settle(app, tx, moved, "roll_back", "seawall")
         return f"roll back: {moved.candidate} is taken off, {moved.control} answers everything"
     return f"{action.replace('_', ' ')}: asked of the people on call"
 
@@ -168,8 +171,8 @@ def _suspects(
         for s in r.history
         if s.action not in ("hold", "pause", "resume")
     ]
-    looks = tx.find(DriftLook, endpoint.name)
-    reading: DriftReading | None = looks[0].reading if looks else None
+    look = last_look(app, endpoint.name)
+    reading: DriftReading | None = look.reading if look else None
     drifted = [DriftedFeature(f.name, f.distance, 0.10) for f in reading.moved] if reading else []
     failing = [
         FailingField(field, failures, requests)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from seawall.access.role import Role
 from seawall.app.gate import judge
 from seawall.app.root import App
-from seawall.app.watch import DriftLook
+from seawall.app.watch import last_look
 from seawall.kernel import SYSTEM, Outcome, Transaction, now
 from seawall.registry.lifecycle import move
 from seawall.registry.stage import Stage
@@ -48,11 +48,10 @@ def trigger(app: App, endpoint: Endpoint) -> RetrainingRun | None:
 
 
 def _readings(app: App, endpoint: Endpoint) -> list[Reading]:
-    return [
-        Reading(end=look.reading.window.end, drift=look.reading.distances)
-        for look in app.store.find(DriftLook, endpoint.name)
-        if look.reading.window is not None
-    ]
+    look = last_look(app, endpoint.name)
+    if look is None or look.reading.window is None:
+        return []
+    return [Reading(end=look.reading.window.end, drift=look.reading.distances)]
 
 
 def _begin(app: App, plan: RetrainingPlan, found: Trigger, challenger: int) -> RetrainingRun:
@@ -77,7 +76,7 @@ def carry_out(app: App, run: RetrainingRun, tokens: Tokens, stop: threading.Even
     made = [v for v in app.store.find(Version, f"{run.model}@") if v.key not in before]
     if failure or not made:
         return _step(app, run, "failed", failure or "the command registered no version")
-    version = made[-1].key
+    version = max(made, key=lambda v: v.number).key
     run = _step(app, run, "trained", f"{version} is registered", version=version)
     command = [sys.executable, "-m", "seawall", "validate", version, "--quiet"]
     failure = _spawn(app, command, tokens.validator, stop)
@@ -159,3 +158,10 @@ def give_up_interrupted(app: App) -> None:
 
 SERVICES = {TRAINER: (Role.DEVELOPER,), VALIDATOR: (Role.VALIDATOR,)}
 """The identities that retraining works as, with their roles."""
+
+
+def give_up(app: App, key: str, why: str) -> None:
+    """End a run that could not go on, if it is still open."""
+    run = app.store.get(RetrainingRun, key)
+    if run.open:
+        _step(app, run, "failed", why[:500])

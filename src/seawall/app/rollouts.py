@@ -11,9 +11,8 @@ from seawall.access.identity import Identity
 from seawall.app.bundles import Deployment, first_deployment, issue
 from seawall.app.gate import judge as judge_gate
 from seawall.app.root import App
+from seawall.app.standing import approved_share
 from seawall.app.telemetry import arm_evidence, pair_evidence
-from seawall.approvals.approval import Approval
-from seawall.approvals.workflow import limits
 from seawall.kernel import (
     SYSTEM,
     BadInput,
@@ -119,7 +118,8 @@ def by_hand(app: App, who: Identity, key: str, action: str, reason: str) -> Roll
     with app.store.transaction(who.actor) as tx:
         rollout = tx.get(Rollout, key)
         moved = acts[action](rollout, actor=who.id, reason=reason, now=now(app.clock))
-        if (allowed := approved_share(app, tx, moved.candidate)) < moved.share:
+        onward = action in ("advance", "promote", "resume")
+        if onward and (allowed := approved_share(app, tx, moved.candidate)) < moved.share:
             raise Forbidden(
                 f"the approval of {moved.candidate} allows {allowed:.0%} of traffic at most",
                 remedy="ask for another approval",
@@ -146,12 +146,6 @@ def evidence(app: App, rollout: Rollout) -> tuple[dict[str, Estimate], int]:
         family=rollout.plan.family,
     )
     return estimates, pair.units if pair else candidate.decisions
-
-
-def approved_share(app: App, tx: Transaction, key: str) -> float:
-    """The largest share of traffic that the approvals in force allow a version, in [0, 1]."""
-    allowed = limits(tx.get(Version, key), tx.find(Approval, f"{key}/"), now(app.clock))
-    return 1.0 if allowed.traffic_share is None else allowed.traffic_share
 
 
 def _through_the_gate(app: App, who: Identity, candidate: str) -> None:

@@ -6,6 +6,7 @@ from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.access.separation import require_separation
 from seawall.adapters.signing.envelope import seal
+from seawall.app import standing
 from seawall.app.register import SEAL
 from seawall.app.root import App
 from seawall.kernel import BadInput, Conflict, Digest, Transaction, now
@@ -41,7 +42,10 @@ def record_evidence(
     with app.store.transaction(who.actor) as tx:
         version = tx.get(Version, key)
         author = version.provenance.author
-        require_separation(author=author, validator=who.id)
+        for approver in {approval.approver for approval in standing.approvals(tx, version)} or {
+            None
+        }:
+            require_separation(author=author, validator=who.id, approver=approver)
         app.allow(who, Action.VALIDATE, version=key, author=author)
         if version.stage not in (Stage.REGISTERED, Stage.VALIDATED, Stage.ROLLED_BACK):
             raise Conflict(f"{key} is {version.stage} and is not validated again")

@@ -14,7 +14,7 @@ from seawall.app.bundles import Deployment
 from seawall.app.root import App
 from seawall.app.telemetry import HOUR, LAG, aligned, counters, inputs, load, matured_until
 from seawall.incidents.alert import Alert, make_alert
-from seawall.kernel import SYSTEM, Window, from_ns, now
+from seawall.kernel import SYSTEM, NotFound, Window, from_ns, now
 from seawall.monitoring.looking import Looking
 from seawall.monitoring.watch import DriftReading, watch
 from seawall.registry.version import Version
@@ -45,13 +45,21 @@ class DriftLook(msgspec.Struct, frozen=True):
         return self.endpoint
 
 
+def last_look(app: App, endpoint: str) -> DriftLook | None:
+    """The newest look at an endpoint's inputs; None before the first."""
+    try:
+        return app.store.get(DriftLook, endpoint)
+    except NotFound:
+        return None
+
+
 def look_at_drift(app: App, endpoint: Endpoint) -> DriftLook | None:
     """Compare the last full window with the champion's baseline, once an hour; else None."""
     until = aligned(now(app.clock) - LAG - HOUR, HOUR)
     window = Window(until - endpoint.window_hours * HOUR, until)
     deployment = app.store.get(Deployment, endpoint.name)
-    last = app.store.find(DriftLook, endpoint.name)
-    if last and last[0].reading.window is not None and last[0].reading.window.end >= until:
+    last = last_look(app, endpoint.name)
+    if last and last.reading.window is not None and last.reading.window.end >= until:
         return None
     version = app.store.get(Version, deployment.champion)
     baseline = TableSummary.from_bytes(app.objects.get(version.objects["baseline"]))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from seawall.adapters.settings import Settings
+from seawall.kernel import SeawallError
 
 LOOK_SECONDS = 1.0
 LONGEST_PAUSE = 30.0
@@ -48,7 +49,12 @@ class EmbeddedGateway:
     def _keep(self) -> None:
         pause = LOOK_SECONDS
         while not self._stop.is_set():
-            wanted = tuple(self._names())
+            try:
+                wanted = tuple(self._names())
+            except SeawallError as error:  # the database hiccups: look again
+                self._tell(f"cannot see what is declared: {error}")
+                self._stop.wait(LOOK_SECONDS)
+                continue
             died = self._process is not None and self._process.poll() is not None
             if wanted != self._serving or died:
                 pause = min(2 * pause, LONGEST_PAUSE) if died else LOOK_SECONDS
@@ -56,6 +62,8 @@ class EmbeddedGateway:
                 self._serving = wanted
                 if wanted:
                     self._process = self._begin(wanted)
+            elif not died:
+                pause = LOOK_SECONDS
             self._stop.wait(pause)
 
     def _begin(self, names: Sequence[str]) -> subprocess.Popen[bytes]:

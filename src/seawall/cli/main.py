@@ -59,7 +59,7 @@ def run() -> None:
         sys.exit(STOPPED)
     except BrokenPipeError:
         sys.stderr.close()
-        sys.exit(0)
+        sys.exit(141)  # as shells have it; a verdict that nobody read is no pass
     except Exception as error:  # noqa: BLE001 -- the outermost frame: an error of ours never reads as a verdict
         sys.exit(_told(error))
     if status == STOPPED:  # Typer tells a Ctrl-C so

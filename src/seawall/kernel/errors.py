@@ -8,7 +8,7 @@ from collections.abc import Iterable
 class SeawallError(Exception):
     """An expected failure, told in one line: what is wrong, where, and what to do about it.
 
-    `status` is the process exit status of contracts.md; `http` the matching HTTP status.
+    `status` is the process exit status; `http` the matching HTTP status.
     """
 
     status = 2

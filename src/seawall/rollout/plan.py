@@ -104,7 +104,7 @@ class RolloutPlan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 def default_plan(name: str = "default", *, label_age: float = 7 * DAY) -> RolloutPlan:
-    """Shadow, 5%, 25%, all; tolerances in shares of decisions, argued in contracts and docs."""
+    """Shadow, 5%, 25%, all; tolerances in shares of decisions, argued in docs/policies.md."""
     guards = (
         Rule("error_difference", at_most=0.01),
         Rule("slow_difference", at_most=0.02),

@@ -28,7 +28,7 @@ from seawall.statistics.summary import TableSummary, summarise_table
 
 CONFIDENCE = 0.95
 CALIBRATION = Rule("ece_debiased", at_most=0.05)
-"""Default tolerance of calibration (contracts.md)."""
+"""Default tolerance of calibration."""
 DROP = 0.05
 """How much lower than on the reference an estimated measure may be by default."""
 Table = Any

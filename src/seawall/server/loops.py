@@ -26,7 +26,6 @@ class Reconciler:
     def __init__(self, app: App, seconds: float) -> None:
         self._app, self._seconds = app, seconds
         self._stop = threading.Event()
-        self._drift: dict[str, watch.DriftLook] = {}
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
@@ -74,14 +73,15 @@ class Reconciler:
             if rollout.open:
                 rollouts.observe(self._app, rollout.key)
         look = watch.look_at_drift(self._app, endpoint)
-        if look is not None:
-            self._drift[endpoint.name] = look
-        held = self._drift.get(endpoint.name)
+        held = look or watch.last_look(self._app, endpoint.name)
         alerts = watch.firing(self._app, endpoint, held.reading if held else None)
         respond.respond(self._app, endpoint, alerts)
         if look is not None and (run := retrain.trigger(self._app, endpoint)):
             tokens = retrain.Tokens(
-                *(service_token(self._app, name, roles) for name, roles in retrain.SERVICES.items())
+                *(
+                    service_token(self._app, name, roles, lasts=retrain.TIME_LIMIT)
+                    for name, roles in retrain.SERVICES.items()
+                )
             )
             thread = threading.Thread(
                 target=self._retrain, args=(run, tokens), name=f"retraining {run.id}"
@@ -94,3 +94,4 @@ class Reconciler:
             retrain.carry_out(self._app, run, tokens, self._stop)
         except SeawallError as error:
             log.warning("retraining failed", run=run.id, error=str(error))
+            retrain.give_up(self._app, run.key, str(error))

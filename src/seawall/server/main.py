@@ -26,6 +26,9 @@ from seawall.server.auth import Sessions
 from seawall.server.events import Hub
 from seawall.server.loops import Reconciler
 
+LARGEST_BODY = 64 * 1024**2
+"""Bytes of a request; only objects may be larger."""
+
 
 def create_app(app: App) -> Litestar:
     """The web application over an opened control plane; its loops run while it serves."""
@@ -56,7 +59,7 @@ def create_app(app: App) -> Litestar:
             Exception: errors.unexpected,
         },
         type_encoders={Digest: str},
-        request_max_body_size=inventory.LARGEST_OBJECT,
+        request_max_body_size=LARGEST_BODY,
         response_cache_config=ResponseCacheConfig(default_expiration=None),
         openapi_config=OpenAPIConfig(
             title="Seawall control plane",

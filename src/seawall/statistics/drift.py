@@ -21,7 +21,7 @@ from seawall.statistics import distance
 from seawall.statistics.summary import ColumnSummary, TableSummary
 
 TOLERANCES: dict[str, float] = {"ks": 0.10, "total_variation": 0.10, "missing_difference": 0.02}
-"""The deciding measures and what each may be (contracts.md)."""
+"""The deciding measures and what each may be."""
 
 Measure = Callable[[ColumnSummary, ColumnSummary, float], Estimate]
 _DECIDING: dict[str, Measure] = {

@@ -24,7 +24,7 @@ GAPS = {
 }
 """Each gap is the largest over pairs of groups and these rates, as in fairlearn."""
 TOLERANCES = {"demographic_parity_difference": 0.10, "equalized_odds_difference": 0.10}
-"""The deciding gaps: selection and error rates (contracts.md)."""
+"""The deciding gaps: selection and error rates."""
 Tally = dict[str, tuple[int, int]]
 
 

@@ -226,11 +226,15 @@ def test_declaring_tells_whether_anything_changed(
     document = documents()[0][1]
     same = http.post(f"{API}/declared", headers=bearer(world.ada), json=document).json()
     assert (same["kind"], same["name"], same["changed"]) == ("Model", "income", False)
+    before = document["spec"]["tier"]
     document["spec"]["tier"] = "low"
+    lowered = http.post(f"{API}/declared", headers=bearer(world.ada), json=document)
+    assert lowered.status_code == 403  # who is judged does not choose how strictly
+    document["spec"] |= {"tier": before, "purpose": "another"}
     changed = http.post(f"{API}/declared", headers=bearer(world.ada), json=document).json()
     assert changed["changed"]
     [shown] = http.get(f"{API}/declared/model/income", headers=bearer(world.iris)).json()
-    assert shown["tier"] == "low"
+    assert (shown["tier"], shown["purpose"]) == (before, "another")
 
 
 def test_the_life_of_a_version_by_rest_alone(

@@ -32,7 +32,9 @@ def retraining(story: Story, world: World) -> None:
 
 def _gated(world: World) -> dict[str, Any] | None:
     runs = world.clients["operator"].get("/retraining/income")
-    return runs[0] if runs and runs[0]["state"] in ("awaiting_approval", "done", "failed") else None
+    return (
+        runs[-1] if runs and runs[-1]["state"] in ("awaiting_approval", "done", "failed") else None
+    )
 
 
 def afterwards(story: Story, world: World) -> None:
@@ -69,10 +71,16 @@ def afterwards(story: Story, world: World) -> None:
         because = " and ".join(f"{r['field']}={r['value']:g} ({r['effect']:+.2f})" for r in why)
         step.sentence = (
             f"{decision}: {len(shown['input'])} inputs, score {shown['score']:.3f}, mostly by "
-            f"{because}; {arm}, leaf "
+            f"{because}; guards {_said(shown['guards'])}; {arm}, leaf "
             f"{shown['proof']['position']:,} of segment {shown['proof']['segment'][-12:]}, which "
             f"is entry {shown['proof']['entry']:,} of the log. All {exported['size']:,} entries "
             f"verify offline; one byte flipped in a copy is found: {named}."
+        )
+        verified = checked["log"]["ok"] and checked["decision"]["ok"]
+        step.check(verified, "seawall-verify does not agree")
+        step.check(bool(shown["guards"]), "no guard spoke of the decision")
+        step.check(
+            named.find(place.split(",")[0]) >= 0, "another file than the altered one is named"
         )
         step.check(bool(why), "the decision has no reasons")
         step.check(whole == 0, "the log does not verify")
@@ -97,6 +105,11 @@ def _named(findings: list[dict[str, Any]]) -> str:
     entry = f"entry {first['entry']:,} " if first.get("entry") is not None else ""
     what = f"({first['action']}) " if first.get("action") else ""
     return f"{entry}{what}in {first['file']} {first['message']}"
+
+
+def _said(guards: dict[str, str]) -> str:
+    """What each guard said."""
+    return ", ".join(f"{name}: {said}" for name, said in guards.items()) or "silent"
 
 
 def _flip_a_byte(copy: Path) -> str:

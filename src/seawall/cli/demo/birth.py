@@ -65,10 +65,13 @@ def validation(story: Story, world: World, champion: str) -> None:
         against = [
             r for r in refused["verdict"]["reasons"] if r["outcome"] == "fail" and "estimate" in r
         ]
-        unfair_gap = next(r["estimate"] for r in against if "equal" in r["rule"])
+        gaps = [r["estimate"] for r in against if "equal" in r["rule"]]
+        s.check(bool(gaps), f"{unfair} was not refused for its gap")
+        unfair_gap = gaps[0] if gaps else gap
         s.facts = {
             "rows": report["rows"],
             "measures": {k: measures[k] for k in ("accuracy", "roc_auc", "ece_debiased")},
+            "checks": {c["check"]: c["verdict"]["outcome"] for c in report["checks"]},
             "gap_by_sex": gap,
             "pooled": [f"{g['by']}: {', '.join(g['groups'])}" for g in report["small"]],
             "outcome": gate["verdict"]["outcome"],
@@ -82,8 +85,9 @@ def validation(story: Story, world: World, champion: str) -> None:
             f"[{auc['low']:.3f}, {auc['high']:.3f}], opportunity gap by sex {gap['value']:.3f} "
             f"[{gap['low']:.3f}, {gap['high']:.3f}]; RAC1P groups "
             f"{', '.join(report['small'][0]['groups']) if report['small'] else 'none'} pooled, on "
-            f"record: pass. {unfair} is refused: its gap is {unfair_gap['value']:.2f} "
-            f"[{unfair_gap['low']:.2f}, {unfair_gap['high']:.2f}], at most 0.10 is allowed."
+            f"record: {gate['verdict']['outcome']}. {unfair}: {refused['verdict']['outcome']}, its "
+            f"gap is {unfair_gap['value']:.2f} [{unfair_gap['low']:.2f}, "
+            f"{unfair_gap['high']:.2f}], at most 0.10 is allowed."
         )
         s.check(status == 0 and gate_status == 0, f"{champion} did not pass its gate")
         s.check(refused_status == 1, f"{unfair} was not refused")

@@ -38,8 +38,7 @@ def play(
                 world.begin()
                 s.facts = {"url": world.url, "identities": sorted(world.tokens)}
                 s.sentence = (
-                    f"At {world.url}, with SQLite and files; nobody holds two roles that exclude "
-                    "each other."
+                    f"At {world.url}, with SQLite and files: {', '.join(sorted(world.tokens))}."
                 )
             champion = birth.provenance(story, world)
             birth.validation(story, world, champion)

@@ -24,9 +24,12 @@ START_SECONDS = 30.0
 class Processes:
     """Starts programs, keeps what they print in a folder, and ends them in reverse order."""
 
-    def __init__(self, logs: Path, env: Mapping[str, str]) -> None:
-        logs.mkdir(parents=True, exist_ok=True)
-        self._logs, self.env = logs, {**os.environ, **env}
+    def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
+        self._folder, self._logs = folder, folder / "logs"
+        self._logs.mkdir(parents=True, exist_ok=True)
+        # whoever runs the demo may have settings of a control plane that is no demo
+        own = {name: v for name, v in os.environ.items() if not name.startswith("SEAWALL_")}
+        self.env = own | dict(env)
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
 
     def start(self, name: str, words: Sequence[str], **env: str) -> subprocess.Popen[bytes]:
@@ -35,6 +38,7 @@ class Processes:
             process = subprocess.Popen(  # noqa: S603 -- our own command
                 [sys.executable, "-m", "seawall", *words],
                 env=self.env | env,
+                cwd=self._folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -96,6 +100,7 @@ class Processes:
         process = subprocess.Popen(  # noqa: S603 -- our own command
             [sys.executable, "-m", name, *words],
             env=self.env | env,
+            cwd=self._folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -126,6 +131,7 @@ class Processes:
         return subprocess.run(  # noqa: S603 -- our own commands
             words,
             env={**self.env, **env},
+            cwd=self._folder,
             capture_output=True,
             stdin=subprocess.DEVNULL,
             check=False,

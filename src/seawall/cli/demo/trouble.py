@@ -29,8 +29,15 @@ def bad_version(story: Story, world: World) -> None:
         history = rollout["history"]
         end = history[-1]
         wrong = end["evidence"].get("wrong_difference")
-        shadow = next(h for h in reversed(history) if h["step"] == "shadow" and h["evidence"])
-        shift = shadow["evidence"]["prediction_shift"]
+        shifts = [
+            h["evidence"]["prediction_shift"]
+            for h in history
+            if h["step"] == "shadow" and "prediction_shift" in h["evidence"]
+        ]
+        if wrong is None or not shifts:
+            step.check(False, end["sentence"])
+            return
+        shift = shifts[-1]
         touched = sent.by_arm["canary"]
         step.facts = {
             "version": version,
@@ -45,9 +52,6 @@ def bad_version(story: Story, world: World) -> None:
         }
         step.check(verdict["outcome"] == "pass", "the gate saw the fault")
         step.check(rollout["state"] == "rolled_back" and end["step"] == "5%", end["sentence"])
-        if wrong is None:
-            step.check(False, "there is no evidence on labels")
-            return
         step.sentence = (
             f"{version} passes the honest gate, because its hold-out has the same fault, and "
             f"shadow, because the fault's size was chosen so (scores shift by {shift['value']:.3f} "
@@ -84,10 +88,11 @@ def drift_and_schema(story: Story, world: World, table: Any) -> None:
         other = other_type.refusal.get("fields", {}).get("SCHL", {})
         step.sentence = (
             f"{moved['name']} drifted: KS {size['value']:.2f} [{size['low']:.2f}, "
-            f"{size['high']:.2f}], tolerance 0.10, nothing else did. A renamed field: refused, "
-            f"“AGEP {what.get('problem')}: {what.get('remedy')}”; a retyped one: refused, "
-            f"“SCHL {other.get('problem')}: {other.get('remedy')}”."
+            f"{size['high']:.2f}], tolerance 0.10; {len(_failed(look)) - 1} others did. "
+            f"A renamed field: refused, “AGEP {what.get('problem')}: {what.get('remedy')}”; "
+            f"a retyped one: refused, “SCHL {other.get('problem')}: {other.get('remedy')}”."
         )
+        step.check(calm["reading"]["outcome"] != "fail", "drift was seen before there was any")
         step.check([f["name"] for f in _failed(look)] == ["AGEP"], "other features moved too")
         step.check(other_name.refused == other_name.people > 0, "the renamed field was not refused")
         step.check(other_type.refused == other_type.people > 0, "the retyped field was not refused")
@@ -108,6 +113,9 @@ def incident(story: Story, world: World) -> None:
             lambda: world.clients["operator"].get("/incidents")[before:],
         )
         world.bundle_taken()
+        budgets = {
+            b["indicator"]: b for b in world.clients["operator"].get("/endpoints/income/slo")
+        }
         after = Sent()
         world.doors.request(after, renamed, labels=False)
         for _ in range(3):
@@ -140,6 +148,7 @@ def incident(story: Story, world: World) -> None:
             "suspects": found[0]["suspects"],
             "actions": actions,
             "answered_by_fallback": after.by_verdict,
+            "budget_left": {name: b["remaining"] for name, b in budgets.items()},
             "state": resolved["state"],
             "action_items": postmortem["actions"],
         }
@@ -147,13 +156,21 @@ def incident(story: Story, world: World) -> None:
             f"{sent.refused:,} people refused; {len(opened)} page, {len(found)} incident: "
             f"{found[0]['title']}. First suspect: {suspect['name'] if suspect else 'none'}. "
             f"Runbook {found[0]['runbook']}: {actions[0] if actions else 'no action'}; "
-            f"{sum(after.by_verdict.values())} further people got it. Resolved, with a postmortem "
+            f"{after.by_verdict['fallback']} further people got it. Budget left then: "
+            f"availability {budgets['availability']['remaining']:.0%}, quality "
+            f"{budgets['quality']['remaining']:.0%}. Resolved, with a postmortem "
             f"draft of {len(postmortem['actions'])} owned actions."
         )
         step.check(len(found) == 1, f"{len(found)} incidents instead of one")
         step.check(len(opened) == 1, f"{len(opened)} pages instead of one")
         step.check(bool(actions), "the runbook's action did not run")
-        step.check(after.refused == 0, "the fallback did not answer")
+        step.check(
+            after.by_verdict == {"fallback": after.people} and after.people > 0,
+            "the fallback did not answer everyone",
+        )
+        step.check(suspect is not None and "AGEP" in suspect["name"], "AGEP is not suspected")
+        step.check(found[0]["runbook"] == "bad-input", "the runbook was not found")
+        step.check(budgets["availability"]["remaining"] < 1, "no availability was burnt")
 
 
 def older(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:

@@ -85,7 +85,8 @@ def visit(world: World) -> None:
     link = world.invite()
     world.admit_challenger()
     terminal = console(err=True)
-    terminal.print(f"\nThe pages are up, traffic flows. Sign in once at\n  {link}", soft_wrap=True)
+    terminal.print("\nThe challenger was approved in the approver's name; its rollout has begun.")
+    terminal.print(f"The pages are up, traffic flows. Sign in once at\n  {link}", soft_wrap=True)
     terminal.print("There you can inject a fault, send a request, press roll back. Ctrl-C ends it.")
     try:
         while True:

@@ -32,7 +32,7 @@ class World:
     """Everything the steps share. `begin` starts the control plane, `end` stops all processes."""
 
     def __init__(self, folder: Path, data: Path | None, port: int | None) -> None:
-        self.folder = folder
+        self.folder = folder = folder.resolve()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "clock").unlink(missing_ok=True)
         self.clock = FileClock.create(folder / "clock", START)
@@ -58,8 +58,8 @@ class World:
             "OMP_NUM_THREADS": "1",
         }
         if data is not None:
-            env["CENSUS_FILE"] = str(data)
-        self.processes = Processes(folder / "logs", env)
+            env["CENSUS_FILE"] = str(data.resolve())
+        self.processes = Processes(folder, env)
         self.tokens: dict[str, str] = {}
         self.clients: dict[str, Client] = {}
         self.traffic: Traffic | None = None

@@ -85,7 +85,7 @@ def declared(request: Asked, kind: FromPath[str], name: FromPath[str] = "") -> l
     return declare.listed(app_of(request), who_asks(request), kind, name.strip("/"))
 
 
-@put("/objects")
+@put("/objects", request_max_body_size=LARGEST_OBJECT)
 async def put_object(request: Asked) -> dict[str, str]:
     """Store the body by its digest."""
     app = app_of(request)

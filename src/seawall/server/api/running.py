@@ -137,8 +137,8 @@ def drift(request: Asked, name: FromPath[str]) -> dict[str, Any] | None:
     """The newest look at an endpoint's inputs; null before the first."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=name)
-    looks = app.store.find(watch.DriftLook, name)
-    return to_builtins(looks[0]) if looks else None
+    look = watch.last_look(app, name)
+    return to_builtins(look) if look else None
 
 
 @get("/bundles/{endpoint:str}", sync_to_thread=True)
