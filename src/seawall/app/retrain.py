@@ -26,6 +26,8 @@ from seawall.validation.report import ValidationReport
 
 TRAINER, VALIDATOR = "retraining", "revalidation"
 TIME_LIMIT = timedelta(hours=6)
+TOKENS_LAST = timedelta(days=7)
+"""On the control plane's clock, which may run faster than ours."""
 
 
 class Tokens(NamedTuple):

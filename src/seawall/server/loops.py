@@ -79,7 +79,7 @@ class Reconciler:
         if look is not None and (run := retrain.trigger(self._app, endpoint)):
             tokens = retrain.Tokens(
                 *(
-                    service_token(self._app, name, roles, lasts=retrain.TIME_LIMIT)
+                    service_token(self._app, name, roles, lasts=retrain.TOKENS_LAST)
                     for name, roles in retrain.SERVICES.items()
                 )
             )

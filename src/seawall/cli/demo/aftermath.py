@@ -14,6 +14,9 @@ def retraining(story: Story, world: World) -> None:
     """The drift triggered a training in a process of its own; it waits for an approval."""
     with story.step("retraining", "Drift triggers a challenger, which waits for approval") as step:
         run = world.until("the challenger to be gated", lambda: _gated(world))
+        if not run["version"]:
+            step.check(False, run["steps"][-1]["note"])
+            return
         version = world.clients["operator"].get(f"/versions/{run['version']}")["version"]
         step.facts = {
             "trigger": run["trigger"],
