@@ -8,6 +8,7 @@ Any other block stands under a line "`FILE`:" and is what that file holds.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -15,6 +16,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+import psutil
 
 _BLOCK = re.compile(
     r"(?:^`(?P<file>[^`\n]+)`:\n\n)?^```(?P<kind>\w*)\n(?P<body>.*?)^```$", re.M | re.S
@@ -103,9 +106,22 @@ class Shell:
         self.names |= found
 
     def close(self) -> None:
-        """End the shell and what it left in the background."""
-        self._send("kill $(jobs -p) 2>&1; wait")
+        """End the shell and what it left in the background, whoever's child that is by now."""
+        left = [p for p in psutil.process_iter() if p.pid != self._bash.pid and self._here(p)]
+        for process in left:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.terminate()
+        _, alive = psutil.wait_procs(left, timeout=20)
+        for process in alive:
+            process.kill()
         self._bash.communicate("exit\n", timeout=30)
+
+    def _here(self, process: psutil.Process) -> bool:
+        """Whether a process was started in our folder."""
+        try:
+            return Path(process.cwd()) == self.folder
+        except (psutil.Error, OSError):
+            return False
 
     def _send(self, text: str) -> str:
         assert self._bash.stdin is not None
