@@ -177,9 +177,12 @@ def test_the_outbox_keeps_its_numbers_across_restarts(tmp_path):
     assert first is not None
     box.add((row,))
     box.add((row,))
-    again = Outbox(tmp_path, "g").next()
-    assert again == first
+    assert box.waiting == 2
+    restarted = Outbox(tmp_path, "g")
+    assert restarted.waiting == 2
+    assert restarted.next() == first
     box.acknowledge(first)
+    assert box.waiting == 1
     second = Outbox(tmp_path, "g").next()
     assert second is not None
     assert (first.sequence, second.sequence) == (1, 2)

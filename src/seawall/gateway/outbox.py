@@ -33,11 +33,12 @@ class Outbox:
         self._acknowledged = 0
         with contextlib.suppress(FileNotFoundError):
             self._acknowledged = int((folder / "sequence").read_text())
+        self._tried = len(self._read() or ())
 
     @property
     def waiting(self) -> int:
-        """Rows that were not tried yet."""
-        return len(self._waiting)
+        """Rows that the control plane is not known to have."""
+        return len(self._waiting) + self._tried
 
     def add(self, rows: tuple[Row, ...]) -> None:
         """Take rows; when this returns they are on disk."""
@@ -51,18 +52,29 @@ class Outbox:
 
     def next(self) -> Report | None:
         """The report to send, the same until it is acknowledged; None when there is none."""
-        number = self._acknowledged + 1
-        path = self._folder / f"{number}.report"
-        if not path.exists():
+        rows = self._read()
+        if rows is None:
             if not self._waiting:
                 return None
-            (self._folder / "waiting").rename(path)
-            self._waiting = {}
-        rows = _rows.decode(path.read_bytes())
-        return Report(gateway=self._gateway, sequence=number, rows=rows)
+            (self._folder / "waiting").rename(self._path)
+            rows = tuple((*key, body) for key, body in self._waiting.items())
+            self._waiting, self._tried = {}, len(rows)
+        return Report(gateway=self._gateway, sequence=self._acknowledged + 1, rows=rows)
 
     def acknowledge(self, report: Report) -> None:
         """The control plane has this report."""
         replace(self._folder / "sequence", str(report.sequence).encode())
-        self._acknowledged = report.sequence
-        (self._folder / f"{report.sequence}.report").unlink(missing_ok=True)
+        path, self._acknowledged, self._tried = self._path, report.sequence, 0
+        path.unlink(missing_ok=True)
+
+    @property
+    def _path(self) -> Path:
+        """The report under way."""
+        return self._folder / f"{self._acknowledged + 1}.report"
+
+    def _read(self) -> tuple[Row, ...] | None:
+        """The rows of the report under way, if there is one."""
+        try:
+            return _rows.decode(self._path.read_bytes())
+        except FileNotFoundError:
+            return None

@@ -93,8 +93,8 @@ class Worker(threading.Thread):
     def flush(self) -> None:
         """Summarise what was served, keep it, and deliver what waits."""
         rows = self._recorder.flush().rows()
-        self._metrics.absorb(rows)
         self._outbox.add(rows)
+        self._metrics.absorb(rows)
         self._joins.save()
         self._log.seal_if_due()
         try:

@@ -25,6 +25,8 @@ class Reconciler:
 
     def __init__(self, app: App, seconds: float) -> None:
         self._app, self._seconds = app, seconds
+        self.rounds = 0
+        """How many looks at all endpoints have ended since the process started."""
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
 
@@ -67,6 +69,7 @@ class Reconciler:
                 self._look_after(self._app.store.get(Endpoint, deployment.endpoint))
             except SeawallError as error:  # one endpoint's fault is no other's
                 log.warning("look failed", endpoint=deployment.endpoint, error=str(error))
+        self.rounds += 1
 
     def _look_after(self, endpoint: Endpoint) -> None:
         for rollout in self._app.store.find(Rollout, f"{endpoint.name}/"):

@@ -51,7 +51,7 @@ def create_app(app: App) -> Litestar:
     )
     return Litestar(
         route_handlers=[api, events.events, *site.HANDLERS],
-        state=State({"seawall": app, "sessions": Sessions(), "hub": hub}),
+        state=State({"seawall": app, "sessions": Sessions(), "hub": hub, "reconciler": reconciler}),
         lifespan=[running_loops],
         exception_handlers={
             SeawallError: errors.told,

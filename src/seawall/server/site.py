@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from litestar import Request, Response, Router, get
+from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery
 from litestar.response import Redirect
 
@@ -13,6 +14,7 @@ from seawall.kernel import now
 from seawall.server import forms
 from seawall.server.auth import session_of
 from seawall.server.desk import Asked, app_of, desk_of, html, signed_in, visit_of
+from seawall.server.loops import Reconciler
 from seawall.server.pages import assets, paths, render, views
 from seawall.server.queries import audit as audits
 from seawall.server.queries import decision as decisions
@@ -155,9 +157,10 @@ def favicon() -> Response[bytes]:
 
 
 @get("/healthz", sync_to_thread=False)
-def healthz() -> dict[str, str]:
-    """The process answers."""
-    return {"status": "ok"}
+def healthz(state: State) -> dict[str, Any]:
+    """The process answers, and so many rounds of looking at the endpoints have ended."""
+    reconciler: Reconciler = state["reconciler"]
+    return {"status": "ok", "rounds": reconciler.rounds}
 
 
 def error_page(

@@ -517,5 +517,7 @@ def test_the_openapi_document_is_whole(http: TestClient) -> None:
         assert {part.strip("{}") for part in path.split("/") if part[:1] == "{"} <= named
 
 
-def test_the_process_says_that_it_answers(http: TestClient) -> None:
-    assert http.get("/healthz").json() == {"status": "ok"}
+def test_the_process_says_that_it_answers_and_looks_at_its_endpoints(http: TestClient) -> None:
+    told = http.get("/healthz").json()
+    assert told["status"] == "ok"
+    assert told["rounds"] >= 0

@@ -48,7 +48,7 @@ class Traffic:
         self._clock, self._random = clock, random.Random(20150101)  # noqa: S311 -- delays
         self._people, self.position = people, 0
         self._due: list[tuple[int, str, int]] = []
-        self.labels_sent = self.labels_joined = 0
+        self.people_sent = self.labels_sent = self.labels_joined = 0
         self._used = time.monotonic()
 
     def of(self, people: Mapping[str, Sequence[Any]]) -> Traffic:
@@ -94,6 +94,7 @@ class Traffic:
             }
         }
         sent.people += end - begin
+        self.people_sent += end - begin
         status, answer = self._post("/endpoints/income/invocations", body)
         if status != 200:
             sent.refused += end - begin

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from seawall.adapters.clock import FileClock
 from seawall.cli.demo.processes import Processes, free_port
@@ -47,8 +50,8 @@ class World:
             "SEAWALL_PORT": str(self.port),
             "SEAWALL_GATEWAY_PORT": str(self.gateway_port),
             "SEAWALL_CLOCK": f"file:{folder / 'clock'}",
-            "SEAWALL_RECONCILE_SECONDS": "0.2",
-            "SEAWALL_FLUSH_SECONDS": "0.2",
+            "SEAWALL_RECONCILE_SECONDS": "0.05",
+            "SEAWALL_FLUSH_SECONDS": "0.05",
             "SEAWALL_POLL_SECONDS": "0.1",
             "SEAWALL_SHIP_SECONDS": "0.5",
             "SEAWALL_SEAL_SECONDS": "21600",
@@ -63,6 +66,7 @@ class World:
         self.tokens: dict[str, str] = {}
         self.clients: dict[str, Client] = {}
         self.traffic: Traffic | None = None
+        self._direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         self._training: dict[str, subprocess.Popen[bytes]] = {}
 
     def begin(self) -> None:
@@ -123,7 +127,7 @@ class World:
         while time.monotonic() < deadline:
             if got := found():
                 return got
-            time.sleep(0.05)
+            time.sleep(0.02)
         raise Unavailable(f"waited {PATIENCE:g} s for {what}", where=str(self.folder / "logs"))
 
     def invite(self) -> str:
@@ -145,17 +149,37 @@ class World:
 
     def bundle_taken(self) -> None:
         """Wait until the gateway serves the newest bundle."""
-        deployment = self.clients["operator"].get("/endpoints/income")["deployment"]
-        self.until("the gateway to take its bundle", lambda: self._serves(deployment["number"]))
+        newest = self.clients["operator"].get("/endpoints/income")["deployment"]["number"]
+        self.until(
+            "the gateway to take its bundle", lambda: self._metric("bundle_number") >= newest
+        )
 
-    def _serves(self, number: int) -> bool:
-        import httpx
+    def looked_at(self) -> None:
+        """Wait until everybody sent so far was reported and every endpoint looked at since."""
+        self.until("the gateway's report", self._reported)
+        begun = self._rounds() + 1  # the round under way may have begun before the report
+        self.until("a look at the endpoints", lambda: self._rounds() > begun)
 
-        told = httpx.get(f"{self.gateway}/metrics", timeout=5, trust_env=False).text
-        for line in told.splitlines():
-            if line.startswith("seawall_bundle_number{") and 'endpoint="income"' in line:
-                return int(float(line.rsplit(" ", 1)[1])) >= number
-        return False
+    def _reported(self) -> bool:
+        counted = self._metric("decisions_total", but='arm="shadow"')
+        everybody = counted + self._metric("rejected_total") >= self.doors.people_sent
+        return everybody and self._metric("telemetry_rows_waiting") == 0
+
+    def _metric(self, name: str, but: str = "no label") -> float:
+        """The sum of a metric of the gateway, without the lines that have the label."""
+        return sum(
+            float(line.rsplit(" ", 1)[1])
+            for line in self._get(f"{self.gateway}/metrics").splitlines()
+            if line.startswith((f"seawall_{name}{{", f"seawall_{name} ")) and but not in line
+        )
+
+    def _rounds(self) -> int:
+        return int(msgspec.json.decode(self._get(f"{self.url}/healthz"))["rounds"])
+
+    def _get(self, url: str) -> str:
+        """What a page for machines says, asked on loopback whatever proxy is set."""
+        with self._direct.open(url, timeout=5) as answer:
+            return answer.read().decode()
 
     @property
     def now(self) -> datetime:
