@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from seawall.sdk.analysis import drift, estimate, evaluate
     from seawall.sdk.client import Client
+    from seawall.sdk.drift import drift
+    from seawall.sdk.estimate import estimate
+    from seawall.sdk.evaluate import evaluate
     from seawall.sdk.guard import Guard
     from seawall.sdk.training import training_run
 
@@ -24,9 +26,9 @@ __all__ = ["Client", "Guard", "__version__", "drift", "estimate", "evaluate", "t
 _HOMES = {
     "Client": "client",
     "Guard": "guard",
-    "drift": "analysis",
-    "estimate": "analysis",
-    "evaluate": "analysis",
+    "drift": "drift",
+    "estimate": "estimate",
+    "evaluate": "evaluate",
     "training_run": "training",
 }
 

@@ -27,8 +27,9 @@ from seawall.rollout.rollout import Rollout
 from seawall.serving.bundle import PAYLOAD_TYPE, Bundle
 from seawall.serving.signature import infer_signature
 from seawall.serving.telemetry import Body, Counters, Joint, Labels, Report, Shadow, encode
+from seawall.statistics.counting import summarise_table
 from seawall.statistics.grid import make_grid
-from seawall.statistics.summary import TableSummary, summarise_table
+from seawall.statistics.summary import TableSummary
 from seawall.validation.evidence import Evidence
 from seawall.validation.plan import ValidationPlan
 

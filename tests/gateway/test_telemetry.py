@@ -10,9 +10,9 @@ from seawall.gateway.outbox import Outbox
 from seawall.kernel import FixedClock
 from seawall.serving.guard import Guard
 from seawall.serving.telemetry import Counters, encode, read
+from seawall.statistics.counting import summarise, summarise_table
 from seawall.statistics.grid import score_grid
 from seawall.statistics.score import summarise_scores
-from seawall.statistics.summary import summarise, summarise_table
 
 GRADES = ["low", "mid", "high"]
 

@@ -7,8 +7,8 @@ from scipy.stats import ks_2samp
 from seawall.kernel import BadInput, Outcome, Window, from_json, to_json
 from seawall.monitoring.looking import Looking
 from seawall.monitoring.watch import DriftReading, watch
+from seawall.statistics.counting import summarise_table
 from seawall.statistics.grid import make_grid
-from seawall.statistics.summary import summarise_table
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 RNG = np.random.default_rng(20260301)

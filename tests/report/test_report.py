@@ -22,12 +22,14 @@ from seawall.report.charts import (
     time_series,
 )
 from seawall.report.document import Chart, Column, Document, Table
-from seawall.report.from_analysis import drift_document, estimation_document, evaluation_document
+from seawall.report.from_drift import drift_document
+from seawall.report.from_estimation import estimation_document
+from seawall.report.from_evaluation import evaluation_document
 from seawall.report.from_verdict import estimate_of, verdict_document, verdict_of, verdict_sentence
 from seawall.report.words import by_urgency, cell_text, count, listed, number, reason_text
+from seawall.statistics.counting import summarise_table
 from seawall.statistics.drift import drift
 from seawall.statistics.grid import make_grid
-from seawall.statistics.summary import summarise_table
 
 PASS, FAIL, UNDECIDED = Outcome.PASS, Outcome.FAIL, Outcome.UNDECIDED
 NOW = datetime(2026, 3, 1, tzinfo=UTC)

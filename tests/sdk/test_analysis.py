@@ -9,10 +9,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from seawall.cli import analysis as commands
+from seawall.cli import drift as drift_command
+from seawall.cli import estimate as estimate_command
+from seawall.cli import evaluate as evaluate_command
 from seawall.kernel import BadInput, Outcome
-from seawall.sdk import analysis
-from seawall.sdk.analysis import drift, estimate, evaluate
+from seawall.sdk import drift as analysis
+from seawall.sdk.drift import drift
+from seawall.sdk.estimate import estimate
+from seawall.sdk.evaluate import evaluate
 
 ESTIMATE = {"value", "low", "high", "confidence", "n", "method", "validity"}
 
@@ -45,7 +49,8 @@ def files(tmp_path):
 
 def run(*arguments):
     app = typer.Typer()
-    commands.register(app)
+    for command in (drift_command, evaluate_command, estimate_command):
+        command.register(app)
     return CliRunner().invoke(app, [str(a) for a in arguments])
 
 

@@ -20,9 +20,9 @@ from seawall.serving.telemetry import (
     merge,
     read,
 )
+from seawall.statistics.counting import summarise, summarise_table
 from seawall.statistics.grid import latency_grid, make_grid, score_grid
 from seawall.statistics.score import summarise_scores
-from seawall.statistics.summary import summarise, summarise_table
 
 GRIDS = {"age": make_grid(np.arange(100))}
 

@@ -7,10 +7,10 @@ import pytest
 from scipy import stats
 
 from seawall.kernel import BadInput, Outcome
+from seawall.statistics.counting import summarise_table
 from seawall.statistics.drift import drift
 from seawall.statistics.grid import make_grid
 from seawall.statistics.intervals import noncentrality
-from seawall.statistics.summary import summarise_table
 
 
 def compare(a, b, **options):

@@ -6,14 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seawall.kernel import BadInput, Corrupt
+from seawall.statistics.counting import summarise, summarise_table
 from seawall.statistics.grid import Grid, latency_grid, make_grid, score_grid
 from seawall.statistics.score import ScoreSummary, summarise_scores
-from seawall.statistics.summary import (
-    ColumnSummary,
-    TableSummary,
-    summarise,
-    summarise_table,
-)
+from seawall.statistics.summary import ColumnSummary, TableSummary
 
 rng = np.random.default_rng(20261122)
 BASE = np.concatenate([rng.normal(3, 2, 900), np.full(60, 0.0), np.full(40, np.nan)])

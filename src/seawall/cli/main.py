@@ -8,11 +8,13 @@ from typing import Any
 import typer
 
 from seawall.cli import (
-    analysis,
     audit,
     declared,
     demo,
     doctor,
+    drift,
+    estimate,
+    evaluate,
     identity,
     lifecycle,
     operations,
@@ -29,7 +31,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for part in (
-    demo, serve, declared, lifecycle, rollout, operations, audit, identity, analysis, doctor
+    demo, serve, declared, lifecycle, rollout, operations, audit, identity,
+    drift, evaluate, estimate, doctor,
 ):  # fmt: skip
     part.register(app)
 

@@ -29,9 +29,10 @@ from seawall.serving.telemetry import (
     window_start,
 )
 from seawall.serving.validate import Violation
+from seawall.statistics.column import Column
+from seawall.statistics.counting import summarise, summarise_table
 from seawall.statistics.grid import latency_grid, score_grid
 from seawall.statistics.score import summarise_scores
-from seawall.statistics.summary import Column, summarise, summarise_table
 
 _FALLBACK = 2
 MOST_GROUPS = 64

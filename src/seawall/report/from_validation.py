@@ -13,8 +13,7 @@ from seawall.report.document import (
     Sentence,
     Table,
 )
-from seawall.report.from_analysis import NAMES
-from seawall.report.words import count
+from seawall.report.words import NAMES, count
 from seawall.validation.report import ValidationReport
 
 

@@ -35,6 +35,11 @@ def verdict_document(title: str, verdict: Verdict) -> Document:
     return Document(title, verdict_sentence(verdict), (section,), verdict.outcome)
 
 
+def reasons_section(verdict: Verdict) -> Section:
+    """Every reason of a verdict, under its heading."""
+    return Section("Reasons", (Judgement(verdict),))
+
+
 def estimate_of(shape: Mapping[str, Any]) -> Estimate:
     """The estimate that a JSON shape says; null is undefined as a value, infinite as a bound."""
     value, low, high = shape["value"], shape["low"], shape["high"]

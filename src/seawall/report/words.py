@@ -10,6 +10,17 @@ from seawall.report.document import Cell
 
 MARKS: dict[Outcome, str] = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.UNDECIDED: "○"}
 """A shape for each outcome, beside its word: never colour alone."""
+NAMES = {
+    "accuracy": "accuracy",
+    "roc_auc": "ROC AUC",
+    "average_precision": "average precision",
+    "log_loss": "log loss",
+    "brier": "Brier score",
+    "ece": "calibration error",
+    "ece_debiased": "calibration error, debiased",
+    "f1": "F1",
+}
+"""What measures are called where their name is not enough."""
 
 
 def cell_text(value: Cell) -> str:

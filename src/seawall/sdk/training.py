@@ -106,9 +106,9 @@ class TrainingRun:
         """
         from seawall.adapters.runtimes import load
         from seawall.serving.signature import infer_signature
+        from seawall.statistics.counting import summarise_table
         from seawall.statistics.grid import make_grid
         from seawall.statistics.score import summarise_scores
-        from seawall.statistics.summary import summarise_table
 
         watched = {name: columns[name] for name in (*features, *protected)}
         baseline = summarise_table(

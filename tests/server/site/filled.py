@@ -19,9 +19,9 @@ from seawall.kernel import Digest, now
 from seawall.serving.decision import DecisionRecord
 from seawall.serving.endpoint import Endpoint
 from seawall.serving.telemetry import Counters, Labels
+from seawall.statistics.counting import summarise
 from seawall.statistics.grid import latency_grid
 from seawall.statistics.score import summarise_scores
-from seawall.statistics.summary import summarise
 
 HOSTILE = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>"
 

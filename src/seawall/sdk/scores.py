@@ -1,0 +1,29 @@
+"""Scores, labels and groups of a table, counted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from seawall.kernel import BadInput
+from seawall.statistics.column import Column
+from seawall.statistics.grid import Grid
+from seawall.statistics.score import ScoreSummary, summarise_scores
+
+
+def count_scores(
+    table: Mapping[str, Column], score: str, label: str | None,
+    groups: Sequence[tuple[str, ...]], grid: Grid,
+) -> ScoreSummary:  # fmt: skip
+    """The score summary of these columns; `BadInput` that names the column."""
+    single = dict.fromkeys(c for by in groups for c in by)
+    try:
+        return summarise_scores(
+            table[score],
+            table[label] if label else None,
+            {name: table[name] for name in single},
+            intersections=[by for by in groups if len(by) > 1],
+            grid=grid,
+        )
+    except BadInput as error:
+        where = f"score {score}" + (f", label {label}" if label else "")
+        raise BadInput(error.what, where=where, remedy=error.remedy) from error
