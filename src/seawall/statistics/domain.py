@@ -1,0 +1,273 @@
+"""Do two tables differ in how their columns go together? A classifier that tries to tell a row of
+the one from a row of the other, judged on rows that it was not fitted to.
+
+Each column becomes a few standard terms: the normal score of its rank and the score's square, or
+its commonest categories, and whether it is missing. A ridge regression on all terms and on the
+products of terms whose means differ most finds moved columns and changed correlations alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.kernel import BadInput, Estimate, Rule, Verdict
+from seawall.statistics.column import Column, encode, kind_of, numbers
+from seawall.statistics.drift import judge_in_family
+from seawall.statistics.intervals import clopper_pearson, normal_quantile
+
+Vector = NDArray[np.float64]
+TOLERANCE = 0.595
+"""The largest AUC that a total variation of 0.10 between whole rows allows: ½ + v − v²/2."""
+FOLDS = 4
+LEAST = 50
+"""Rows of each table below which nothing is fitted."""
+_PAIRS = 24
+_CATEGORIES = 8
+
+
+class Domain(msgspec.Struct, frozen=True):
+    """How well rows of two tables can be told apart, and by which columns.
+
+    `auc` is that of held-out rows: ½ when nothing tells them apart. `importance` is what it loses
+    when a column's values are shuffled; `named`, if rows can be told apart at all, are the columns
+    whose loss is shown, largest first.
+    """
+
+    verdict: Verdict
+    auc: Estimate
+    tolerance: float
+    importance: dict[str, Estimate]
+    named: tuple[str, ...]
+    rows: dict[str, int]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The JSON shape."""
+        return msgspec.structs.asdict(self) | {
+            "verdict": self.verdict.to_dict(),
+            "auc": self.auc.to_dict(),
+            "importance": {name: e.to_dict() for name, e in self.importance.items()},
+            "named": list(self.named),
+        }
+
+
+def domain(
+    reference: Mapping[str, Column],
+    current: Mapping[str, Column],
+    *,
+    tolerance: float = TOLERANCE,
+    confidence: float = 0.95,
+) -> Domain:
+    """Fit on three quarters of the rows of both tables, try the rest, four times over.
+
+    The AUC is the mean over folds of each model's on rows that it did not see, with DeLong's
+    variance (LeDell, Petersen & van der Laan 2015). It fails when its interval at 1 − α/2 lies
+    above `tolerance`, since columns are judged beside it. Rows must be in no order. Raises
+    `BadInput` on unequal columns.
+    """
+    if reference.keys() != current.keys():
+        odd = sorted(reference.keys() ^ current.keys())
+        raise BadInput(f"columns {', '.join(odd)} are in one of the tables only")
+    terms = _terms(reference, current)
+    size = {k: _rows(table) for k, table in (("reference", reference), ("current", current))}
+    label = np.repeat([False, True], [size["reference"], size["current"]])
+    rule = Rule("multivariate_auc", at_most=tolerance)
+    if min(size.values()) < LEAST or not terms.values.shape[1]:
+        auc = Estimate(math.nan, 0.0, 1.0, confidence, label.size, _METHOD)
+        return Domain(rule.judge(auc), auc, tolerance, {}, (), size)
+    place = np.concatenate([np.arange(n) for n in size.values()]) % FOLDS
+    tried = [_Trial.of(terms, label, place == fold) for fold in range(FOLDS)]
+    whole = [t.auc for t in tried]
+    auc = _average(whole, confidence, label.size, _METHOD, size)
+    strict = _average(whole, (1 + confidence) / 2, label.size, _METHOD, size)
+    losses = {name: [t.without(at) for t in tried] for at, name in enumerate(reference)}
+    shown = 1 - (1 - confidence) / len(losses)
+    found = {
+        name: _average(loss, confidence, label.size, "loss of AUC when shuffled, paired DeLong")
+        for name, loss in losses.items()
+    }
+    order = sorted(found, key=lambda name: (-found[name].value, name))
+    told_apart = auc.low > 0.5
+    return Domain(
+        judge_in_family(rule, auc, strict, "all columns together"),
+        auc,
+        tolerance,
+        {name: found[name] for name in order},
+        tuple(
+            n for n in order if told_apart and _average(losses[n], shown, label.size, "").low > 0
+        ),
+        size,
+    )
+
+
+_METHOD = "AUC of held-out rows, cross-fitted, DeLong"
+
+
+class _Terms(NamedTuple):
+    """Standardised columns of the regression, the table's column behind each, whether it pairs."""
+
+    values: Vector
+    owner: NDArray[np.int64]
+    pairs: NDArray[np.bool_]
+
+
+def _rows(table: Mapping[str, Column]) -> int:
+    first = next(iter(table.values()), np.zeros(0))
+    return len(first[0]) if isinstance(first, tuple) else len(first)
+
+
+def _terms(reference: Mapping[str, Column], current: Mapping[str, Column]) -> _Terms:
+    parts: list[Vector] = []
+    owner: list[int] = []
+    pairs: list[bool] = []
+    for at, (name, old) in enumerate(reference.items()):
+        for column, paired in _column_terms(old, current[name]):
+            spread = float(column.std())
+            if spread > 1e-9:
+                parts.append((column - column.mean()) / spread)
+                owner.append(at)
+                pairs.append(paired)
+    values = np.column_stack(parts) if parts else np.zeros((0, 0))
+    return _Terms(values, np.array(owner, np.int64), np.array(pairs, np.bool_))
+
+
+def _column_terms(old: Column, new: Column) -> list[tuple[Vector, bool]]:
+    """The terms of one column over both tables' rows, and whether each joins products."""
+    if {kind_of(old), kind_of(new)} & {"categorical", "boolean"}:
+        (a, names), (b, more) = encode(old), encode(new)
+        index = {name: at for at, name in enumerate(dict.fromkeys([*names, *more]))}
+        lookup = np.array([*(index[name] for name in more), -1], np.int64)
+        codes = np.concatenate([a, lookup[b]])
+        common = np.argsort(-np.bincount(codes[codes >= 0], minlength=1), kind="stable")
+        return [((codes == code).astype(float), True) for code in (-1, *common[:_CATEGORIES])]
+    values = np.concatenate([_floats(old), _floats(new)])
+    gone = np.isnan(values)
+    score = np.zeros(values.size)
+    score[~gone] = _normal_scores(values[~gone])
+    return [(score, True), (score**2, False), (gone.astype(float), True)]
+
+
+def _floats(values: Column) -> Vector:
+    assert not isinstance(values, tuple)
+    if isinstance(values, np.ma.MaskedArray):
+        return np.ma.filled(values.astype(np.float64), np.nan)
+    if values.dtype.kind != "M":
+        return values.astype(np.float64)
+    found = np.full(values.size, np.nan)
+    found[~np.isnat(values)] = numbers(values)[0]
+    return found
+
+
+def _normal_scores(values: Vector) -> Vector:
+    from scipy.special import ndtri
+
+    if not values.size:
+        return values
+    found, at, counts = np.unique(values, return_inverse=True, return_counts=True)
+    middle = (np.cumsum(counts) - counts / 2) / values.size
+    return np.asarray(ndtri(middle), float)[at.reshape(-1)] if found.size else values
+
+
+class _Placed(NamedTuple):
+    """Where each held-out row's score lies among the other table's scores, 0 to 1."""
+
+    current: Vector
+    reference: Vector
+
+
+class _Trial(NamedTuple):
+    """One fold: its model and the rows that it has not seen."""
+
+    values: Vector
+    label: NDArray[np.bool_]
+    owner: NDArray[np.int64]
+    weight: Vector
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    both: Vector
+    score: Vector
+    auc: _Placed
+
+    @classmethod
+    def of(cls, terms: _Terms, label: NDArray[np.bool_], held: NDArray[np.bool_]) -> _Trial:
+        """Choose the products and fit on the rows not held out."""
+        z, y = terms.values[~held], label[~held]
+        first, second = _changed_pairs(z, y, terms)
+        design = np.column_stack([z, z[:, first] * z[:, second]])
+        centre = design.mean(axis=0)
+        target = np.where(y, 0.5 / y.mean(), -0.5 / (1 - y.mean()))
+        design -= centre
+        gram = design.T @ design
+        gram[np.diag_indices_from(gram)] += design.shape[1]
+        weight = np.linalg.solve(gram, design.T @ target)
+        tried, k = terms.values[held], z.shape[1]
+        score = tried @ weight[:k] + (tried[:, first] * tried[:, second]) @ weight[k:]
+        return cls(tried, label[held], terms.owner, weight[:k], first, second, weight[k:],
+                   score, _placed(score, label[held]))  # fmt: skip
+
+    def without(self, column: int) -> _Placed:
+        """What each row's place loses when this column is shuffled over the held-out rows."""
+        order = np.random.default_rng(column).permutation(len(self.label))
+        score = self.score.copy()
+        own = np.flatnonzero(self.owner == column)
+        mine = self.values[:, own]
+        score += (mine[order] - mine) @ self.weight[own]
+        for one, two, weight in zip(self.first, self.second, self.both, strict=True):
+            if column in (self.owner[one], self.owner[two]):
+                a, b = self.values[:, one], self.values[:, two]
+                left = a[order] if self.owner[one] == column else a
+                right = b[order] if self.owner[two] == column else b
+                score += weight * (left * right - a * b)
+        left = _placed(score, self.label)
+        return _Placed(self.auc.current - left.current, self.auc.reference - left.reference)
+
+
+def _changed_pairs(
+    z: Vector, y: NDArray[np.bool_], terms: _Terms
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The products of two columns' terms whose means differ most in standard errors."""
+    use = np.flatnonzero(terms.pairs)
+    gap = np.zeros((use.size, use.size))
+    noise = np.zeros_like(gap)
+    for sign, rows in ((1.0, z[y][:, use]), (-1.0, z[~y][:, use])):
+        mean = rows.T @ rows / len(rows)
+        gap += sign * mean
+        noise += ((rows**2).T @ rows**2 / len(rows) - mean**2) / len(rows)
+    other = terms.owner[use][:, None] < terms.owner[use][None, :]
+    size = np.where(other, np.abs(gap) / np.sqrt(np.maximum(noise, 1e-12)), -1.0)
+    best = np.argsort(-size, axis=None, kind="stable")[: min(_PAIRS, int(other.sum()))]
+    first, second = np.unravel_index(best, size.shape)
+    return use[first], use[second]
+
+
+def _placed(score: Vector, label: NDArray[np.bool_]) -> _Placed:
+    new, old = np.sort(score[label]), np.sort(score[~label])
+
+    def below(values: Vector, among: Vector) -> Vector:
+        ends = (np.searchsorted(among, values, side) for side in ("left", "right"))
+        return np.asarray(sum(ends), float) / (2 * among.size)
+
+    return _Placed(below(score[label], old), 1 - below(score[~label], new))
+
+
+def _average(
+    folds: list[_Placed], confidence: float, n: int, method: str,
+    size: Mapping[str, int] | None = None,
+) -> Estimate:  # fmt: skip
+    """The mean over folds, normal with DeLong's variance; with `size` an AUC within [0, 1]."""
+    value = float(np.mean([f.current.mean() for f in folds]))
+    variance = sum(
+        float(side.var(ddof=1)) / side.size for f in folds for side in (f.current, f.reference)
+    )
+    half = normal_quantile(confidence) * math.sqrt(variance) / len(folds)
+    low, high = value - half, value + half
+    if size is not None:  # rows that are told apart without an error vary not at all
+        least = min(size.values())
+        low = min(low, clopper_pearson(least, least, confidence)[0])
+        low, high = max(low, 0.0), min(high, 1.0)
+    return Estimate(value, low, high, confidence, n, method)
