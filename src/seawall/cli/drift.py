@@ -21,7 +21,10 @@ def drift(
     current: Path = typer.Argument(help="What is compared with it."),
     column: list[str] = typer.Option([], "--column", help="Compare only this column; repeatable."),
     tolerance: list[str] = typer.Option(
-        [], "--tolerance", help="MEASURE=VALUE or COLUMN=VALUE; repeatable."
+        [], "--tolerance", help="MEASURE=VALUE, COLUMN=VALUE or COLUMN.MEASURE=VALUE; repeatable."
+    ),
+    multivariate: bool = typer.Option(
+        False, "--multivariate", help="Also whether whole rows can be told apart, and by what."
     ),
     save: Path | None = Save,
     as_json: bool = Json,
@@ -30,8 +33,9 @@ def drift(
     from seawall.sdk.drift import drift as compute
 
     report = compute(
-        str(reference), str(current), columns=column or None, tolerances=_tolerances(tolerance)
-    )
+        str(reference), str(current), columns=column or None, tolerances=_tolerances(tolerance),
+        multivariate=multivariate,
+    )  # fmt: skip
     tell(report, save, as_json, _show_drift)
 
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+from seawall.adapters.tables import batches
+from seawall.kernel import BadInput, all_of
 from seawall.sdk.report import CONFIDENCE, Report, Table
-from seawall.sdk.summaries import reference_summary, summary_on
+from seawall.sdk.summaries import Reference, reference_summary, summary_on
+from seawall.statistics.categories import same_distribution
 from seawall.statistics.drift import Drift
 from seawall.statistics.drift import drift as compare
 
@@ -22,18 +26,63 @@ def drift(
     *,
     columns: Sequence[str] | None = None,
     tolerances: Mapping[str, float] | None = None,
+    multivariate: bool = False,
 ) -> DriftReport:
     """How far each column of `current` has moved from `reference`.
 
-    `columns`: all that both tables have by default, without dates and times, which always move.
-    `tolerances` by deciding measure (ks, total_variation, missing_difference) or column. Parquet
-    is read a million rows at a time. Raises `BadInput` on unreadable tables and unknown columns.
+    `columns`: all of the reference by default, without dates and times, which always move.
+    `tolerances` by measure (`psi=0.2` makes it decide), by column, or `COLUMN.measure`.
+    `multivariate`: whether rows of the two can be told apart, by a model on 20,000 rows of each,
+    which finds what no column shows alone; `tolerances["multivariate_auc"]` is its own. Parquet is
+    read a million rows at a time. Raises `BadInput` on unreadable tables and unknown columns.
     """
+    own = dict(tolerances or {})
+    auc = own.pop("multivariate_auc", None)
+    if auc is not None and not multivariate:
+        raise BadInput(
+            "a tolerance for multivariate_auc, and no such check", remedy="ask for multivariate"
+        )
     base = reference_summary(reference, columns)
-    now = summary_on(current, base.grids, every_column=columns is None)
-    found: Drift = compare(
-        base.summary, now.summary, tolerances=tolerances or {}, confidence=CONFIDENCE
-    )
-    body = found.to_dict()
+    try:
+        now = summary_on(current, base.grids, every_column=columns is None)
+    except BadInput as error:
+        raise _renamed(error, base, current) from error
+    found: Drift = compare(base.summary, now.summary, tolerances=own, confidence=CONFIDENCE)
+    body = found.to_dict() | {"not_compared": sorted({*base.left_out, *now.extra})}
     body.pop("verdict")
-    return DriftReport(found.verdict, body | {"not_compared": sorted({*base.left_out, *now.extra})})
+    if not multivariate:
+        return DriftReport(found.verdict, body)
+    joint = _multivariate(reference, current, list(base.grids), auc)
+    return DriftReport(
+        all_of([found.verdict, joint.verdict]), body | {"multivariate": joint.to_dict()}
+    )
+
+
+def _multivariate(reference: Table, current: Table, names: list[str], tolerance: Any) -> Any:
+    from seawall.sdk.sample import sample
+    from seawall.statistics.domain import TOLERANCE, domain
+
+    return domain(
+        sample(reference, names),
+        sample(current, names),
+        tolerance=TOLERANCE if tolerance is None else tolerance,
+        confidence=CONFIDENCE,
+    )
+
+
+def _renamed(error: BadInput, base: Reference, current: Table) -> BadInput:
+    """The error, with the column that seems to be the one that is missing, if there is one."""
+    first = next(batches(current))
+    gone = [name for name in base.grids if name not in first]
+    known = {*base.grids, *base.left_out}
+    others = {name: values for name, values in first.items() if name not in known}
+    suspect = gone and same_distribution(base.summary.columns[gone[0]], others, CONFIDENCE)
+    if not suspect:
+        return error
+    name, apart = suspect
+    return BadInput(
+        f"there is no column {gone[0]!r}",
+        where=error.where,
+        remedy=f"{name!r} may be it under another name: its values are as far from it as "
+        f"{apart.method.split(',')[0]} {apart}",
+    )

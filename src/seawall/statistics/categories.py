@@ -11,10 +11,9 @@ import numpy as np
 from seawall.kernel import Estimate
 from seawall.statistics.column import Column, kind_of
 from seawall.statistics.counting import summarise
-from seawall.statistics.distance import ks
+from seawall.statistics.deciding import MEASURES, TOLERANCES
 from seawall.statistics.intervals import rate
 from seawall.statistics.summary import ColumnSummary
-from seawall.statistics.variation import total_variation
 
 
 class Renaming(msgspec.Struct, frozen=True):
@@ -89,16 +88,18 @@ def renamed(
 def same_distribution(
     reference: ColumnSummary, columns: Mapping[str, Column], confidence: float
 ) -> tuple[str, Estimate] | None:
-    """The column of the same kind that is nearest to a vanished one, if nothing tells them apart.
+    """The column of the same kind that is nearest to a vanished one, if they are alike.
 
-    With its KS distance, or total variation, whose lower bound is 0.
+    With its KS distance, or total variation: within the default tolerance, or with a lower bound
+    of 0.
     """
+    measure = "ks" if reference.grid.ordered else "total_variation"
     found: list[tuple[str, Estimate]] = []
     for name, values in columns.items():
         if kind_of(values) != reference.grid.kind:
             continue
-        measure = ks if reference.grid.ordered else total_variation
-        estimate = measure(reference, summarise(values, reference.grid), confidence)
-        if estimate.low == 0 and not math.isnan(estimate.value):
+        estimate = MEASURES[measure](reference, summarise(values, reference.grid), confidence)
+        alike = estimate.low == 0 or estimate.high <= TOLERANCES[measure]
+        if alike and not math.isnan(estimate.value):
             found.append((name, estimate))
     return min(found, key=lambda pair: pair[1].value, default=None)

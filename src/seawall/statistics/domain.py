@@ -92,17 +92,28 @@ def domain(
         for name, loss in losses.items()
     }
     order = sorted(found, key=lambda name: (-found[name].value, name))
-    told_apart = auc.low > 0.5
+    named = tuple(
+        n for n in order if auc.low > 0.5 and _average(losses[n], shown, label.size, "").low > 0
+    )
+    verdict = judge_in_family(rule, auc, strict, "all columns together")
     return Domain(
-        judge_in_family(rule, auc, strict, "all columns together"),
+        _naming(verdict, named),
         auc,
         tolerance,
         {name: found[name] for name in order},
-        tuple(
-            n for n in order if told_apart and _average(losses[n], shown, label.size, "").low > 0
-        ),
+        named,
         size,
     )
+
+
+def _naming(verdict: Verdict, named: tuple[str, ...]) -> Verdict:
+    """The verdict, its reason saying which columns rows are told apart by."""
+    reason = verdict.reasons[0]
+    if not named:
+        return verdict
+    more = f" and {len(named) - 5} more" if len(named) > 5 else ""
+    message = f"{reason.message}; by {', '.join(named[:5])}{more}"
+    return Verdict(verdict.outcome, (msgspec.structs.replace(reason, message=message),))
 
 
 _METHOD = "AUC of held-out rows, cross-fitted, DeLong"
