@@ -181,7 +181,7 @@ def misses(job: tuple[str, float, int, int, int]) -> list[dict[str, Any]]:
     """For each measure, how often its interval lies above and below the truth."""
     name, effect, n, m, runs = job
     case = CASES[name](effect)
-    rng = np.random.default_rng([n, m, int(effect * 1000), len(name)])
+    rng = np.random.default_rng([11, n, m, int(effect * 1000), len(name)])
     found: dict[str, list[float]] = {}
     names = [k for k in MEASURES if applies(k, case.grid) and k not in _APART]
     for _ in range(runs):

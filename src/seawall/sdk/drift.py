@@ -76,8 +76,10 @@ def _renamed(error: BadInput, base: Reference, current: Table) -> BadInput:
     gone = [name for name in base.grids if name not in first]
     known = {*base.grids, *base.left_out}
     others = {name: values for name, values in first.items() if name not in known}
-    suspect = gone and same_distribution(base.summary.columns[gone[0]], others, CONFIDENCE)
-    if not suspect:
+    if not gone:
+        return error
+    suspect = same_distribution(base.summary.columns[gone[0]], others, CONFIDENCE)
+    if suspect is None:
         return error
     name, apart = suspect
     return BadInput(

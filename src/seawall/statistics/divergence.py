@@ -49,7 +49,7 @@ def coarse(reference: ColumnSummary, current: ColumnSummary) -> tuple[Vector, Ve
 def divergence(
     name: str, reference: ColumnSummary, current: ColumnSummary, confidence: float
 ) -> Estimate:
-    """One of `NAMES`, on bins of the baseline, half a row added to each.
+    """One of `NAMES`, on bins of the baseline that either sample fills, half a row added to each.
 
     `psi`, `kl` (of current from reference) and `js` in nats, unbounded, unbounded and at most
     ln 2; `hellinger` the distance √(1 − Σ√pq); `chi2` Σ(p−q)²/pooled, the two-sample statistic ×
@@ -57,7 +57,7 @@ def divergence(
     inverted for its noncentrality; far from zero it is normal with the delta method's variance;
     the wider of both bounds is given.
     """
-    return _estimate(name, *coarse(reference, current), confidence)
+    return _estimate(name, *coarse(reference, current), _chosen(reference), confidence)
 
 
 def divergences(
@@ -65,7 +65,13 @@ def divergences(
 ) -> dict[str, Estimate]:
     """All of `NAMES`, binned once."""
     counts = coarse(reference, current)
-    return {name: _estimate(name, *counts, confidence) for name in NAMES}
+    chosen = _chosen(reference)
+    return {name: _estimate(name, *counts, chosen, confidence) for name in NAMES}
+
+
+def _chosen(reference: ColumnSummary) -> int:
+    """1 where the baseline's own noise chose which categories stand alone, a freedom more."""
+    return int(not reference.grid.ordered and np.count_nonzero(reference.counts) > BINS)
 
 
 class _Form(NamedTuple):
@@ -77,7 +83,8 @@ class _Form(NamedTuple):
     factor: float
 
 
-def _estimate(name: str, a: Vector, b: Vector, confidence: float) -> Estimate:
+def _estimate(name: str, a: Vector, b: Vector, chosen: int, confidence: float) -> Estimate:
+    a, b = a[a + b > 0], b[a + b > 0]  # what neither has is no degree of freedom
     n, m = int(a.sum()), int(b.sum())
     method = f"{name} on {a.size} baseline bins, noncentral chi-squared"
     top = _TOP.get(name, math.inf)
@@ -87,7 +94,10 @@ def _estimate(name: str, a: Vector, b: Vector, confidence: float) -> Estimate:
     p, q = (a + 0.5) / (n + a.size / 2), (b + 0.5) / (m + a.size / 2)
     form = _FORMS[name](p, q, n / (n + m))
     noise = 1 / n + 1 / m
-    low, high = noncentrality(form.value * form.factor / noise, a.size - 1, confidence)
+    statistic = form.value * form.factor / noise
+    low, high = noncentrality(statistic, a.size - 1, confidence)
+    if chosen and low:
+        low = noncentrality(statistic, a.size, confidence)[0]
     variance = _variance(p, form.slope_p) / n + _variance(q, form.slope_q) / m
     half = normal_quantile(confidence) * math.sqrt(variance)
     low = max(0.0, min(low * noise / form.factor, form.value - half))
