@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seawall.adapters.tables import batches
+from seawall.adapters.tables import open_source
 from seawall.kernel import BadInput, all_of
 from seawall.sdk.report import CONFIDENCE, Report, Table
 from seawall.sdk.summaries import Reference, reference_summary, summary_on
@@ -72,13 +72,13 @@ def _multivariate(reference: Table, current: Table, names: list[str], tolerance:
 
 def _renamed(error: BadInput, base: Reference, current: Table) -> BadInput:
     """The error, with the column that seems to be the one that is missing, if there is one."""
-    first = next(batches(current))
-    gone = [name for name in base.grids if name not in first]
-    known = {*base.grids, *base.left_out}
-    others = {name: values for name, values in first.items() if name not in known}
-    if not gone:
+    there = open_source(current)
+    gone = [name for name in base.grids if name not in there.columns]
+    others = [n for n in there.columns if n not in base.grids and n not in base.left_out]
+    if not gone or not others or not isinstance(there.pieces, Sequence):
         return error
-    suspect = same_distribution(base.summary.columns[gone[0]], others, CONFIDENCE)
+    first = there.pieces[0].read(others)
+    suspect = same_distribution(base.summary.columns[gone[0]], first, CONFIDENCE)
     if suspect is None:
         return error
     name, apart = suspect

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.tables import batches
+from seawall.adapters.tables import open_source
+from seawall.kernel import BadInput
 from seawall.sdk.report import Table
-from seawall.statistics.column import Column, length
+from seawall.statistics.column import Column, joined
 
 ROWS = 20_000
 """Rows that a check of whole rows looks at in each table."""
@@ -19,35 +19,35 @@ ROWS = 20_000
 def sample(source: Table, columns: Sequence[str], rows: int = ROWS) -> dict[str, Column]:
     """The rows whose positions have the smallest hashes, at most `rows`, in the order of the hash.
 
-    Text comes as object arrays. Raises `BadInput` on an unreadable source and unknown columns.
+    Raises `BadInput` on an unreadable source, one that is read once only, and unknown columns.
     """
-    kept: dict[str, Any] = {}
+    there = open_source(source)
+    if not isinstance(there.pieces, Sequence):
+        raise BadInput(
+            "rows are looked at twice, and a stream is gone once read",
+            where=there.name,
+            remedy="give a file or a table, or leave out the multivariate check",
+        )
+    names = there.chosen(columns)
+    kept: dict[str, Column] = {}
     order = np.zeros(0, np.uint64)
     start = 0
-    for batch in batches(source, list(columns)):
-        size = length(next(iter(batch.values())))
-        hashes = _hash(np.arange(start, start + size, dtype=np.uint64))
+    for piece in there.pieces:
+        hashes = _hash(np.arange(start, start + piece.rows, dtype=np.uint64))
         least = np.argsort(hashes, kind="stable")[:rows]
         order = np.concatenate([order, hashes[least]])
         best = np.argsort(order, kind="stable")[:rows]
-        order, start = order[best], start + size
-        for name, values in batch.items():
-            picked = _take(values, least)
-            if name in kept:
-                joined = np.ma.concatenate if _masked(picked, kept[name]) else np.concatenate
-                picked = joined([kept[name], picked])
-            kept[name] = picked[best]
+        order, start = order[best], start + piece.rows
+        for name, values in piece.read(names).items():
+            parts = [kept[name]] if name in kept else []
+            kept[name] = _take(joined([*parts, _take(values, least)]), best)
     return kept
 
 
-def _take(values: Column, rows: NDArray[Any]) -> Any:
+def _take(values: Column, rows: NDArray[np.intp]) -> Column:
     if isinstance(values, tuple):
-        return np.array([*values[1], None], object)[np.asarray(values[0])[rows]]
+        return np.asarray(values[0])[rows], values[1]
     return values[rows]
-
-
-def _masked(*parts: Any) -> bool:
-    return any(isinstance(part, np.ma.MaskedArray) for part in parts)
 
 
 def _hash(position: NDArray[np.uint64]) -> NDArray[np.uint64]:
