@@ -8,7 +8,7 @@ from typing import Any
 import typer
 
 from seawall.cli.context import Json
-from seawall.cli.showing import Save, escape_markup, interval, number, table_of, tell
+from seawall.cli.showing import Save, Threshold, escape_markup, interval, number, table_of, tell
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +26,12 @@ def drift(
     multivariate: bool = typer.Option(
         False, "--multivariate", help="Also whether whole rows can be told apart, and by what."
     ),
+    label: str | None = typer.Option(
+        None, "--label", help="The reference's labels, to say what the drift does to errors."
+    ),
+    score: str | None = typer.Option(None, "--score", help="Column of probabilities of 1."),
+    prediction: str | None = typer.Option(None, "--prediction", help="Column of calls, instead."),
+    threshold: float = Threshold,
     save: Path | None = Save,
     as_json: bool = Json,
 ) -> None:
@@ -34,7 +40,8 @@ def drift(
 
     report = compute(
         str(reference), str(current), columns=column or None, tolerances=_tolerances(tolerance),
-        multivariate=multivariate,
+        multivariate=multivariate, label=label, score=score, prediction=prediction,
+        threshold=threshold,
     )  # fmt: skip
     tell(report, save, as_json, _show_drift)
 

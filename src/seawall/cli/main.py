@@ -19,6 +19,7 @@ from seawall.cli import (
     lifecycle,
     operations,
     rollout,
+    segments,
     serve,
 )
 
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 for part in (
     demo, serve, declared, lifecycle, rollout, operations, audit, identity,
-    drift, evaluate, estimate, doctor,
+    drift, evaluate, estimate, segments, doctor,
 ):  # fmt: skip
     part.register(app)
 

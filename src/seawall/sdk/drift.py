@@ -7,11 +7,14 @@ from typing import Any
 
 from seawall.adapters.tables import open_source
 from seawall.kernel import BadInput, all_of
+from seawall.sdk.harm import harms
+from seawall.sdk.losses import Answers
 from seawall.sdk.report import CONFIDENCE, Report, Table
 from seawall.sdk.summaries import Reference, reference_summary, summary_on
 from seawall.statistics.categories import same_distribution
 from seawall.statistics.drift import Drift
 from seawall.statistics.drift import drift as compare
+from seawall.statistics.summary import TableSummary
 
 
 class DriftReport(Report, frozen=True):
@@ -27,14 +30,19 @@ def drift(
     columns: Sequence[str] | None = None,
     tolerances: Mapping[str, float] | None = None,
     multivariate: bool = False,
+    label: str | None = None,
+    score: str | None = None,
+    prediction: str | None = None,
+    threshold: float = 0.5,
 ) -> DriftReport:
     """How far each column of `current` has moved from `reference`.
 
     `columns`: all of the reference by default, without dates and times, which always move.
     `tolerances` by measure (`psi=0.2` makes it decide), by column, or `COLUMN.measure`.
     `multivariate`: whether rows of the two can be told apart, by a model on 20,000 rows of each,
-    which finds what no column shows alone; `tolerances["multivariate_auc"]` is its own. Parquet is
-    read a million rows at a time. Raises `BadInput` on unreadable tables and unknown columns.
+    which finds what no column shows alone; `tolerances["multivariate_auc"]` is its own. With the
+    reference's `label` and `score` (or `prediction`) the report says what the drift does to the
+    error rate. Raises `BadInput` on unreadable tables and unknown columns.
     """
     own = dict(tolerances or {})
     auc = own.pop("multivariate_auc", None)
@@ -42,7 +50,10 @@ def drift(
         raise BadInput(
             "a tolerance for multivariate_auc, and no such check", remedy="ask for multivariate"
         )
+    answers = Answers(label, score, prediction, threshold) if label else None
     base = reference_summary(reference, columns)
+    if label and columns is None:
+        base = _without(base, label)
     try:
         now = summary_on(current, base.grids, every_column=columns is None)
     except BadInput as error:
@@ -50,12 +61,21 @@ def drift(
     found: Drift = compare(base.summary, now.summary, tolerances=own, confidence=CONFIDENCE)
     body = found.to_dict() | {"not_compared": sorted({*base.left_out, *now.extra})}
     body.pop("verdict")
+    if answers is not None:
+        body["harm"] = harms(reference, base.summary, now.summary, answers)
     if not multivariate:
         return DriftReport(found.verdict, body)
     joint = _multivariate(reference, current, list(base.grids), auc)
     return DriftReport(
         all_of([found.verdict, joint.verdict]), body | {"multivariate": joint.to_dict()}
     )
+
+
+def _without(base: Reference, label: str) -> Reference:
+    """The reference without its label, which the current table may not have yet."""
+    grids = {name: grid for name, grid in base.grids.items() if name != label}
+    columns = {name: base.summary.columns[name] for name in grids}
+    return Reference(grids, TableSummary(base.summary.rows, columns), [*base.left_out, label])
 
 
 def _multivariate(reference: Table, current: Table, names: list[str], tolerance: Any) -> Any:

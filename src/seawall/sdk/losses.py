@@ -1,0 +1,97 @@
+"""How wrong each row's answer was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.kernel import BadInput
+from seawall.statistics.column import Column, encode, length, numbers
+
+
+class Answers(msgspec.Struct, frozen=True):
+    """The columns that hold labels and answers: calls or numbers (`prediction`), else scores.
+
+    Scores from `threshold` on are called 1. `regression`: both are numbers, and how wrong is how
+    far apart they are; else how wrong is 0 or 1.
+    """
+
+    label: str
+    score: str | None = None
+    prediction: str | None = None
+    threshold: float = 0.5
+    regression: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.score is None) == (self.prediction is None):
+            raise BadInput(
+                "labels alone do not say what was wrong",
+                remedy="give either the column of scores or that of predictions",
+            )
+        if self.regression and self.prediction is None:
+            raise BadInput("regression needs the column of predictions", remedy="--prediction")
+
+    @property
+    def columns(self) -> list[str]:
+        """What is read of a table."""
+        return [self.label, self.score or self.prediction or ""]
+
+
+def losses(
+    columns: Mapping[str, Column], answers: Answers, where: str
+) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The loss of each row and which rows have one; the others lack a label or an answer.
+
+    Raises `BadInput` on labels that are neither 0 nor 1 beside scores, and on scores outside
+    [0, 1].
+    """
+    if answers.regression:
+        assert answers.prediction is not None
+        label, prediction = (_floats(columns[c], c, where) for c in answers.columns)
+        apart = np.abs(label - prediction)
+        return np.nan_to_num(apart), ~np.isnan(apart)
+    codes, names = encode(columns[answers.label])
+    if answers.prediction is not None:
+        told, others = encode(columns[answers.prediction])
+        place = {name: at for at, name in enumerate(names)}
+        same = np.array([place.get(name, -2) for name in others] + [-1], np.int64)[told]
+        return (same != codes).astype(np.float64), (codes >= 0) & (told >= 0)
+    assert answers.score is not None
+    values = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0}
+    for name in names:
+        if name not in values:
+            raise BadInput(
+                f"label {name!r} is neither 0 nor 1",
+                where=f"{where}, column {answers.label}",
+                remedy="give a 0/1 label, or predictions instead of scores",
+            )
+    label = np.array([*(values[name] for name in names), np.nan])[codes]
+    score = _floats(columns[answers.score], answers.score, where)
+    if (score < 0).any() or (score > 1).any():
+        raise BadInput(
+            "scores lie outside [0, 1]", where=f"{where}, column {answers.score}",
+            remedy="give probabilities",
+        )  # fmt: skip
+    there = ~(np.isnan(label) | np.isnan(score))
+    return (label != (score >= answers.threshold)).astype(np.float64), there
+
+
+def _floats(values: Column, name: str, where: str) -> NDArray[np.float64]:
+    if isinstance(values, np.ma.MaskedArray):
+        values = np.where(np.ma.getmaskarray(values), np.nan, values.data.astype(np.float64))
+    if not isinstance(values, tuple) and values.dtype.kind == "f":
+        return np.asarray(values, np.float64)
+    try:
+        return numbers(values)[0].astype(np.float64)
+    except BadInput as error:
+        raise BadInput(error.what, where=f"{where}, column {name}", remedy=error.remedy) from error
+
+
+def picked(values: Column, rows: NDArray[np.bool_]) -> Column:
+    """The rows of a column where `rows` holds."""
+    if length(values) == int(rows.sum()):
+        return values
+    return (np.asarray(values[0])[rows], values[1]) if isinstance(values, tuple) else values[rows]
