@@ -26,8 +26,8 @@ def drift(
     """How far each column of `current` has moved from `reference`.
 
     `columns`: all that both tables have by default, without dates and times, which always move.
-    `tolerances` by deciding measure (ks, total_variation, missing_difference) or column. Parquet
-    is read a million rows at a time. Raises `BadInput` on unreadable tables and unknown columns.
+    `tolerances` by deciding measure (ks, total_variation, missing_difference) or column. Each
+    table may be larger than memory and is read once. Raises `BadInput` on unreadable tables and unknown columns.
     """
     base = reference_summary(reference, columns)
     now = summary_on(current, base.grids, every_column=columns is None)
