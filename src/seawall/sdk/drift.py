@@ -27,7 +27,8 @@ def drift(
 
     `columns`: all that both tables have by default, without dates and times, which always move.
     `tolerances` by deciding measure (ks, total_variation, missing_difference) or column. Each
-    table may be larger than memory and is read once. Raises `BadInput` on unreadable tables and unknown columns.
+    table may be larger than memory and is read once. Raises `BadInput` on unreadable tables and
+    unknown columns.
     """
     base = reference_summary(reference, columns)
     now = summary_on(current, base.grids, every_column=columns is None)
