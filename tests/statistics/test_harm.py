@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seawall.statistics.coding import coding
 from seawall.statistics.counting import summarise
 from seawall.statistics.grid import make_grid
 from seawall.statistics.harm import harm
+from seawall.statistics.named_bins import named_bins
 
 BINS = 20
 BASE = np.repeat(np.arange(BINS), 50)
-CODE = coding(summarise(BASE, make_grid(BASE)), BINS)
+CODE = named_bins(summarise(BASE, make_grid(BASE)), BINS)
 
 
 def drawn(rng, n, m, then, now, wrong):

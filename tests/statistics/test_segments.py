@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from seawall.statistics.coding import coding
 from seawall.statistics.counting import summarise
 from seawall.statistics.grid import make_grid
+from seawall.statistics.named_bins import named_bins
 from seawall.statistics.segments import moved, tally, worst
 
 LEVELS = 8
@@ -13,7 +13,7 @@ LEVELS = 8
 
 def coded(columns):
     base = np.repeat(np.arange(LEVELS), 20)
-    code = coding(summarise(base, make_grid(base)), LEVELS)
+    code = named_bins(summarise(base, make_grid(base)), LEVELS)
     codings = dict.fromkeys(columns, code)
     return {name: code.codes(values) for name, values in columns.items()}, codings
 

@@ -42,7 +42,8 @@ def drift(
     `multivariate`: whether rows of the two can be told apart, by a model on 20,000 rows of each,
     which finds what no column shows alone; `tolerances["multivariate_auc"]` is its own. With the
     reference's `label` and `score` (or `prediction`) the report says what the drift does to the
-    error rate. Raises `BadInput` on unreadable tables and unknown columns.
+    error rate. Each table may be larger than memory. Raises `BadInput` on unreadable tables and
+    unknown columns.
     """
     own = dict(tolerances or {})
     auc = own.pop("multivariate_auc", None)

@@ -12,9 +12,9 @@ from seawall.adapters.tables import open_source
 from seawall.kernel import BadInput, Rule, all_of
 from seawall.sdk.losses import Answers, losses, picked
 from seawall.sdk.report import CONFIDENCE, Table
-from seawall.statistics.coding import coding
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.harm import BINS, LEAST, harm
+from seawall.statistics.named_bins import named_bins
 from seawall.statistics.summary import TableSummary
 
 TOLERANCE = 0.02
@@ -41,7 +41,7 @@ def harms(
         )
     chosen = there.chosen(answers.columns)
     names = [n for n in base.columns if n not in (answers.label, answers.prediction)]
-    codings = {n: coding(base.columns[n], BINS, LEAST) for n in names}
+    codings = {n: named_bins(base.columns[n], BINS, LEAST) for n in names}
     rows = {n: np.zeros(len(codings[n].labels), np.int64) for n in names}
     wrong = {n: counts.copy() for n, counts in rows.items()}
     for piece in there.pieces:

@@ -11,7 +11,8 @@ from seawall.kernel import BadInput, Verdict
 
 CONFIDENCE = 0.95
 Table = Any
-"""A path (.parquet, .csv, .arrow), a mapping of arrays, or a pyarrow, pandas or polars table."""
+"""A path, a mapping of arrays, a table of another library, or batches of any of these; see
+`seawall.adapters.tables.open_source`."""
 
 
 class Report(msgspec.Struct, frozen=True):

@@ -12,7 +12,7 @@ from seawall.sdk.losses import Answers, losses, picked
 from seawall.sdk.report import CONFIDENCE, Report, Table
 from seawall.sdk.summaries import reference_summary
 from seawall.statistics import segments as search
-from seawall.statistics.coding import Coding, coding
+from seawall.statistics.named_bins import NamedBins, named_bins
 from seawall.statistics.segments import Searched, Tally, tally
 
 TOLERANCE = 0.05
@@ -60,7 +60,7 @@ def segments(
     names = [n for n in base.grids if n not in apart]
     if not names:
         raise BadInput("there is no column to search", remedy="name features as columns")
-    codings = {n: coding(base.summary.columns[n], BINS) for n in names}
+    codings = {n: named_bins(base.summary.columns[n], BINS) for n in names}
     if answers is None:
         assert reference is not None
         then = _counted(_twice(reference), codings)
@@ -75,13 +75,15 @@ def segments(
     return SegmentsReport(_judge(found, rule, measure), _body(found, measure, tolerance))
 
 
-def _counted(there: Source, codings: Mapping[str, Coding], answers: Answers | None = None) -> Tally:
+def _counted(
+    there: Source, codings: Mapping[str, NamedBins], answers: Answers | None = None
+) -> Tally:
     names = there.chosen([*codings, *(answers.columns if answers else ())])
     return reduce(Tally.plus, _tallies(there, names, codings, answers))
 
 
 def _tallies(
-    there: Source, names: list[str], codings: Mapping[str, Coding], answers: Answers | None
+    there: Source, names: list[str], codings: Mapping[str, NamedBins], answers: Answers | None
 ) -> Iterable[Tally]:
     pairs = len(codings) <= MOST_COLUMNS
     for piece in there.pieces:

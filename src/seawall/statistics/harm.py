@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import Estimate
-from seawall.statistics.coding import Coding
 from seawall.statistics.intervals import clip, clopper_pearson, normal_quantile
+from seawall.statistics.named_bins import NamedBins
 
 Counts = NDArray[np.int64]
 BINS, LEAST = 40, 200
@@ -44,7 +44,7 @@ class Harm(msgspec.Struct, frozen=True):
     unseen: float
 
 
-def harm(rows: Counts, wrong: Counts, now: Counts, coding: Coding, confidence: float) -> Harm:
+def harm(rows: Counts, wrong: Counts, now: Counts, coding: NamedBins, confidence: float) -> Harm:
     """The change of the error rate by one column's drift.
 
     `rows`, `wrong` int64[bins] count reference rows and those answered wrongly; `now` counts

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import Estimate
-from seawall.statistics.coding import Coding
 from seawall.statistics.intervals import clopper_pearson, difference, mean_of
+from seawall.statistics.named_bins import NamedBins
 
 Table = NDArray[np.float64]
 SMALLEST = 50
@@ -59,7 +59,7 @@ class Tally(NamedTuple):
 
 
 def tally(
-    codes: Mapping[str, NDArray[np.int64]], codings: Mapping[str, Coding],
+    codes: Mapping[str, NDArray[np.int64]], codings: Mapping[str, NamedBins],
     losses: NDArray[np.float64] | None = None, *, pairs: bool = True,
 ) -> Tally:  # fmt: skip
     """Count rows, and add up their losses, by every bin of each column and of each pair."""
@@ -79,7 +79,7 @@ def tally(
 
 
 def worst(
-    counted: Tally, codings: Mapping[str, Coding], *, rates: bool, confidence: float = 0.95,
+    counted: Tally, codings: Mapping[str, NamedBins], *, rates: bool, confidence: float = 0.95,
     smallest: int = SMALLEST, most: int = MOST,
 ) -> Searched:  # fmt: skip
     """The slices whose mean loss exceeds that of all other rows by most, shown at least.
@@ -105,7 +105,7 @@ def worst(
 
 
 def moved(
-    reference: Tally, current: Tally, codings: Mapping[str, Coding], *, confidence: float = 0.95,
+    reference: Tally, current: Tally, codings: Mapping[str, NamedBins], *, confidence: float = 0.95,
     smallest: int = SMALLEST, most: int = MOST,
 ) -> Searched:  # fmt: skip
     """The slices whose share of rows changed most, shown at least.

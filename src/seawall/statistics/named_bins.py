@@ -13,7 +13,7 @@ from seawall.statistics.summary import ColumnSummary
 MISSING, OTHERS, UNSEEN = "(missing)", "(other values)", "(not in the reference)"
 
 
-class Coding(msgspec.Struct, frozen=True, eq=False):
+class NamedBins(msgspec.Struct, frozen=True, eq=False):
     """Which bin each cell of a grid belongs to.
 
     `at` int64[grid.cells]; `labels` a name for each bin, the last for missing values; `unseen`
@@ -48,7 +48,7 @@ class Coding(msgspec.Struct, frozen=True, eq=False):
         return found
 
 
-def coding(reference: ColumnSummary, bins: int = 10, least: int = 1) -> Coding:
+def named_bins(reference: ColumnSummary, bins: int = 10, least: int = 1) -> NamedBins:
     """At most `bins` bins of about equal reference mass (categories: the heaviest, then others).
 
     Bins have at least `least` reference rows where that is possible. What lies outside the
@@ -60,7 +60,7 @@ def coding(reference: ColumnSummary, bins: int = 10, least: int = 1) -> Coding:
     counts = reference.counts.astype(float)
     filled = np.flatnonzero(counts)
     if not filled.size:
-        return Coding(reference.grid, np.zeros(counts.size, np.int64), (UNSEEN, MISSING),
+        return NamedBins(reference.grid, np.zeros(counts.size, np.int64), (UNSEEN, MISSING),
                       np.array([True, reference.missing == 0]))  # fmt: skip
     upto = np.cumsum(counts)
     middle = (upto - counts / 2) / upto[-1]
@@ -76,7 +76,7 @@ def coding(reference: ColumnSummary, bins: int = 10, least: int = 1) -> Coding:
               f"above {_number(reference.high)}", MISSING)  # fmt: skip
     unseen = np.zeros(len(labels), np.bool_)
     unseen[[0, -2, -1]] = True, True, reference.missing == 0
-    return Coding(reference.grid, at, labels, unseen)
+    return NamedBins(reference.grid, at, labels, unseen)
 
 
 def _ranges(reference: ColumnSummary, at: NDArray[np.int64], size: int) -> list[str]:
@@ -96,7 +96,7 @@ def _ranges(reference: ColumnSummary, at: NDArray[np.int64], size: int) -> list[
     return found
 
 
-def _of_categories(reference: ColumnSummary, bins: int) -> Coding:
+def _of_categories(reference: ColumnSummary, bins: int) -> NamedBins:
     counts = reference.counts[:-1]
     order = np.argsort(-counts, kind="stable")
     order = order[counts[order] > 0]
@@ -118,7 +118,7 @@ def _of_categories(reference: ColumnSummary, bins: int) -> Coding:
     labels += [UNSEEN, MISSING]
     unseen = np.zeros(len(labels), np.bool_)
     unseen[-2:] = True, reference.missing == 0
-    return Coding(reference.grid, at, tuple(labels), unseen)
+    return NamedBins(reference.grid, at, tuple(labels), unseen)
 
 
 def _present(values: Column) -> NDArray[np.bool_]:

@@ -5,9 +5,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seawall.statistics.coding import coding
 from seawall.statistics.counting import summarise
 from seawall.statistics.grid import make_grid
+from seawall.statistics.named_bins import named_bins
 
 RNG = np.random.default_rng(7)
 COLUMNS = {
@@ -23,7 +23,7 @@ COLUMNS = {
 def test_rows_are_coded_as_their_summary_counts_them(name, bins):
     values = COLUMNS[name]
     summary = summarise(values, make_grid(values))
-    code = coding(summary, bins)
+    code = named_bins(summary, bins)
     counted = np.bincount(code.codes(values), minlength=len(code.labels))
     assert counted.tolist() == code.counts(summary).tolist()
     assert not counted[code.unseen].any()
@@ -33,7 +33,7 @@ def test_rows_are_coded_as_their_summary_counts_them(name, bins):
 @given(arrays.arrays(float, st.integers(1, 50), elements=st.floats(width=32)))
 def test_any_number_has_a_bin(values):
     base = COLUMNS["normal"]
-    code = coding(summarise(base, make_grid(base)))
+    code = named_bins(summarise(base, make_grid(base)))
     found = code.codes(values)
     assert (found >= 0).all()
     assert (found < len(code.labels)).all()
@@ -42,13 +42,13 @@ def test_any_number_has_a_bin(values):
 def test_what_the_reference_never_held_is_in_bins_of_its_own():
     for name, values in {"integer": [-500, 500], "category": ["new", "other"]}.items():
         base = COLUMNS[name]
-        code = coding(summarise(base, make_grid(base)), 100)
+        code = named_bins(summarise(base, make_grid(base)), 100)
         assert code.unseen[code.codes(np.array(values, base.dtype))].all()
 
 
 def test_bins_of_whole_numbers_are_named_by_the_numbers_in_them():
     base = np.arange(100)
-    code = coding(summarise(base, make_grid(base)), 4)
+    code = named_bins(summarise(base, make_grid(base)), 4)
     assert code.labels == (
         "below 0", "0 to 24", "25 to 49", "50 to 74", "75 to 99", "above 99", "(missing)"
     )  # fmt: skip
