@@ -99,7 +99,7 @@ def alone(runs: int) -> None:
         print(f"| {measure} | {name} | {told} | {rows[0]:,.0f} | {rows[1]:,.0f} |", flush=True)
 
 
-def together(runs: int, size: int = 20, rows: int = 3_000) -> None:
+def together(runs: int, size: int = 20, rows: int = 600) -> None:
     """Twenty normal columns under several dependences."""
     shifts = 2 * special.ndtri(0.5 + np.where(np.arange(size) % 2, 0.1, 0.2) / 2)
     rng = np.random.default_rng(7)

@@ -10,7 +10,7 @@ from seawall.sdk.drift import drift
 from seawall.sdk.sample import sample
 
 
-def turned(seed, correlation, n=2500):
+def turned(seed, correlation, n=5000):
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(3, n))
     x[1] = correlation * x[0] + np.sqrt(1 - correlation**2) * x[1]
@@ -40,7 +40,7 @@ def test_a_column_that_is_gone_is_told_with_the_one_it_may_be_now():
     old, new = turned(1, 0.0), turned(2, 0.0)
     new["b"] = new["b"] * 9
     new["renamed"] = new.pop("a")
-    with pytest.raises(BadInput, match="no column 'a'.*'renamed' may be it under another name"):
+    with pytest.raises(BadInput, match=r"no column 'a'.*'renamed' may be it under another name"):
         drift(old, new)
     new["renamed"] = new["renamed"] + 5
     with pytest.raises(BadInput, match="there is no column 'a'") as told:
