@@ -195,3 +195,16 @@ def test_bytes_of_another_version_and_trailing_bytes_are_refused():
 def test_unusable_scores_and_labels_are_refused(scores, labels, told):
     with pytest.raises(BadInput, match=told):
         summarise_scores(scores, labels)
+
+
+def test_a_value_near_the_end_of_floats_does_not_stop_a_grid():
+    x = np.append(np.linspace(0, 1e-3, 999), 1.7e308)
+    summary = summarise(x, make_grid(x))
+    assert (summary.n, summary.counts[-1], summary.high) == (1000, 1, 1.7e308)
+
+
+def test_integers_over_the_whole_range_are_counted_where_they_lie():
+    x = np.array([-(2**63), -(2**62), 0, 2**62, 2**63 - 1])
+    summary = summarise(np.repeat(x, 3), make_grid(x))
+    assert summary.n == 15
+    assert (summary.counts[summary.counts > 0] == 3).all()

@@ -130,7 +130,12 @@ def _text(name: str, data: Any) -> Column:
     if codes.null_count:
         codes = codes.cast(pa.int64()).fill_null(-1)
     codes = _flat(codes)
-    words = whole.dictionary.to_pylist()
+    try:
+        words = whole.dictionary.to_pylist()
+    except UnicodeDecodeError as error:
+        raise BadInput(
+            f"column {name} holds text that is not UTF-8", remedy="check that it is complete"
+        ) from error
     if codes.size and int(codes.max()) >= len(words):
         raise BadInput(f"column {name} refers to text that it does not hold")
     return codes, words

@@ -25,10 +25,11 @@ def arrow_file(path: Path) -> Source:
             return of_reader(str(path), pa.ipc.open_stream(pa.OSFile(str(path))), checked=True)
         with pa.OSFile(str(path)) as file, pa.ipc.open_file(file) as reader:
             schema, batches = reader.schema, reader.num_record_batches
+            names = schema.names
             rows = reader.get_batch(0).num_rows if batches else 0  # about what each holds
     except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged(path, "Arrow", error) from error
-    load = partial(_read, path, schema.names)
+    load = partial(_read, path, names)
     pieces = [Piece(str(path), partial(load, at), rows) for at in range(batches)]
     pieces = pieces or without_rows(str(path), schema)
     return of_pieces(str(path), schema, pieces, max(1, _VALUES_AT_ONCE // max(1, rows)))

@@ -23,9 +23,10 @@ def parquet_file(path: Path) -> Source:
     try:
         with pq.ParquetFile(path) as file:
             schema, metadata = file.schema_arrow, file.metadata
-    except (pa.ArrowException, OSError) as error:
+            words = [f.name for f in schema if is_text(f.type)]
+    except (pa.ArrowException, OSError, ValueError) as error:
         raise damaged(path, "Parquet", error) from error
-    readers = _Readers(path, metadata, [f.name for f in schema if is_text(f.type)])
+    readers = _Readers(path, metadata, words)
     sizes = [metadata.row_group(at).num_rows for at in range(metadata.num_row_groups)]
     pieces = [Piece(str(path), partial(readers.read, at), rows) for at, rows in enumerate(sizes)]
     return of_pieces(str(path), schema, pieces or without_rows(str(path), schema), _at_once(sizes))
