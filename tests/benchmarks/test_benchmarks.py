@@ -17,10 +17,11 @@ from benchmarks import __main__ as table
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 NOT_BENCHMARKS = {"__init__", "__main__", "measure", "load", "bare"}
+SIMULATIONS = {"coverage", "power"}
 
 
 def test_every_benchmark_is_named_and_runs_by_one_function() -> None:
-    files = {file.stem for file in FOLDER.glob("*.py")} - NOT_BENCHMARKS
+    files = {file.stem for file in FOLDER.glob("*.py")} - NOT_BENCHMARKS - SIMULATIONS
     assert files == {*table.QUICK, *table.ASKED}
     assert all(callable(import_module(f"benchmarks.{name}").run) for name in files)
 

@@ -1,0 +1,64 @@
+"""Drift from Python: whole rows, columns under another name, and rows picked by their place."""
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from seawall.kernel import BadInput, Outcome
+from seawall.sdk.drift import drift
+from seawall.sdk.sample import sample
+
+
+def turned(seed, correlation, n=5000):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(3, n))
+    x[1] = correlation * x[0] + np.sqrt(1 - correlation**2) * x[1]
+    return {"a": x[0], "b": x[1], "c": x[2]}
+
+
+def test_only_the_multivariate_check_finds_a_correlation_that_turned():
+    old, new = turned(1, 0.5), turned(2, -0.5)
+    assert drift(old, new).verdict.outcome is Outcome.PASS
+    found = drift(old, new, multivariate=True)
+    assert found.verdict.outcome is Outcome.FAIL
+    joint = found.to_dict()["multivariate"]
+    assert set(joint["named"]) == {"a", "b"}
+    assert joint["auc"]["low"] > joint["tolerance"] == 0.595
+    assert all(f["verdict"]["outcome"] == "pass" for f in found.to_dict()["features"].values())
+
+
+def test_its_tolerance_can_be_given_and_needs_the_check():
+    old, new = turned(1, 0.5), turned(2, -0.5)
+    wide = {"multivariate_auc": 0.9}
+    assert drift(old, new, multivariate=True, tolerances=wide).verdict.outcome is Outcome.PASS
+    with pytest.raises(BadInput, match="ask for multivariate"):
+        drift(old, new, tolerances=wide)
+
+
+def test_a_column_that_is_gone_is_told_with_the_one_it_may_be_now():
+    old, new = turned(1, 0.0), turned(2, 0.0)
+    new["b"] = new["b"] * 9
+    new["renamed"] = new.pop("a")
+    with pytest.raises(BadInput, match=r"no column 'a'.*'renamed' may be it under another name"):
+        drift(old, new)
+    new["renamed"] = new["renamed"] + 5
+    with pytest.raises(BadInput, match="there is no column 'a'") as told:
+        drift(old, new)
+    assert "another name" not in str(told.value)
+
+
+def test_the_same_rows_are_picked_whatever_the_pieces(tmp_path):
+    rows = {"x": np.arange(5000), "w": np.array(list("abcde") * 1000, object)}
+    path = tmp_path / "rows.parquet"
+    pq.write_table(pa.table(rows), path, row_group_size=700)
+    whole, pieces = sample(rows, ["x", "w"], 300), sample(path, ["x", "w"], 300)
+    assert np.asarray(whole["x"]).tolist() == np.asarray(pieces["x"]).tolist()
+    assert len(set(np.asarray(whole["x"]).tolist())) == 300
+    assert 2000 < np.mean(np.asarray(whole["x"])) < 3000
+
+
+def test_a_stream_that_is_read_once_cannot_be_checked_for_whole_rows():
+    batches = pa.table({"x": np.arange(500.0)}).to_batches()
+    with pytest.raises(BadInput):
+        sample(iter(batches), ["x"])
