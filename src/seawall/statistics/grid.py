@@ -136,6 +136,16 @@ def _from_bytes(data: bytes) -> Grid:
     atoms = read.number(f"{read.number('I')[0]}d")
     categories = tuple(read.text() for _ in range(read.number("I")[0]))
     read.end()
+    read.require(kind < len(_KINDS), f"is of kind {kind}, which this version does not know")
+    numbers = np.array([centre, *atoms])
+    read.require(bool(np.isfinite(numbers).all()), "has a centre or an atom that is not finite")
+    read.require(bool((numbers[1:-1] < numbers[2:]).all()), "has atoms that do not rise")
+    read.require(list(categories) == sorted(set(categories)), "has categories that do not rise")
+    read.require(
+        0 < scale < math.inf and math.frexp(scale)[0] == 0.5, "has no power of two as scale"
+    )
+    read.require(bits <= 12 and -1000 <= low <= high <= 1000 and high - low <= 256 and shift <= 62
+                 and bins <= 1 << 20 and -(2**62) <= origin <= 2**62, "is out of bounds")  # fmt: skip
     return Grid(
         kind=_KINDS[kind], centre=centre, scale=scale, low=low, high=high, bits=bits,
         origin=origin, shift=shift, bins=bins, atoms=atoms, categories=categories,
