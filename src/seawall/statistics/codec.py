@@ -58,7 +58,7 @@ class Writer:
 
 def _varints(values: NDArray[Any]) -> bytes:
     rest = values.astype(np.uint64)
-    columns: list[NDArray[np.uint8]] = []
+    columns: list[NDArray[Any]] = []
     kept = [np.ones(rest.size, np.bool_)]
     while True:
         low, rest = (rest & np.uint64(0x7F)).astype(np.uint8), rest >> np.uint64(7)

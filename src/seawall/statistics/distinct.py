@@ -96,8 +96,9 @@ class Distinct(msgspec.Struct, frozen=True, eq=False):
         registers = np.zeros(REGISTERS, np.uint8)
         if 3 * used < REGISTERS:
             pairs = np.array([read.number("HB") for _ in range(used)], np.int64).reshape(-1, 2)
-            read.require(bool((np.diff(pairs[:, 0], prepend=-1) > 0).all())
-                         and not (pairs[:, 0] >= REGISTERS).any(), "has registers out of order")  # fmt: skip
+            rising = bool((np.diff(pairs[:, 0], prepend=-1) > 0).all())
+            known = not used or int(pairs[-1, 0]) < REGISTERS
+            read.require(rising and known, "has registers out of order")
             registers[pairs[:, 0]] = pairs[:, 1]
         else:
             registers[:] = read.number(f"{REGISTERS}B")

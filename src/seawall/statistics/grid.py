@@ -30,6 +30,8 @@ _SAMPLE = 65_536
 _ATOMS = 64
 _BINS = 4096
 _CATEGORIES = 1024
+_FAR = 1 << 61
+"""Magnitude beyond which integers share a grid's end cells, so that differences fit 64 bits."""
 _MAGNITUDE = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 _KINDS: tuple[Kind, ...] = ("numeric", "integer", "categorical", "boolean", "datetime", "score")
 
@@ -137,15 +139,15 @@ def _from_bytes(data: bytes) -> Grid:
     categories = tuple(read.text() for _ in range(read.number("I")[0]))
     read.end()
     read.require(kind < len(_KINDS), f"is of kind {kind}, which this version does not know")
-    numbers = np.array([centre, *atoms])
-    read.require(bool(np.isfinite(numbers).all()), "has a centre or an atom that is not finite")
-    read.require(bool((numbers[1:-1] < numbers[2:]).all()), "has atoms that do not rise")
+    floats = np.array([centre, *atoms])
+    read.require(bool(np.isfinite(floats).all()), "has a centre or an atom that is not finite")
+    read.require(bool((floats[1:-1] < floats[2:]).all()), "has atoms that do not rise")
     read.require(list(categories) == sorted(set(categories)), "has categories that do not rise")
-    read.require(
-        0 < scale < math.inf and math.frexp(scale)[0] == 0.5, "has no power of two as scale"
-    )
-    read.require(bits <= 12 and -1000 <= low <= high <= 1000 and high - low <= 256 and shift <= 62
-                 and bins <= 1 << 20 and -(2**62) <= origin <= 2**62, "is out of bounds")  # fmt: skip
+    power = 0 < scale < math.inf and math.frexp(scale)[0] == 0.5
+    read.require(power, "has a scale that is no power of two")
+    exponents = bits <= 12 and -1000 <= low <= high <= 1000 and high - low <= 256
+    span = bins <= 1 << 20 and shift <= 62 and bins << shift <= (1 << 62) + (1 << 52)
+    read.require(exponents and span and abs(origin) <= _FAR, "is out of bounds")
     return Grid(
         kind=_KINDS[kind], centre=centre, scale=scale, low=low, high=high, bits=bits,
         origin=origin, shift=shift, bins=bins, atoms=atoms, categories=categories,
@@ -257,8 +259,8 @@ def make_grid(values: Column, kind: Kind | None = None, known: Iterable[str] = (
         return Grid(kind=kind, bins=1)
     low, high = int(present.min()), int(present.max())
     span = high - low + 1
-    origin = max(low - span, -(2**62))
-    total = min(high + span, 2**62) - origin + 1
+    origin = min(max(low - span, -_FAR), _FAR)
+    total = max(min(high + span, _FAR) - origin, 0) + 1
     shift = max(0, math.ceil(math.log2(total / _BINS)))
     scale = 2.0 ** max(0, shift - 8)
     return Grid(kind=kind, centre=float(origin), scale=scale, origin=origin, shift=shift,
