@@ -1,21 +1,32 @@
-"""A source of rows as the summary of its columns, on a grid made from a reference."""
+"""A source of rows as the summary of its columns, on a grid made from a reference.
+
+Rows are read once. The grid is made from the first pieces that are read, which are then counted
+as all others: of what can be read anywhere they lie evenly over it, of a stream they are its
+beginning. Pieces are read and counted on two threads; the sums are whole numbers, so that
+neither threads nor pieces show in them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import reduce
-from itertools import chain
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from seawall.adapters.tables import batches
+from seawall.adapters.tables import Piece, Source, open_source
 from seawall.kernel import BadInput
 from seawall.sdk.report import Table
-from seawall.statistics.column import Column
-from seawall.statistics.counting import summarise_table
+from seawall.statistics.column import Column, joined, kind_of, length, tally
+from seawall.statistics.counting import summarise
 from seawall.statistics.grid import Grid, make_grid
-from seawall.statistics.summary import TableSummary
+from seawall.statistics.summary import ColumnSummary, TableSummary
+
+_THREADS = 2
+_GRID_ROWS = 1 << 16
+Part = dict[str, ColumnSummary]
 
 
 class Reference(NamedTuple):
@@ -36,14 +47,36 @@ class Counted(NamedTuple):
 def reference_summary(source: Table, columns: Sequence[str] | None = None) -> Reference:
     """A source counted on grids that it makes itself.
 
-    `columns`: all by default, without dates and times, which always move and are `left_out`.
-    Raises `BadInput` on an unreadable source and an unknown column.
+    `columns`: all by default, without dates and times, which always move, and those that cannot
+    be read (nested, binary): they are `left_out`. Raises `BadInput` on an unreadable source and
+    an unknown column.
     """
     # a saved baseline comes in here, before anything is read as a table
-    pieces, grids, left_out = _baseline(source, columns)
-    return Reference(
-        grids, reduce(TableSummary.merge, (summarise_table(b, grids) for b in pieces)), left_out
-    )
+    there = open_source(source)
+    names = there.chosen(columns)
+    left_out: list[str] = []
+    if columns is None:
+        left_out = [*there.unreadable, *(n for n in names if n in there.times)]
+        names = [n for n in names if n not in there.times]
+    if not names:
+        raise BadInput("the reference has no column to compare", where=there.name)
+    sample, rest = there.split()
+    grids: dict[str, Grid] = {}
+
+    def begin(some: Sequence[str]) -> Part:
+        parts = [piece.read(some) for piece in sample]
+        for name in some:
+            grids[name] = _grid([part[name] for part in parts])
+        first: Part = {}
+        for part, piece in zip(parts, sample, strict=True):
+            _add(first, _count(part, grids, piece.where))
+        return first
+
+    done: Part = {}
+    for part in _in_threads(partial(begin, some) for some in _groups(there, names)):
+        _add(done, part)
+    summary = _fold(there, grids, names, rest, done)
+    return Reference({name: grids[name] for name in names}, summary, left_out)
 
 
 def summary_on(source: Table, grids: Mapping[str, Grid], *, every_column: bool = True) -> Counted:
@@ -52,57 +85,93 @@ def summary_on(source: Table, grids: Mapping[str, Grid], *, every_column: bool =
     With `every_column` the columns without a grid are named, else they are not looked at. Raises
     `BadInput` on an unreadable source, and a column that is not there or does not fit its grid.
     """
-    total: TableSummary | None = None
-    extra: list[str] = []
-    for batch in batches(source, None if every_column else list(grids)):
-        extra = [name for name in batch if name not in grids]
-        part = summarise_table(batch, grids)
-        total = part if total is None else total.merge(part)
-    assert total is not None
-    return Counted(total, extra)
+    there = open_source(source)
+    names = there.chosen(list(grids))
+    extra = [n for n in (*there.columns, *there.unreadable) if n not in grids]
+    summary = _fold(there, grids, names, there.pieces, {})
+    for name, one in summary.columns.items():
+        if name in there.numeric and not one.grid.ordered and one.n == one.counts[-1] > 0:
+            held = "flags" if one.grid.kind == "boolean" else "text"
+            error = _another_type(name, "numbers", held)
+            raise BadInput(error.what, where=there.name, remedy=error.remedy)
+    return Counted(summary, extra if every_column else [])
 
 
-def _baseline(
-    reference: Table, columns: Sequence[str] | None
-) -> tuple[Iterable[dict[str, Column]], dict[str, Grid], list[str]]:
-    """The reference in pieces, a grid for each compared column, and what is not compared.
+def _fold(
+    source: Source, grids: Mapping[str, Grid], names: Sequence[str], pieces: Iterable[Piece],
+    done: Part,
+) -> TableSummary:  # fmt: skip
+    def count(piece: Piece, some: Sequence[str]) -> Part:
+        return _count(piece.read(some), grids, piece.where)
 
-    A reference of several pieces is read twice: every 16th row for the grids, then all.
-    """
-    stream = batches(reference, columns)
-    whole, more = next(stream), next(stream, None)
-    pieces: Iterable[dict[str, Column]] = [whole]
-    if more is not None:
-        whole = _joined([_sixteenth(b) for b in chain([whole, more], stream)])
-        pieces = batches(reference, columns)
-    grids: dict[str, Grid] = {}
-    left_out: list[str] = []
-    for name, values in whole.items():
-        grid = make_grid(values)
-        if grid.kind == "datetime" and columns is None:
-            left_out.append(name)
-        else:
-            grids[name] = grid
-    if not grids:
-        raise BadInput("the reference has no column to compare")
-    return pieces, grids, left_out
+    groups = _groups(source, names)
+    for part in _in_threads(partial(count, piece, some) for piece in pieces for some in groups):
+        _add(done, part)
+    rows = {one.rows for one in done.values()}
+    if len(rows) > 1:
+        raise BadInput("columns have different lengths", where=source.name)
+    return TableSummary(rows.pop(), {name: done[name] for name in names})
 
 
-def _sixteenth(batch: dict[str, Column]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, values in batch.items():
-        if isinstance(values, tuple):
-            words = np.array([*values[1], None], object)
-            found[name] = words[values[0][::16]]
-        else:
-            found[name] = values[::16]
+def _groups(source: Source, names: Sequence[str]) -> list[Sequence[str]]:
+    size = source.at_once or len(names)
+    return [names[at : at + size] for at in range(0, len(names), size)]
+
+
+def _in_threads(works: Iterable[Callable[[], Part]]) -> Iterator[Part]:
+    """What each work gives, in order; few are under way at once, so that memory is bounded."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        under_way: deque[Future[Part]] = deque()
+        try:
+            for work in works:
+                under_way.append(pool.submit(work))
+                if len(under_way) > _THREADS:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _add(done: Part, part: Part) -> None:
+    for name, one in part.items():
+        done[name] = done[name].merge(one) if name in done else one
+
+
+def _grid(parts: Sequence[Column]) -> Grid:
+    """A grid from a sample; of many real numbers evenly spaced rows are enough."""
+    rows = sum(map(length, parts))
+    step = -(-rows // _GRID_ROWS)
+    if len(parts) > 1 and kind_of(parts[0]) == "numeric":
+        parts = [part[::step] for part in parts if not isinstance(part, tuple)]
+    return make_grid(joined(parts))
+
+
+def _count(columns: Mapping[str, Column], grids: Mapping[str, Grid], where: str) -> Part:
+    found: Part = {}
+    for name, values in columns.items():
+        try:
+            found[name] = summarise(_fitting(name, values, grids[name]), grids[name])
+        except BadInput as error:
+            raise BadInput(error.what, where=where, remedy=error.remedy) from error
     return found
 
 
-def _joined(parts: list[dict[str, Any]]) -> dict[str, Column]:
-    whole: dict[str, Column] = {}
-    for name in parts[0]:
-        columns = [p[name] for p in parts]
-        masked = any(isinstance(c, np.ma.MaskedArray) for c in columns)
-        whole[name] = np.ma.concatenate(columns) if masked else np.concatenate(columns)
-    return whole
+def _fitting(name: str, values: Column, grid: Grid) -> Column:
+    """The same values; `BadInput` where there are any and they are of another type."""
+    wanted = "times" if grid.kind == "datetime" else "numbers"
+    held = "text"
+    if not isinstance(values, tuple) and values.dtype.kind in "iufbM":
+        held = "times" if values.dtype.kind == "M" else "numbers"
+    if not grid.ordered or held == wanted:
+        return values
+    if not tally(values)[0]:
+        return np.full(length(values), np.nan)
+    raise _another_type(name, held, wanted)
+
+
+def _another_type(name: str, held: str, wanted: str) -> BadInput:
+    return BadInput(
+        f"column {name} holds {held} where the reference holds {wanted}",
+        remedy="give it the reference's type, or name the columns to compare without it",
+    )
