@@ -357,12 +357,14 @@ def _number_grid(sample: NDArray[np.float64]) -> Grid:
         loose = sample
     if not loose.size:
         return Grid(kind="numeric", scale=2.0**-10, low=0, high=20)
-    low, centre, high = (float(v) for v in np.quantile(loose, [0.25, 0.5, 0.75]))
-    spread = (high - low) / 1.35 or float(np.ptp(loose)) or abs(centre) or 1.0
-    reach = float(np.max(np.abs(loose - centre)))
+    with np.errstate(over="ignore"):  # infinite spread and reach are clipped below
+        low, centre, high = (float(v) for v in np.quantile(loose, [0.25, 0.5, 0.75]))
+        spread = (high - low) / 1.35 or float(np.ptp(loose)) or abs(centre) or 1.0
+        reach = float(np.max(np.abs(loose - centre)))
     power = math.floor(math.log2(spread)) - 10 if math.isfinite(spread) else 0
     scale = 2.0 ** max(-1000, min(1000, power))
-    top = math.ceil(math.log2(max(reach / scale, 2.0))) + 3 if math.isfinite(reach) else 40
+    top = math.ceil(math.log2(min(max(reach / scale, 2.0), 2.0**40))) + 3
+    centre = centre if math.isfinite(centre) else 0.0
     return Grid(kind="numeric", centre=centre, scale=scale, low=0, high=max(14, min(top, 40)),
                 atoms=atoms)  # fmt: skip
 

@@ -116,14 +116,17 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def to_bytes(self) -> bytes:
-        """`SWBL`, u16 version 1, u32 sections, each a text kind, a text name and a blob, in order
-        of kind and name; then the SHA-256 of all before.
+        """`SWBL`, u16 version 1, u32 columns in their own order, a text each; u32 sections, each a
+        text kind, a text name and a blob, in order of kind and name; the SHA-256 of all before.
         """
         sections = [("table", "", self.table.to_bytes())]
         sections += [("distinct", n, d.to_bytes()) for n, d in self.distinct.items()]
         for kind, part in (("keys", self.keys), ("scores", self.scores)):
             sections += [(kind, "", part.to_bytes())] if part else []
         out = Writer(b"SWBL", 1)
+        out.number("I", len(self.table.columns))
+        for name in self.table.columns:
+            out.text(name)
         out.number("I", len(sections))
         for kind, name, data in sorted(sections):
             out.text(kind)
@@ -138,6 +141,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         body, seal = data[:-32], data[-32:]
         read = Reader(body, b"SWBL", 1, "baseline")
         read.require(hashlib.sha256(body).digest() == seal, "is damaged or cut short")
+        order = [read.text() for _ in range(read.number("I")[0])]
         sections = {(read.text(), read.text()): read.blob() for _ in range(read.number("I")[0])}
         read.end()
         odd = {kind for kind, _ in sections} - {"table", "distinct", "keys", "scores"}
@@ -145,8 +149,10 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         read.require(list(sections) == sorted(sections), "has sections out of order")
         read.require(("table", "") in sections, "has no table")
         keys, scores = sections.get(("keys", "")), sections.get(("scores", ""))
+        table = TableSummary.from_bytes(sections["table", ""])
+        read.require(sorted(order) == sorted(table.columns), "has no order of its columns")
         return cls(
-            table=TableSummary.from_bytes(sections["table", ""]),
+            table=TableSummary(table.rows, {name: table.columns[name] for name in order}),
             distinct={n: Distinct.from_bytes(d) for (k, n), d in sections.items()
                       if k == "distinct"},
             keys=KeySummary.from_bytes(keys) if keys is not None else None,
