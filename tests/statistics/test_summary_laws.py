@@ -17,7 +17,7 @@ from seawall.statistics.keys import KeySummary, summarise_keys
 from seawall.statistics.profile import LabelledScores, Profile
 from seawall.statistics.score import ScoreSummary, summarise_scores
 from seawall.statistics.summary import OTHERS, ColumnSummary, TableSummary
-from seawall.statistics.text import measure_texts, text_grids
+from seawall.statistics.text import measured, text_grids
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True, width=64)
 WHOLE = st.integers(-(2**63), 2**63 - 1)
@@ -80,7 +80,7 @@ KINDS = {
                         ColumnSummary),
     "text": Kind(st.sampled_from([*TEXTS[:3], "", None, "Ünïcode 海 wall", "🌊"]),
                  lambda rows: summarise_table(
-                     measure_texts({"note": np.array(rows, object)}, TEXT_GRIDS), TEXT_GRIDS),
+                     measured("note", np.array(rows, object), TEXT_GRIDS), TEXT_GRIDS),
                  TableSummary),
     "distinct": Kind(WHOLE, lambda rows: Distinct.of(
         hash_values(np.array(rows, np.int64), "integer")[0]), Distinct),

@@ -19,6 +19,7 @@ from seawall.statistics.hashing import hash_text
 
 CHARACTERS, WORDS, KNOWN = " characters", " words", " known words"
 """What is added to a text column's name."""
+MEASURES = (CHARACTERS, WORDS, KNOWN)
 VOCABULARY = 1024
 """How many words of the baseline are known, the most frequent ones."""
 AT_LEAST = 5
@@ -40,12 +41,17 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.translate(_UPPER))
 
 
+def may_be_text(values: Column) -> bool:
+    """Whether a column's type can hold text at all."""
+    return isinstance(values, tuple) or values.dtype.kind in "OUT"
+
+
 def looks_like_text(values: Column) -> bool:
     """Whether a column holds text rather than categories.
 
     At least half of its rows differ and have two words or more on average; ids have one.
     """
-    if not isinstance(values, tuple) and values.dtype.kind not in "OUT":
+    if not may_be_text(values):
         return False
     codes, names = encode(_rows(values))
     present = codes[codes >= 0]
@@ -97,14 +103,33 @@ def measure_text(name: str, values: Column, known: Iterable[str]) -> dict[str, C
     return {name + CHARACTERS: lengths[0], name + WORDS: lengths[1], name + KNOWN: rows[2]}
 
 
-def measure_texts(table: Mapping[str, Column], grids: Mapping[str, Grid]) -> dict[str, Column]:
-    """The table with the text columns for which there are grids replaced by their measures."""
-    found = dict(table)
-    for column, grid in grids.items():
-        name = column.removesuffix(KNOWN)
-        if column not in table and name in found and name != column and grid.kind == "score":
-            found |= measure_text(name, found.pop(name), grid.categories)
+def measured(name: str, values: Column, grids: Mapping[str, Grid]) -> dict[str, Column]:
+    """The columns that are counted for one column: itself, or the measures of a text."""
+    if not _is_text(name, grids):
+        return {name: values}
+    return measure_text(name, values, grids[name + KNOWN].categories)
+
+
+def counted(names: Iterable[str], grids: Mapping[str, Grid]) -> list[str]:
+    """The columns that have a grid on behalf of these columns, in their order."""
+    found: list[str] = []
+    for name in names:
+        found += [name + m for m in MEASURES] if _is_text(name, grids) else [name]
     return found
+
+
+def sources(grids: Mapping[str, Grid]) -> list[str]:
+    """The columns to read for these grids: of a text's measures, the text."""
+    homes = {name: next((h for h in _homes(name) if _is_text(h, grids)), name) for name in grids}
+    return list(dict.fromkeys(homes.values()))
+
+
+def _homes(name: str) -> list[str]:
+    return [name.removesuffix(measure) for measure in MEASURES if name.endswith(measure)]
+
+
+def _is_text(name: str, grids: Mapping[str, Grid]) -> bool:
+    return name not in grids and all(name + measure in grids for measure in MEASURES)
 
 
 def _rows(values: Column) -> Column:
