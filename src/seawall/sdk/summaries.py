@@ -22,7 +22,7 @@ from seawall.sdk.report import Table
 from seawall.sdk.saved import saved_baseline
 from seawall.statistics.column import Column, joined, kind_of, length, tally
 from seawall.statistics.counting import summarise
-from seawall.statistics.grid import Grid, make_grid
+from seawall.statistics.grid import Grid, Space, make_grid
 from seawall.statistics.summary import ColumnSummary, TableSummary
 from seawall.statistics.text import (
     counted,
@@ -186,10 +186,11 @@ def _grid(parts: Sequence[Column]) -> Grid:
 
 def _count(columns: Mapping[str, Column], grids: Mapping[str, Grid], where: str) -> Part:
     found: Part = {}
+    space = Space()
     for source, rows in columns.items():
         for name, values in measured(source, rows, grids).items():
             try:
-                found[name] = summarise(_fitting(name, values, grids[name]), grids[name])
+                found[name] = summarise(_fitting(name, values, grids[name]), grids[name], space)
             except BadInput as error:
                 raise BadInput(error.what, where=where, remedy=error.remedy) from error
     return found

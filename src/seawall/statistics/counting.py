@@ -6,57 +6,54 @@ import math
 from collections.abc import Mapping
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, nearest
 from seawall.statistics.column import Column, length, numbers, tally
-from seawall.statistics.grid import BLOCK, Q_LIMIT, Grid
+from seawall.statistics.grid import BLOCK, Q_LIMIT, Grid, Space
 from seawall.statistics.summary import ColumnSummary, TableSummary, smallest
 
-_EXACT = 1 << 53
-"""Below this every integer is a float64, so float sums of integers are exact in any order."""
+_ROWS = 8192
+"""Rows whose Σq² stays within 2⁵³, where each integer is a float64: sums are exact in any order.
+Also few enough that no BLAS starts threads of its own."""
 
 
-def summarise(values: Column, grid: Grid) -> ColumnSummary:
+def summarise(values: Column, grid: Grid, space: Space | None = None) -> ColumnSummary:
     """Count one column on a grid; `BadInput` when it holds text and the grid holds numbers."""
     if not grid.ordered:
         return _summarise_categories(values, grid)
     present, missing = numbers(values)
-    whole = grid.kind in ("integer", "datetime") and present.dtype.kind == "i"
+    if grid.kind not in ("integer", "datetime"):
+        present = present.astype(np.float64, copy=False)
+    whole = present.dtype.kind == "i"
     limit, inverse = float(Q_LIMIT), 1.0 / grid.scale
     counts = np.zeros(grid.cells, np.int64)
-    buffer = np.empty((2, min(BLOCK, present.size)))
+    space = space or Space()
     low, high, total, squares, clipped = math.inf, -math.inf, 0, 0, 0
     for start in range(0, present.size, BLOCK):
         block = present[start : start + BLOCK]
-        scaled, q = buffer[:, : block.size]
         least, most = float(block.min()), float(block.max())
         low, high = min(low, least), max(high, most)
+        grid.tally(block, counts, grid.bin_of(block, space))
+        q = space.whole[: block.size]
         if whole:
-            grid.tally(block, counts)
-            near = np.clip(block, -(2**62), 2**62)
+            top = min(2**62, grid.origin + 2**63 - 1)  # so that the difference is an int64
+            near = np.clip(block, -(2**62), top, out=space.bins[: block.size])
             near -= grid.origin
-            np.multiply(near, inverse, out=scaled)
+            np.rint(np.multiply(near, inverse, out=q), out=q)
+        elif grid.kind == "numeric":  # whose bins are read off the scaled values
+            np.rint(space.real[: block.size], out=q)
         else:
-            grid.scaled(block, out=scaled)
-            grid.tally(block, counts, scaled)
-        np.rint(scaled, out=q)
-        reach = max(abs(least - grid.centre), abs(most - grid.centre)) * inverse + 1
-        if not reach < limit:
+            np.rint(grid.scaled(block, space), out=q)
+        if not max(abs(least - grid.centre), abs(most - grid.centre)) * inverse < limit - 1:
             clipped += int(np.count_nonzero(np.abs(q) > limit))
             np.clip(q, -limit, limit, out=q)
-            reach = limit
         total += int(q.sum())
-        squares += _sum_of_squares(q, reach)
+        for first in range(0, q.size, _ROWS):
+            part = q[first : first + _ROWS]
+            squares += int(part @ part)
     return ColumnSummary(grid=grid, counts=counts, missing=missing, low=low + 0.0,
                          high=high + 0.0, total=total, squares=squares,
                          clipped=clipped)  # fmt: skip
-
-
-def _sum_of_squares(q: NDArray[np.float64], reach: float) -> int:
-    """Σq² of integers of at most this magnitude, each partial sum below 2⁵³."""
-    most = int(_EXACT // max(reach * reach, 1.0))
-    return sum(int(part @ part) for part in np.split(q, range(most, q.size, most)))
 
 
 def _summarise_categories(values: Column, grid: Grid) -> ColumnSummary:

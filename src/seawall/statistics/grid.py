@@ -22,8 +22,8 @@ from seawall.kernel import BadInput, Digest
 from seawall.statistics.codec import Reader, Writer
 from seawall.statistics.column import Column, Kind, encode, kind_of, numbers
 
-BLOCK = 8192
-"""Rows handled at once: fits the cache, and keeps integer sums in float64 exact (< 2^53)."""
+BLOCK = 16_384
+"""Rows handled at once: what a block needs fits the cache."""
 Q_LIMIT = 1 << 20
 """Magnitude at which the integers behind mean and variance are clipped."""
 _SAMPLE = 65_536
@@ -34,6 +34,14 @@ _FAR = 1 << 61
 """Magnitude beyond which integers share a grid's end cells, so that differences fit 64 bits."""
 _MAGNITUDE = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 _KINDS: tuple[Kind, ...] = ("numeric", "integer", "categorical", "boolean", "datetime", "score")
+
+
+class Space:
+    """Arrays that one thread fills anew with every block, instead of asking for memory."""
+
+    def __init__(self) -> None:
+        self.real, self.whole = np.empty((2, BLOCK))
+        self.bins, self.sign = np.empty((2, BLOCK), np.int64)
 
 
 class Grid(msgspec.Struct, frozen=True, kw_only=True):
@@ -89,30 +97,23 @@ class Grid(msgspec.Struct, frozen=True, kw_only=True):
         base = self.bin_of(block)
         return self.apart(block, base) if self.atoms else base
 
-    def bin_of(
-        self, block: NDArray[Any], scaled: NDArray[np.float64] | None = None
-    ) -> NDArray[np.int64]:
-        """The bins that `cell_of` splits where atoms are; `scaled` as `scaled(block)` gave it."""
+    def bin_of(self, block: NDArray[Any], space: Space | None = None) -> NDArray[np.int64]:
+        """The bins that `cell_of` splits where atoms are; made in `space`, which holds them."""
         if self.kind in ("integer", "datetime"):
-            return _whole_bins(self, block)
+            return _whole_bins(self, block, space)
         if self.kind == "score":
             return _score_bins(self, block.astype(np.float64, copy=False))
-        return _number_bins(self, self.scaled(block) if scaled is None else scaled)
+        return _number_bins(self, self.scaled(block, space), space)
 
-    def scaled(
-        self, block: NDArray[Any], out: NDArray[np.float64] | None = None
-    ) -> NDArray[np.float64]:
+    def scaled(self, block: NDArray[Any], space: Space | None = None) -> NDArray[np.float64]:
         """u = (x − centre)/scale of present floats."""
+        out = None if space is None else space.real[: block.size]
         with np.errstate(over="ignore"):
             shifted = np.subtract(block, self.centre, out=out, dtype=np.float64)
             return np.multiply(shifted, 1.0 / self.scale, out=shifted)
 
-    def tally(
-        self, block: NDArray[Any], into: NDArray[np.int64],
-        scaled: NDArray[np.float64] | None = None,
-    ) -> None:  # fmt: skip
-        """Add present numbers to a count vector of this grid's cells."""
-        base = self.bin_of(block, scaled)
+    def tally(self, block: NDArray[Any], into: NDArray[np.int64], base: NDArray[np.int64]) -> None:
+        """Add present numbers, whose bins `bin_of` gave, to a vector of this grid's cells."""
         if not self.atoms:
             into += np.bincount(base, minlength=into.size)
             return
@@ -253,11 +254,16 @@ def _base_edges(grid: Grid, half: int) -> tuple[NDArray[np.float64], NDArray[np.
     return edges, np.zeros(2 * half + 3, np.bool_)
 
 
-def _whole_bins(grid: Grid, block: NDArray[Any]) -> NDArray[np.int64]:
+def _whole_bins(grid: Grid, block: NDArray[Any], space: Space | None) -> NDArray[np.int64]:
     if block.dtype.kind == "f":
         block = np.clip(np.floor(block), -(2.0**62), 2.0**62).astype(np.int64)
     top = grid.bins << grid.shift
-    inside = np.clip(block, grid.origin - 1, grid.origin + top)
+    if top >= 2**62:  # differences of int64 need a bit more
+        far = (block.view(np.uint64) - np.uint64(grid.origin % 2**64)) >> np.uint64(grid.shift)
+        inside = np.minimum(far, np.uint64(grid.bins)).astype(np.int64) + 1
+        return np.where(block < grid.origin, 0, inside)
+    out = None if space is None else space.bins[: block.size]
+    inside = np.clip(block, grid.origin - 1, grid.origin + top, out=out)
     inside -= grid.origin
     inside >>= grid.shift
     inside += 1
@@ -277,15 +283,16 @@ def _score_bins(grid: Grid, block: NDArray[np.float64]) -> NDArray[np.int64]:
     return at
 
 
-def _number_bins(grid: Grid, scaled: NDArray[np.float64]) -> NDArray[np.int64]:
-    half = _half(grid)
+def _number_bins(grid: Grid, scaled: NDArray[np.float64], space: Space | None) -> NDArray[np.int64]:
     raw = scaled.view(np.int64)
-    size = raw & _MAGNITUDE
+    half = _half(grid)
+    out, sign = (None, None) if space is None else (space.bins[: raw.size], space.sign[: raw.size])
+    size = np.bitwise_and(raw, _MAGNITUDE, out=out)
+    sign = np.right_shift(raw, 63, out=sign)
     size >>= 52 - grid.bits
     size -= ((grid.low + 1023) << grid.bits) - 1
     np.maximum(size, 0, out=size)
     np.minimum(size, half + 1, out=size)
-    sign = raw >> 63
     size ^= sign
     size -= sign
     size += half + 1
