@@ -1,5 +1,6 @@
 """What every kind of summary obeys: merging, identity, bytes, and damage that is found."""
 
+from contextlib import suppress
 from functools import reduce
 from typing import Any, NamedTuple
 
@@ -145,12 +146,8 @@ def test_damaged_bytes_are_refused_or_are_another_summarys_own(name, data):
         made[:at] + data.draw(st.binary(min_size=1, max_size=4)) + made[at + 1 :],
         made[:at] + bytes([made[at] ^ 1 << data.draw(st.integers(0, 7))]) + made[at + 1 :],
     ]))  # fmt: skip
-    try:
-        found = read(damaged)
-    except Corrupt as refused:
-        assert str(refused)
-    else:
-        assert bytes_of(found) == damaged
+    with suppress(Corrupt):
+        assert bytes_of(read(damaged)) == damaged
 
 
 @settings(max_examples=30, deadline=None)

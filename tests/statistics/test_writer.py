@@ -47,9 +47,8 @@ COLUMNS = {
 def said(values):
     """Rows as JSON that loses nothing."""
     if values.dtype.kind == "M":
-        rows = [None if np.isnat(v) else {"i": str(v.astype("datetime64[us]").astype(int))}
-                for v in values]  # fmt: skip
-        return rows
+        micros = values.astype("datetime64[us]")
+        return [None if np.isnat(v) else {"i": str(v.astype(int))} for v in micros]
     if values.dtype.kind == "f":
         return [{"f": repr(float(v))} for v in values]
     if values.dtype.kind == "i":

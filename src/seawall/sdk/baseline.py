@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import reduce
 
+from seawall.adapters.spark import is_frame
 from seawall.adapters.tables import open_source, read_columns
 from seawall.kernel import BadInput
 from seawall.sdk.report import Table
@@ -38,6 +39,11 @@ def baseline(
         return saved
     if (label is None) != (score is None):
         raise BadInput("a label and a score go together", remedy="name both, or neither")
+    if is_frame(data):
+        if score or key:
+            raise BadInput("scores and keys are not counted on Spark",
+                           remedy="save the columns, or give the rows as Parquet")  # fmt: skip
+        return Baseline(Profile(table=reference_summary(data, columns, times=True).summary))
     pieces = open_source(data).pieces
     if not isinstance(pieces, Sequence):
         raise BadInput("a stream of rows is gone once read, and a baseline reads twice",

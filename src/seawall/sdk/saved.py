@@ -12,6 +12,7 @@ from seawall.sdk.report import Table
 from seawall.statistics.profile import LabelledScores, Profile
 
 ENDING = ".baseline"
+_FEW = 5
 
 
 class Baseline(msgspec.Struct, frozen=True):
@@ -54,6 +55,19 @@ class Baseline(msgspec.Struct, frozen=True):
             raise BadInput(f"cannot read {target}: {error.strerror}") from error
         except Corrupt as error:
             raise BadInput(error.what, where=str(target), remedy=error.remedy) from error
+
+    def rare(self) -> dict[str, list[str]]:
+        """By column, the values kept by name that fewer than five rows have."""
+        found: dict[str, list[str]] = {}
+        for name, column in self.profile.table.columns.items():
+            named = [*zip(column.grid.categories, column.counts.tolist(), strict=False)]
+            few = (
+                []
+                if column.grid.ordered
+                else [v for v, n in (*named, *column.others) if 0 < n < _FEW]
+            )
+            found |= {name: few} if few else {}
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """The readable shape: digest, rows, columns, keys, scores."""

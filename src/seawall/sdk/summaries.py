@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seawall.adapters.spark import is_frame
 from seawall.adapters.tables import Piece, Source, chosen, open_source
 from seawall.kernel import BadInput
 from seawall.sdk.report import Table
@@ -64,6 +65,10 @@ def reference_summary(
     """
     if saved := saved_baseline(source):
         return _of_table(saved.profile.table, columns)
+    if is_frame(source):
+        from seawall.sdk.distributed import reference_frame
+
+        return reference_frame(source, columns, times=times)
     there = open_source(source)
     names = there.chosen(columns)
     left_out: list[str] = []
@@ -111,6 +116,10 @@ def summary_on(source: Table, grids: Mapping[str, Grid], *, every_column: bool =
     With `every_column` the columns without a grid are named, else they are not looked at. Raises
     `BadInput` on an unreadable source, and a column that is not there or does not fit its grid.
     """
+    if is_frame(source):
+        from seawall.sdk.distributed import frame_on
+
+        return frame_on(source, grids, every_column=every_column)
     there = open_source(source)
     names = there.chosen(sources(grids))
     extra = [n for n in (*there.columns, *there.unreadable) if n not in names]

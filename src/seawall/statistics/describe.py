@@ -68,6 +68,9 @@ def different(
 ) -> Estimate | None:
     """How many different values a column has: counted where every one is kept, else estimated."""
     n = summary.n
+    if summary.grid.ordered and not summary.counts[~summary.grid.exact].any():
+        count = float(np.count_nonzero(summary.counts))
+        return Estimate(count, count, count, confidence, n, "counted")
     if not summary.grid.ordered and len(summary.others) < OTHERS:
         count = float(np.count_nonzero(summary.counts[:-1]) + len(summary.others))
         return Estimate(count, count, count, confidence, n, "counted")
