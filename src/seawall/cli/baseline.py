@@ -140,4 +140,6 @@ def _percent(share: float | None) -> str:
 def _short(value: float | str | None) -> str:
     if isinstance(value, str):
         return value[:16]
-    return "–" if value is None else f"{value:.4g}" if isinstance(value, float) else str(value)
+    if value is None:
+        return "–"
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e15 else f"{value:.4g}"
