@@ -51,6 +51,7 @@ def _count(source: str, workers: int) -> float:
         session: Any = (
             SparkSession.builder.master(f"local[{workers}]")
             .config("spark.ui.enabled", "false")
+            .config("spark.ui.showConsoleProgress", "false")
             .config("spark.driver.bindAddress", "127.0.0.1")
             .config("spark.driver.host", "127.0.0.1")
             .config("spark.log.level", "ERROR")

@@ -26,8 +26,8 @@ AT_LEAST = 5
 """Texts of the baseline in which a word must occur to be known."""
 _LOOKED_AT = 10_000
 _WORD = re.compile(
-    "[0-9a-z]+|[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
-    "|[\u00aa\u00b5\u00ba\u00c0-\u167f\u1681-\u1fff\u2c00-\u2dff\ua000-\ud7ff\uf900-\ufdff]+"
+    "[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff]"
+    "|[0-9a-z\u00aa\u00b5\u00ba\u00c0-\u167f\u1681-\u1fff\u2c00-\u2dff\ua000-\ud7ff\uf900-\ufdff]+"
 )
 _UPPER = {upper: upper + 32 for upper in range(65, 91)}
 
@@ -35,8 +35,8 @@ _UPPER = {upper: upper + 32 for upper in range(65, 91)}
 def words_of(text: str) -> list[str]:
     """The words of a text, A to Z in lower case.
 
-    A word is a longest run of ASCII letters and digits, one kana or Han character, or a longest
-    run of the other letters in the ranges that docs/summary-format.md lists.
+    A word is one kana or Han character, or a longest run of ASCII letters, digits and the letters
+    in the ranges that docs/summary-format.md lists.
     """
     return _WORD.findall(text.translate(_UPPER))
 
