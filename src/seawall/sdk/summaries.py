@@ -21,7 +21,7 @@ from seawall.adapters.tables import Piece, Source, chosen, open_source
 from seawall.kernel import BadInput
 from seawall.sdk.report import Table
 from seawall.sdk.saved import saved_baseline
-from seawall.statistics.column import Column, joined, kind_of, length, tally
+from seawall.statistics.column import Column, any_value, joined, kind_of, length
 from seawall.statistics.counting import summarise
 from seawall.statistics.grid import Grid, Space, make_grid
 from seawall.statistics.summary import ColumnSummary, TableSummary
@@ -84,14 +84,16 @@ def reference_summary(
     def begin(some: Sequence[str]) -> Part:
         parts = [piece.read(some) for piece in sample]
         for name in some:
-            grids.update(_grids(name, [part[name] for part in parts], there.columns))
+            held = [part[name] for part in parts]
+            grids.update(_grids(name, held, sample, there.columns))
         first: Part = {}
         for part, piece in zip(parts, sample, strict=True):
             _add(first, _count(part, grids, piece.where))
         return first
 
     done: Part = {}
-    for part in _in_threads(partial(begin, some) for some in _groups(there, names)):
+    groups = _groups(names, there.at_once and max(1, there.at_once // len(sample)))
+    for part in _in_threads(partial(begin, some) for some in groups):
         _add(done, part)
     summary = _fold(there, grids, names, rest, done)
     return Reference({name: grids[name] for name in summary.columns}, summary, left_out)
@@ -139,7 +141,7 @@ def _fold(
     def count(piece: Piece, some: Sequence[str]) -> Part:
         return _count(piece.read(some), grids, piece.where)
 
-    groups = _groups(source, names)
+    groups = _groups(names, source.at_once)
     for part in _in_threads(partial(count, piece, some) for piece in pieces for some in groups):
         _add(done, part)
     rows = {one.rows for one in done.values()}
@@ -148,9 +150,9 @@ def _fold(
     return TableSummary(rows.pop(), {name: done[name] for name in counted(names, grids)})
 
 
-def _groups(source: Source, names: Sequence[str]) -> list[Sequence[str]]:
-    size = source.at_once or len(names)
-    return [names[at : at + size] for at in range(0, len(names), size)]
+def _groups(names: Sequence[str], size: int | None) -> list[Sequence[str]]:
+    step = size or len(names)
+    return [names[at : at + step] for at in range(0, len(names), step)]
 
 
 def _in_threads(works: Iterable[Callable[[], Part]]) -> Iterator[Part]:
@@ -173,9 +175,11 @@ def _add(done: Part, part: Part) -> None:
         done[name] = done[name].merge(one) if name in done else one
 
 
-def _grids(name: str, parts: Sequence[Column], taken: Sequence[str]) -> dict[str, Grid]:
-    if not may_be_text(parts[0]) or not looks_like_text(whole := joined(parts)):
-        return {name: _grid(parts)}
+def _grids(
+    name: str, parts: Sequence[Column], pieces: Sequence[Piece], taken: Sequence[str]
+) -> dict[str, Grid]:
+    if not all(map(may_be_text, parts)) or not looks_like_text(whole := joined(parts)):
+        return {name: _grid(name, parts, pieces)}
     made = text_grids(name, whole)
     for clash in made.keys() & set(taken):
         raise BadInput(
@@ -184,11 +188,16 @@ def _grids(name: str, parts: Sequence[Column], taken: Sequence[str]) -> dict[str
     return made
 
 
-def _grid(parts: Sequence[Column]) -> Grid:
+def _grid(name: str, parts: Sequence[Column], pieces: Sequence[Piece]) -> Grid:
     """A grid from a sample; of many real numbers evenly spaced rows are enough."""
-    rows = sum(map(length, parts))
-    step = -(-rows // _GRID_ROWS)
-    if len(parts) > 1 and kind_of(parts[0]) == "numeric":
+    types = [_type_of(part) if any_value(part) else "" for part in parts]
+    known = next(filter(None, types), "")
+    for held, piece in zip(types, pieces, strict=True):
+        if held and held != known:
+            error = _another_type(name, held, known)
+            raise BadInput(error.what, where=piece.where, remedy=error.remedy)
+    step = -(-sum(map(length, parts)) // _GRID_ROWS)
+    if len(parts) > 1 and all(kind_of(part) == "numeric" for part in parts):
         parts = [part[::step] for part in parts if not isinstance(part, tuple)]
     return make_grid(joined(parts))
 
@@ -207,15 +216,18 @@ def _count(columns: Mapping[str, Column], grids: Mapping[str, Grid], where: str)
 
 def _fitting(name: str, values: Column, grid: Grid) -> Column:
     """The same values; `BadInput` where there are any and they are of another type."""
-    wanted = "times" if grid.kind == "datetime" else "numbers"
-    held = "text"
-    if not isinstance(values, tuple) and values.dtype.kind in "iufbM":
-        held = "times" if values.dtype.kind == "M" else "numbers"
+    held, wanted = _type_of(values), "times" if grid.kind == "datetime" else "numbers"
     if not grid.ordered or held == wanted:
         return values
-    if not tally(values)[0]:
+    if not any_value(values):
         return np.full(length(values), np.nan)
     raise _another_type(name, held, wanted)
+
+
+def _type_of(values: Column) -> str:
+    if isinstance(values, tuple) or values.dtype.kind not in "iufbM":
+        return "text"
+    return "times" if values.dtype.kind == "M" else "numbers"
 
 
 def _another_type(name: str, held: str, wanted: str) -> BadInput:

@@ -80,6 +80,20 @@ def joined(parts: Sequence[Column]) -> Column:
     return np.concatenate(arrays)
 
 
+def any_value(values: Column) -> bool:
+    """Whether at least one row has a value."""
+    if isinstance(values, tuple):
+        return bool(np.any(np.asarray(values[0]) >= 0))
+    letter = values.dtype.kind
+    if isinstance(values, np.ma.MaskedArray):
+        return bool(values.count())
+    if letter == "O":
+        return any(value is not None and value == value for value in values.tolist())
+    if letter in "fM":
+        return not bool(np.isnan(values).all() if letter == "f" else np.isnat(values).all())
+    return values.size > 0
+
+
 def numbers(values: Column) -> tuple[NDArray[Any], int]:
     """The present values as float64, int64 (datetimes: microseconds, UTC), and how many lack.
 
