@@ -15,6 +15,7 @@ from seawall.kernel import BadInput
 from seawall.sdk.summaries import reference_summary, summary_on
 
 ROWS = 4000
+pytestmark = pytest.mark.timeout(600)  # Java and Python workers start slowly where cores are few
 
 
 def table(shift: float) -> pa.Table:
