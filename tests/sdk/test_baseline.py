@@ -137,6 +137,11 @@ def test_another_ending_is_refused_and_a_stream_cannot_be_read_twice(tmp_path):
         seawall.baseline(iter([people()]))
 
 
+def test_a_baseline_stands_as_the_reference_only(saved):
+    with pytest.raises(BadInput, match="seawall baseline compare"):
+        seawall.drift(people(), saved)
+
+
 def test_a_replacement_tells_the_drift_that_it_would_hide(saved):
     now = people(shift=9, seed=3)
     new = seawall.baseline(now)

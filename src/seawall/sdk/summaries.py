@@ -118,6 +118,11 @@ def summary_on(source: Table, grids: Mapping[str, Grid], *, every_column: bool =
     With `every_column` the columns without a grid are named, else they are not looked at. Raises
     `BadInput` on an unreadable source, and a column that is not there or does not fit its grid.
     """
+    if saved_baseline(source):
+        raise BadInput(
+            "the data to compare is a saved baseline, counted on grids of its own",
+            remedy="give it as the reference, or compare two by seawall baseline compare",
+        )
     if is_frame(source):
         from seawall.sdk.distributed import frame_on
 
