@@ -14,18 +14,22 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from seawall.sdk.baseline import baseline
     from seawall.sdk.client import Client
     from seawall.sdk.drift import drift
     from seawall.sdk.estimate import estimate
     from seawall.sdk.evaluate import evaluate
     from seawall.sdk.guard import Guard
+    from seawall.sdk.saved import Baseline
     from seawall.sdk.segments import segments
     from seawall.sdk.training import training_run
 
 __all__ = [
+    "Baseline",
     "Client",
     "Guard",
     "__version__",
+    "baseline",
     "drift",
     "estimate",
     "evaluate",
@@ -34,8 +38,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Baseline": "saved",
     "Client": "client",
     "Guard": "guard",
+    "baseline": "baseline",
     "drift": "drift",
     "estimate": "estimate",
     "evaluate": "evaluate",

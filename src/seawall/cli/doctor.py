@@ -15,6 +15,7 @@ EXTRAS = {
     "training": ("sklearn", "skl2onnx", "onnx"),
     "signing": ("model_signing",),
     "postgresql": ("psycopg",),
+    "spark": ("pyspark", "pandas"),
 }
 
 

@@ -9,6 +9,7 @@ import typer
 
 from seawall.cli import (
     audit,
+    baseline,
     declared,
     demo,
     doctor,
@@ -33,7 +34,7 @@ app = typer.Typer(
 )
 for part in (
     demo, serve, declared, lifecycle, rollout, operations, audit, identity,
-    drift, evaluate, estimate, segments, doctor,
+    drift, evaluate, estimate, segments, baseline, doctor,
 ):  # fmt: skip
     part.register(app)
 

@@ -16,13 +16,23 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seawall.adapters.tables import Piece, Source, open_source
+from seawall.adapters.spark import is_frame
+from seawall.adapters.tables import Piece, Source, chosen, open_source
 from seawall.kernel import BadInput
 from seawall.sdk.report import Table
+from seawall.sdk.saved import saved_baseline
 from seawall.statistics.column import Column, any_value, joined, kind_of, length
 from seawall.statistics.counting import summarise
 from seawall.statistics.grid import Grid, Space, make_grid
 from seawall.statistics.summary import ColumnSummary, TableSummary
+from seawall.statistics.text import (
+    counted,
+    looks_like_text,
+    may_be_text,
+    measured,
+    sources,
+    text_grids,
+)
 
 _THREADS = 2
 _GRID_ROWS = 1 << 16
@@ -44,20 +54,28 @@ class Counted(NamedTuple):
     extra: list[str]
 
 
-def reference_summary(source: Table, columns: Sequence[str] | None = None) -> Reference:
-    """A source counted on grids that it makes itself.
+def reference_summary(
+    source: Table, columns: Sequence[str] | None = None, *, times: bool = False
+) -> Reference:
+    """A source counted on grids that it makes itself, or a saved baseline.
 
-    `columns`: all by default, without dates and times, which always move, and those that cannot
-    be read (nested, binary): they are `left_out`. Raises `BadInput` on an unreadable source and
-    an unknown column.
+    `columns`: all by default, without those that cannot be read (nested, binary) and, unless
+    `times`, dates and moments, which always move: they are `left_out`. Raises `BadInput` on an
+    unreadable source and an unknown column.
     """
-    # a saved baseline comes in here, before anything is read as a table
+    if saved := saved_baseline(source):
+        return _of_table(saved.profile.table, columns)
+    if is_frame(source):
+        from seawall.sdk.distributed import reference_frame
+
+        return reference_frame(source, columns, times=times)
     there = open_source(source)
     names = there.chosen(columns)
     left_out: list[str] = []
     if columns is None:
-        left_out = [*there.unreadable, *(n for n in names if n in there.times)]
-        names = [n for n in names if n not in there.times]
+        moving = there.times if not times else frozenset[str]()
+        left_out = [*there.unreadable, *(n for n in names if n in moving)]
+        names = [n for n in names if n not in moving]
     if not names:
         raise BadInput("the reference has no column to compare", where=there.name)
     sample, rest = there.split()
@@ -66,7 +84,8 @@ def reference_summary(source: Table, columns: Sequence[str] | None = None) -> Re
     def begin(some: Sequence[str]) -> Part:
         parts = [piece.read(some) for piece in sample]
         for name in some:
-            grids[name] = _grid(name, [part[name] for part in parts], sample)
+            held = [part[name] for part in parts]
+            grids.update(_grids(name, held, sample, there.columns))
         first: Part = {}
         for part, piece in zip(parts, sample, strict=True):
             _add(first, _count(part, grids, piece.where))
@@ -77,7 +96,20 @@ def reference_summary(source: Table, columns: Sequence[str] | None = None) -> Re
     for part in _in_threads(partial(begin, some) for some in groups):
         _add(done, part)
     summary = _fold(there, grids, names, rest, done)
-    return Reference({name: grids[name] for name in names}, summary, left_out)
+    return Reference({name: grids[name] for name in summary.columns}, summary, left_out)
+
+
+def _of_table(table: TableSummary, columns: Sequence[str] | None) -> Reference:
+    grids = {name: column.grid for name, column in table.columns.items()}
+    there, left_out = sources(grids), list[str]()
+    names = chosen(columns, there, "the baseline")
+    if columns is None:
+        left_out = [n for n in names if n in grids and grids[n].kind == "datetime"]
+        names = [n for n in names if n not in left_out]
+    if not names:
+        raise BadInput("the baseline has no column to compare")
+    kept = {name: table.columns[name] for name in counted(names, grids)}
+    return Reference({n: grids[n] for n in kept}, TableSummary(table.rows, kept), left_out)
 
 
 def summary_on(source: Table, grids: Mapping[str, Grid], *, every_column: bool = True) -> Counted:
@@ -86,9 +118,18 @@ def summary_on(source: Table, grids: Mapping[str, Grid], *, every_column: bool =
     With `every_column` the columns without a grid are named, else they are not looked at. Raises
     `BadInput` on an unreadable source, and a column that is not there or does not fit its grid.
     """
+    if saved_baseline(source):
+        raise BadInput(
+            "the data to compare is a saved baseline, counted on grids of its own",
+            remedy="give it as the reference, or compare two by seawall baseline compare",
+        )
+    if is_frame(source):
+        from seawall.sdk.distributed import frame_on
+
+        return frame_on(source, grids, every_column=every_column)
     there = open_source(source)
-    names = there.chosen(list(grids))
-    extra = [n for n in (*there.columns, *there.unreadable) if n not in grids]
+    names = there.chosen(sources(grids))
+    extra = [n for n in (*there.columns, *there.unreadable) if n not in names]
     summary = _fold(there, grids, names, there.pieces, {})
     for name, one in summary.columns.items():
         if name in there.numeric and not one.grid.ordered and one.n == one.counts[-1] > 0:
@@ -111,7 +152,7 @@ def _fold(
     rows = {one.rows for one in done.values()}
     if len(rows) > 1:
         raise BadInput("columns have different lengths", where=source.name)
-    return TableSummary(rows.pop(), {name: done[name] for name in names})
+    return TableSummary(rows.pop(), {name: done[name] for name in counted(names, grids)})
 
 
 def _groups(names: Sequence[str], size: int | None) -> list[Sequence[str]]:
@@ -139,6 +180,19 @@ def _add(done: Part, part: Part) -> None:
         done[name] = done[name].merge(one) if name in done else one
 
 
+def _grids(
+    name: str, parts: Sequence[Column], pieces: Sequence[Piece], taken: Sequence[str]
+) -> dict[str, Grid]:
+    if not all(map(may_be_text, parts)) or not looks_like_text(whole := joined(parts)):
+        return {name: _grid(name, parts, pieces)}
+    made = text_grids(name, whole)
+    for clash in made.keys() & set(taken):
+        raise BadInput(
+            f"column {clash!r} has the name of a measure of {name!r}", remedy="rename one"
+        )
+    return made
+
+
 def _grid(name: str, parts: Sequence[Column], pieces: Sequence[Piece]) -> Grid:
     """A grid from a sample; of many real numbers evenly spaced rows are enough."""
     types = [_type_of(part) if any_value(part) else "" for part in parts]
@@ -156,11 +210,12 @@ def _grid(name: str, parts: Sequence[Column], pieces: Sequence[Piece]) -> Grid:
 def _count(columns: Mapping[str, Column], grids: Mapping[str, Grid], where: str) -> Part:
     found: Part = {}
     space = Space()
-    for name, values in columns.items():
-        try:
-            found[name] = summarise(_fitting(name, values, grids[name]), grids[name], space)
-        except BadInput as error:
-            raise BadInput(error.what, where=where, remedy=error.remedy) from error
+    for source, rows in columns.items():
+        for name, values in measured(source, rows, grids).items():
+            try:
+                found[name] = summarise(_fitting(name, values, grids[name]), grids[name], space)
+            except BadInput as error:
+                raise BadInput(error.what, where=where, remedy=error.remedy) from error
     return found
 
 

@@ -1,12 +1,14 @@
 """Bytes of summaries: little-endian, fixed field order, the same bytes for equal values.
 
-text = u32 length and UTF-8; i128 = 16 bytes, two's complement; counts = u32 number of non-zero
-cells, their u32 indexes in rising order, then their u64 counts.
+text = u32 length and UTF-8; i128 = 16 bytes, two's complement; varint = unsigned LEB128 in its
+shortest form; counts = u32 number of non-zero cells, then as varints for each the number of cells
+skipped before it, then their counts. docs/summary-format.md says it for other languages.
 """
 
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -43,11 +45,29 @@ class Writer:
         """The non-zero cells of a count vector."""
         at = np.flatnonzero(values)
         self.number("I", at.size)
-        self._parts += [at.astype("<u4").tobytes(), values[at].astype("<u8").tobytes()]
+        self._parts += [_varints(np.diff(at, prepend=-1) - 1), _varints(values[at])]
+
+    def integers(self, values: Sequence[int]) -> None:
+        """Unsigned integers as varints, without their number."""
+        self._parts.append(_varints(np.array(values, np.uint64)))
 
     def done(self) -> bytes:
         """All fields as one byte string."""
         return b"".join(self._parts)
+
+
+def _varints(values: NDArray[Any]) -> bytes:
+    rest = values.astype(np.uint64)
+    columns: list[NDArray[Any]] = []
+    kept = [np.ones(rest.size, np.bool_)]
+    while True:
+        low, rest = (rest & np.uint64(0x7F)).astype(np.uint8), rest >> np.uint64(7)
+        more = rest > 0
+        columns.append(low | (more.astype(np.uint8) << 7))
+        if not more.any():
+            break
+        kept.append(more)
+    return np.stack(columns, axis=1)[np.stack(kept, axis=1)].tobytes()
 
 
 class Reader:
@@ -66,7 +86,7 @@ class Reader:
     def _take(self, size: int) -> bytes:
         part = self._data[self._at : self._at + size]
         if len(part) != size:
-            raise Corrupt(f"the bytes of a {self._what} end too early", remedy="send it again")
+            raise self._short()
         self._at += size
         return part
 
@@ -92,16 +112,44 @@ class Reader:
     def counts(self, size: int) -> Counts:
         """A count vector of this many cells."""
         (filled,) = self.number("I")
-        at = np.frombuffer(self._take(4 * filled), "<u4")
-        values = np.frombuffer(self._take(8 * filled), "<u8")
-        rising = bool(np.all(at[1:] > at[:-1])) if filled else True
-        if not rising or (filled and int(at[-1]) >= size):
-            raise Corrupt(f"a {self._what} counts cells that its grid does not have")
-        if filled and int(values.max()) >= 1 << 63:
-            raise Corrupt(f"a {self._what} holds a count above 2^63")
+        self.require(filled <= size, "counts cells that its grid does not have")
+        skipped, values = self.integers(filled), self.integers(filled)
+        self.require(not filled or int(skipped.max()) < size, "counts cells beyond its grid")
+        at = np.cumsum(skipped.astype(np.int64) + 1) - 1
+        self.require(not filled or int(at[-1]) < size, "counts cells beyond its grid")
+        self.require(bool((values > 0).all()), "lists a cell without a count")
+        self.require(not filled or int(values.max()) < 1 << 63, "holds a count above 2^63")
         dense = np.zeros(size, np.int64)
-        dense[at] = values
+        dense[at] = values.astype(np.int64)
         return dense
+
+    def integers(self, size: int) -> NDArray[np.uint64]:
+        """So many varints."""
+        found = np.frombuffer(self._data, np.uint8, offset=self._at)[: 10 * size]
+        ends = np.flatnonzero(found < 0x80)[:size]
+        if len(ends) < size:
+            raise self._short()
+        if not size:
+            return np.zeros(0, np.uint64)
+        starts = np.concatenate([[0], ends[:-1] + 1])
+        long = ends - starts + 1
+        used = found[: int(ends[-1]) + 1]
+        last = used[ends]
+        self.require(not bool(((last == 0) & (long > 1)).any()), "holds an overlong integer")
+        self.require(not bool(((long > 10) | ((long == 10) & (last > 1))).any()),
+                     "holds an integer above 2^64")  # fmt: skip
+        place = 7 * (np.arange(used.size) - np.repeat(starts, long))
+        parts = (used & 0x7F).astype(np.uint64) << place.astype(np.uint64)
+        self._at += used.size
+        return np.add.reduceat(parts, starts)
+
+    def require(self, sound: bool, told: str) -> None:
+        """Raise `Corrupt`, telling what the thing does wrong, unless this is so."""
+        if not sound:
+            raise Corrupt(f"a {self._what} {told}", remedy="check what wrote it")
+
+    def _short(self) -> Corrupt:
+        return Corrupt(f"the bytes of a {self._what} end too early", remedy="send it again")
 
     def end(self) -> None:
         """Assert that nothing is left."""

@@ -30,6 +30,8 @@ _SAMPLE = 65_536
 _ATOMS = 64
 _BINS = 4096
 _CATEGORIES = 1024
+_FAR = 1 << 61
+"""Magnitude beyond which integers share a grid's end cells, so that differences fit 64 bits."""
 _MAGNITUDE = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 _KINDS: tuple[Kind, ...] = ("numeric", "integer", "categorical", "boolean", "datetime", "score")
 
@@ -178,6 +180,16 @@ def _from_bytes(data: bytes) -> Grid:
     atoms = read.number(f"{read.number('I')[0]}d")
     categories = tuple(read.text() for _ in range(read.number("I")[0]))
     read.end()
+    read.require(kind < len(_KINDS), f"is of kind {kind}, which this version does not know")
+    floats = np.array([centre, *atoms])
+    read.require(bool(np.isfinite(floats).all()), "has a centre or an atom that is not finite")
+    read.require(bool((floats[1:-1] < floats[2:]).all()), "has atoms that do not rise")
+    read.require(list(categories) == sorted(set(categories)), "has categories that do not rise")
+    power = 0 < scale < math.inf and math.frexp(scale)[0] == 0.5
+    read.require(power, "has a scale that is no power of two")
+    exponents = bits <= 12 and -1000 <= low <= high <= 1000 and high - low <= 256
+    span = bins <= 1 << 20 and shift <= 62 and bins << shift <= (1 << 62) + (1 << 52)
+    read.require(exponents and span and abs(origin) <= _FAR, "is out of bounds")
     return Grid(
         kind=_KINDS[kind], centre=centre, scale=scale, low=low, high=high, bits=bits,
         origin=origin, shift=shift, bins=bins, atoms=atoms, categories=categories,
@@ -307,8 +319,8 @@ def make_grid(values: Column, kind: Kind | None = None, known: Iterable[str] = (
         return Grid(kind=kind, bins=1)
     low, high = int(present.min()), int(present.max())
     span = high - low + 1
-    origin = max(low - span, -(2**62))
-    total = min(high + span, 2**62) - origin + 1
+    origin = min(max(low - span, -_FAR), _FAR)
+    total = max(min(high + span, _FAR) - origin, 0) + 1
     shift = max(0, math.ceil(math.log2(total / _BINS)))
     scale = 2.0 ** max(0, shift - 8)
     return Grid(kind=kind, centre=float(origin), scale=scale, origin=origin, shift=shift,
@@ -352,14 +364,14 @@ def _number_grid(sample: NDArray[np.float64]) -> Grid:
         loose = sample
     if not loose.size:
         return Grid(kind="numeric", scale=2.0**-10, low=0, high=20)
-    low, centre, high = (float(v) for v in np.quantile(loose, [0.25, 0.5, 0.75]))
-    spread = (high - low) / 1.35 or float(np.ptp(loose)) or abs(centre) or 1.0
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):  # infinite spread and reach are clipped below
+        low, centre, high = (float(v) for v in np.quantile(loose, [0.25, 0.5, 0.75]))
+        spread = (high - low) / 1.35 or float(np.ptp(loose)) or abs(centre) or 1.0
         reach = float(np.max(np.abs(loose - centre)))
     power = math.floor(math.log2(spread)) - 10 if math.isfinite(spread) else 0
     scale = 2.0 ** max(-1000, min(1000, power))
-    reach /= scale
-    top = math.ceil(math.log2(max(reach, 2.0))) + 3 if math.isfinite(reach) else 40
+    top = math.ceil(math.log2(min(max(reach / scale, 2.0), 2.0**40))) + 3
+    centre = centre if math.isfinite(centre) else 0.0
     return Grid(kind="numeric", centre=centre, scale=scale, low=0, high=max(14, min(top, 40)),
                 atoms=atoms)  # fmt: skip
 

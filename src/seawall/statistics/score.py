@@ -110,6 +110,7 @@ class ScoreSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         """Read what `to_bytes` wrote; raises `Corrupt` on anything else."""
         read = Reader(data, b"SWSS", 1, "score summary")
         grid = Grid.from_bytes(read.blob())
+        read.require(grid.kind == "score", f"is on a grid of kind {grid.kind}")
         (missing,) = read.number("Q")
         counts = np.stack([read.counts(grid.cells) for _ in range(3)])
         families: list[Family] = []
@@ -120,6 +121,7 @@ class ScoreSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
             for _ in range(read.number("I")[0]):
                 groups.append(tuple(read.text() for _ in columns))
                 blocks.append(np.stack([read.counts(grid.cells) for _ in range(3)]))
+            read.require(groups == sorted(set(groups)), "has groups that do not rise")
             stacked = np.stack(blocks) if blocks else np.zeros((0, 3, grid.cells), np.int64)
             families.append(Family(columns, tuple(groups), stacked))
         read.end()

@@ -169,6 +169,16 @@ class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         counts = read.counts(grid.cells)
         others = tuple((read.text(), read.number("Q")[0]) for _ in range(read.number("I")[0]))
         read.end()
+        n, named = sum(counts.tolist()), sum(count for _, count in others)
+        read.require(low <= high if grid.ordered and n else low == math.inf == -high,
+                     "has extremes that do not fit its counts")  # fmt: skip
+        read.require(math.copysign(1, low or 1) != -1 or low != 0, "has −0 as an extreme")
+        read.require(abs(total) <= n << 20 and 0 <= squares <= n << 40 and clipped <= n,
+                     "has sums that do not fit its counts")  # fmt: skip
+        read.require(not grid.ordered or not others, "names values of an ordered column")
+        read.require(others == smallest(others) and all(count for _, count in others)
+                     and named <= int(counts[-1]) and not {name for name, _ in others}
+                     & set(grid.categories), "names values that do not fit its counts")  # fmt: skip
         return cls(grid=grid, counts=counts, missing=missing, low=low, high=high, total=total,
                    squares=squares, clipped=clipped, others=others)  # fmt: skip
 
@@ -206,8 +216,12 @@ class TableSummary(msgspec.Struct, frozen=True, eq=False):
         """Read what `to_bytes` wrote; raises `Corrupt` on anything else."""
         read = Reader(data, b"SWTS", 1, "table summary")
         rows, size = read.number("QI")
-        columns = {read.text(): ColumnSummary.from_bytes(read.blob()) for _ in range(size)}
+        found = [(read.text(), ColumnSummary.from_bytes(read.blob())) for _ in range(size)]
         read.end()
+        columns = dict(found)
+        read.require([name for name, _ in found] == sorted(columns), "has columns out of order")
+        odd = [name for name, column in found if column.rows != rows]
+        read.require(not odd, f"of {rows} rows has other numbers of rows in {', '.join(odd)}")
         return cls(rows, columns)
 
 

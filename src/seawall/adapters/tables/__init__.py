@@ -2,6 +2,6 @@
 
 from seawall.adapters.tables.arrow import to_columns
 from seawall.adapters.tables.read import open_source, read_columns, read_table
-from seawall.adapters.tables.source import Piece, Source
+from seawall.adapters.tables.source import Piece, Source, chosen
 
-__all__ = ["Piece", "Source", "open_source", "read_columns", "read_table", "to_columns"]
+__all__ = ["Piece", "Source", "chosen", "open_source", "read_columns", "read_table", "to_columns"]
