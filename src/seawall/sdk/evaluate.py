@@ -12,8 +12,9 @@ from seawall.sdk.scores import count_scores
 from seawall.statistics.calibration import calibration
 from seawall.statistics.column import numbers
 from seawall.statistics.drift import judge_in_family
-from seawall.statistics.fairness import TOLERANCES, Fairness, Group, fairness
+from seawall.statistics.fairness import TOLERANCES, Fairness, fairness
 from seawall.statistics.grid import heavy, score_grid
+from seawall.statistics.groups import Group
 from seawall.statistics.performance import performance
 from seawall.statistics.score import ScoreSummary
 

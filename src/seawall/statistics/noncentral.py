@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
-_LARGE = 20_000.0
+_LARGE = 5_000.0
 """Above this noncentrality √χ'² is taken as normal with unit variance."""
 
 
@@ -38,7 +38,7 @@ def squared_norm(
     found: list[Vector] = []
     for target in ((1 + confidence) / 2, (1 - confidence) / 2):
         low, high = np.zeros_like(reach), reach.copy()
-        for _ in range(48):
+        for _ in range(36):
             middle = (low + high) / 2
             above = tail(middle) > target
             low, high = np.where(above, middle, low), np.where(above, high, middle)
