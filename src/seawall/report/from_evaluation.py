@@ -32,8 +32,11 @@ def evaluation_document(result: Shape) -> Document:
             for name, told in result["fairness"].items()
         ),
     ]
-    auc = measures["roc_auc"]
-    sentence = f"{verdict_sentence(verdict)} ROC AUC is {auc} on {auc.n:,} labelled rows."
+    name = next(m for m in ("roc_auc", "mae", "accuracy") if m in measures)
+    main = measures[name]
+    said = NAMES.get(name, name)
+    headline = f"{said[0].upper()}{said[1:]} is {main} on {main.n:,} labelled rows."
+    sentence = f"{verdict_sentence(verdict)} {headline}"
     return Document("Evaluation", sentence, tuple(sections), verdict.outcome)
 
 
@@ -45,6 +48,8 @@ def _measures(measures: Mapping[str, Estimate]) -> Table:
 
 def _fairness(name: str, told: Shape, groups: Sequence[Shape]) -> tuple[Block, ...]:
     mine = [g for g in groups if "×".join(g["by"]) == name]
+    if _GAPS[0] not in told["measures"]:
+        return (_measures({key: estimate_of(e) for key, e in told["measures"].items()}),)
     gap = estimate_of(told["measures"][_GAPS[0]])
     charts: list[Block] = []
     for rate in ("selection_rate", "recall", "false_positive_rate"):

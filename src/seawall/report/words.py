@@ -19,6 +19,10 @@ NAMES = {
     "ece": "calibration error",
     "ece_debiased": "calibration error, debiased",
     "f1": "F1",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "mape": "MAPE",
+    "r2": "R²",
 }
 """What measures are called where their name is not enough."""
 

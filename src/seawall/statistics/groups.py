@@ -78,9 +78,8 @@ class Rates(msgspec.Struct, frozen=True, eq=False):
         low, high = clopper_pearson_each(self.successes, self.n, confidence)
         if self.unsure.any() or self.outside.any():
             low = clopper_pearson_each(fewest, self.n + self.outside, confidence)[0]
-            high = clopper_pearson_each(most, np.maximum(self.n - self.outside, most), confidence)[
-                1
-            ]
+            fewer = np.maximum(self.n - self.outside, most)
+            high = clopper_pearson_each(most, fewer, confidence)[1]
         return np.where(self.n > 0, low, 0.0), np.where(self.n > 0, high, 1.0)
 
     def of(self, kept: NDArray[np.bool_]) -> Rates:

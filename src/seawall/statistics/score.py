@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -145,21 +146,21 @@ def summarise_scores(
     present, missing = numbers(scores)
     keep = _present_rows(scores) if missing else None
     if present.size and not (present.min() >= 0 and present.max() <= 1):
-        raise BadInput("scores lie outside [0, 1]", remedy="give probabilities of the positive")
+        raise _outside(present)
     for name, values in {"label": labels, **groups}.items():
         if values is not None and length(values) != length(scores):
             raise BadInput(f"{name} has {length(values)} rows, scores have {length(scores)}")
     cell = grid.cell_of(present.astype(np.float64, copy=False))
     label = np.full(present.size, UNLABELLED, np.int64)
     if labels is not None:
-        label = _label_codes(labels)
+        label = label_codes(labels)
         label = label[keep] if keep is not None else label
     joint = label * grid.cells + cell
     size = 3 * grid.cells
-    encoded = {name: _group_codes(values, keep) for name, values in groups.items()}
+    encoded = {name: group_codes(values, keep) for name, values in groups.items()}
     families: list[Family] = []
     for columns in [(name,) for name in groups] + [tuple(c) for c in intersections]:
-        codes, names = _cross([encoded[c] for c in columns])
+        codes, names = cross([encoded[c] for c in columns])
         if len(names) > MOST_GROUPS:
             raise BadInput(
                 f"{'×'.join(columns)} has {len(names)} groups, above {MOST_GROUPS}",
@@ -171,6 +172,15 @@ def summarise_scores(
     return ScoreSummary(grid=grid, counts=counts, missing=missing, families=tuple(families))
 
 
+def _outside(scores: NDArray[Any]) -> BadInput:
+    wrong = scores[(scores < 0) | (scores > 1)]
+    told = f"{wrong.size:,} scores lie" if wrong.size > 1 else "a score lies"
+    odd = f"{wrong.min():g} to {wrong.max():g}" if wrong.size > 1 else f"{wrong[0]:g}"
+    return BadInput(
+        f"{told} outside [0, 1]: {odd}", remedy="give the probability of label 1, not its logit"
+    )
+
+
 def _present_rows(values: Column) -> NDArray[np.bool_]:
     assert not isinstance(values, tuple)
     gaps = np.ma.getmaskarray(values)
@@ -178,26 +188,32 @@ def _present_rows(values: Column) -> NDArray[np.bool_]:
     return ~(gaps | np.isnan(data)) if data.dtype.kind == "f" else ~gaps
 
 
-def _label_codes(labels: Column) -> NDArray[np.int64]:
+def label_codes(labels: Column) -> NDArray[np.int64]:
+    """Labels 0, 1 (or false, true) as codes, missing as `UNLABELLED`; `BadInput` on others."""
     codes, names = encode(labels)
     table = np.full(len(names) + 1, UNLABELLED, np.int64)
     known = {"0": NEGATIVE, "1": POSITIVE, "false": NEGATIVE, "true": POSITIVE}
     for at, name in enumerate(names):
         if name not in known:
-            raise BadInput(f"label {name!r} is neither 0 nor 1", remedy="give a 0/1 label")
+            raise BadInput(
+                f"label {name!r} is neither 0 nor 1",
+                remedy="give a 0/1 label; several classes need --class-score or --prediction",
+            )
         table[at] = known[name]
     return table[codes]
 
 
-def _group_codes(
-    values: Column, keep: NDArray[np.bool_] | None
+def group_codes(
+    values: Column, keep: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """A column's rows as codes into its sorted values; missing is a group of its own."""
     codes, names = encode(values)
     codes = codes[keep] if keep is not None else codes
+    filled = np.bincount(codes + 1, minlength=len(names) + 1)
     order = sorted(
         {
-            *(names[i] for i in np.unique(codes[codes >= 0])),
-            *([MISSING_GROUP] * bool((codes < 0).any())),
+            *(names[i] for i in np.flatnonzero(filled[1:])),
+            *([MISSING_GROUP] * bool(filled[0])),
         }
     )
     place = {name: at for at, name in enumerate(order)}
@@ -205,9 +221,10 @@ def _group_codes(
     return table[codes], tuple(order)
 
 
-def _cross(
+def cross(
     parts: Sequence[tuple[NDArray[np.int64], tuple[str, ...]]],
 ) -> tuple[NDArray[np.int64], tuple[tuple[str, ...], ...]]:
+    """Several columns' codes as codes into the combinations that occur."""
     codes, names = parts[0][0], [(name,) for name in parts[0][1]]
     for more, values in parts[1:]:
         codes = codes * len(values) + more
