@@ -45,7 +45,8 @@ def compare_groups(
         if scored is not None:
             within = calibration_within(scored, by, confidence=CONFIDENCE)
             measures, worst = measures | within.measures, worst | within.worst
-            strict |= calibration_within(scored, by, confidence=family).measures
+            if any(rule.measure in within.measures for rule in rules):
+                strict |= calibration_within(scored, by, confidence=family).measures
             found.calibration[name] = _diagrams(within)
             groups = _joined(groups, scored, by, within)
         parts = [_judge(rule, name, measures, strict, worst) for rule in rules]

@@ -9,7 +9,7 @@ import numpy as np
 
 from seawall.kernel import Estimate
 from seawall.statistics.calibration import calibration_bias, ece_debiased
-from seawall.statistics.gaps import Compared, difference
+from seawall.statistics.gaps import Compared, Pair, difference
 from seawall.statistics.groups import Ends, Extremes, Group
 from seawall.statistics.reliability import Bin, Table, reliability
 from seawall.statistics.score import ScoreSummary
@@ -50,22 +50,28 @@ def calibration_within(
     )
     large = [at for at, part in enumerate(parts) if part.n >= minimum_group]
     kept = [tables[at] for at in large]
-    measures = {"calibration_within_groups": _largest(kept, confidence)}
-
-    def ends(level: float) -> Ends:
-        found = [calibration_bias(t, level) for t in kept]
-        return np.array([e.low for e in found]), np.array([e.high for e in found])
-
-    values = np.array([groups[at].measures["calibration_bias"].value for at in large])
-    rows = int(sum(t.total for t in kept))
-    name = "calibration_bias_difference"
-    part = Compared("calibration_bias", values, ends)
-    measures[name], pair = difference([part], len(large), confidence, rows, top=2.0)
+    measures, pair = _between(kept, confidence)
     worst: dict[str, Extremes] = {}
     if pair:
-        worst[name] = Extremes(pair.name, groups[large[pair.low]], groups[large[pair.high]])
+        low, high = groups[large[pair.low]], groups[large[pair.high]]
+        worst["calibration_bias_difference"] = Extremes(pair.name, low, high)
     diagrams = tuple(reliability(part, confidence=confidence) for part in parts)
     return GroupCalibration(groups, diagrams, measures, worst)
+
+
+def _between(tables: list[Table], confidence: float) -> tuple[dict[str, Estimate], Pair | None]:
+    def ends(level: float) -> Ends:
+        found = [calibration_bias(t, level) for t in tables]
+        return np.array([e.low for e in found]), np.array([e.high for e in found])
+
+    values = np.array([calibration_bias(t, confidence).value for t in tables])
+    rows = int(sum(t.total for t in tables))
+    part = Compared("calibration_bias", values, ends)
+    apart, pair = difference([part], len(tables), confidence, rows, top=2.0)
+    return {
+        "calibration_within_groups": _largest(tables, confidence),
+        "calibration_bias_difference": apart,
+    }, pair
 
 
 def _largest(tables: list[Table], confidence: float) -> Estimate:

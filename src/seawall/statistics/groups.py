@@ -93,8 +93,9 @@ def rates_of(summary: ScoreSummary, family: Family, threshold: float) -> dict[st
     """
     positive, near = called(summary.grid, threshold)
     counts = family.counts
-    yes = (counts @ positive.astype(np.int64)).astype(float)
-    unsure = (counts @ near.astype(np.int64)).astype(float)
+    # cells rise with the score, so that those called positive are the last ones
+    yes = counts[:, :, positive.size - int(positive.sum()) :].sum(axis=2).astype(float)
+    unsure = counts[:, :, near].sum(axis=2).astype(float)
     rows = counts.sum(axis=2).astype(float)
     tp, fp = yes[:, POSITIVE], yes[:, NEGATIVE]
     p, n = rows[:, POSITIVE], rows[:, NEGATIVE]
