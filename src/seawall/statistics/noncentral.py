@@ -22,7 +22,7 @@ def squared_norm(
     c·χ'²(Σa/c, θ/c) with c = (2Σa² + 4θā)/(2Σa + 4θ) has the same two moments, where ā is the mean
     of aᵢ weighted by ûᵢ², and Σa²/Σa at least. The interval inverts that for θ; lower bounds
     may be 0. For the upper bound an excess below 0 counts as 0: rows that happen to agree better
-    than they could do not make a few of them certain. How well it covers is measured in docs/calibration.md.
+    than they could do not make a few of them certain. docs/calibration.md has its coverage.
     """
     from scipy import special
 
