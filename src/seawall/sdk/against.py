@@ -50,14 +50,15 @@ def compare_binary(
         raise BadInput("--against is another model's score", remedy="give --score too")
     pairs = [(score, other.score)] if other.score else []
     if prediction or other.prediction:
-        if not other.score and not prediction:
-            raise BadInput("--against-prediction needs calls to compare with",
-                           remedy="give --prediction too")  # fmt: skip
         pairs += [(prediction or score, other.prediction or other.score)]
     names = list(dict.fromkeys(name for pair in pairs for name in pair if name))
     codes = label_codes(rows[label])
     labelled = codes != UNLABELLED
     values = {name: _unit(rows, name) for name in names}
+    if other.prediction and not np.isin(_present(values[other.prediction]), (0, 1)).all():
+        raise rows.wrong(
+            other.prediction, "a prediction of 0 or 1 is expected", "give scores as --against"
+        )
     kept = labelled.copy()
     for column in values.values():
         kept &= ~np.isnan(column)
@@ -122,6 +123,10 @@ def _in_units(comparison: Comparison, unit: Callable[[Comparison], float]) -> Es
     if size == 1 or not size > 0:
         return e
     return Estimate(e.value / size, e.low / size, e.high / size, e.confidence, e.n, e.method)
+
+
+def _present(values: Vector) -> Vector:
+    return values[~np.isnan(values)]
 
 
 def _unit(rows: Rows, name: str) -> Vector:

@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 
 from seawall.kernel import Estimate
 from seawall.statistics.cost import Cost
+from seawall.statistics.intervals import normal_quantile, student_quantile
 from seawall.statistics.score import NEGATIVE, POSITIVE, ScoreSummary
 
 Vector = NDArray[np.float64]
 POINTS = 101
 """Thresholds of a curve at most."""
 _DRAWS = 500
+_ENOUGH = 500
 
 
 class Curve(msgspec.Struct, frozen=True, eq=False):
@@ -128,9 +130,12 @@ def _search(
 
     The band's width is the quantile of the largest standardised deviation in 500 Gaussian draws
     of the counts (the multiplier bootstrap of Chernozhukov, Chetverikov & Kato, Annals of
-    Statistics 41, 2013); one row more in each segment and label keeps errors not yet seen in it.
-    Thresholds may be best unless their difference from the best point is beyond its own such
-    width (multiple comparisons with the best: Hsu 1996).
+    Statistics 41, 2013), as much wider as Student's t is for the rarer label. One row more of
+    either label that has anybody's score keeps errors not yet seen in it. The gain has such a band
+    of differences from the threshold in use, or with fewer than 500 rows of a label, where a few
+    rows make the curve, the difference of the value's own bounds. Thresholds may be best unless
+    their difference from the best point is beyond its own such width (multiple comparisons with
+    the best: Hsu 1996).
     """
     # row value at threshold j: called positive when its segment is j or later
     size = at.size
@@ -138,39 +143,56 @@ def _search(
     worth = np.stack(
         [np.where(is_called, cost.fp, cost.tn), np.where(is_called, cost.tp, cost.fn)]
     ).reshape(-1, size)  # [label × segment, threshold]
-    counts = segments[[NEGATIVE, POSITIVE]].reshape(-1)
+    counts = segments[[NEGATIVE, POSITIVE]]
     n = float(counts.sum())
-    mean = counts @ worth / n
-    padded = counts + counts.sum() / n / counts.size
-    rows = float(padded.sum())
+    padded = (counts + counts.sum(axis=0) / n).reshape(-1)
+    counts, rows = counts.reshape(-1), n + 2
+    mean, centre = counts @ worth / n, padded @ worth / rows
     rng = np.random.default_rng(0)
     noise = rng.standard_normal((_DRAWS, counts.size)) * np.sqrt(padded)
     noise -= noise.sum(axis=1, keepdims=True) * padded / rows
     moved = noise @ worth / rows
-    deviation = np.sqrt(np.maximum(padded @ worth**2 / rows - (padded @ worth / rows) ** 2, 0))
-    deviation = np.maximum(deviation / math.sqrt(rows), 1e-300)
-    width = deviation * _largest(moved / deviation, confidence)
+    fewest = float(segments.sum(axis=1).min())
+    heavier = student_quantile(max(fewest, 1.0), confidence) / normal_quantile(confidence)
+    width = _largest(moved, _deviation(padded, worth), confidence) * heavier
+    low, high = np.minimum(mean, centre) - width, np.maximum(mean, centre) + width
     top = int(mean.argmax())
-    apart = worth - worth[:, [top]]
-    spread = np.sqrt(np.maximum(padded @ apart**2 / rows - (padded @ apart / rows) ** 2, 0))
-    spread = np.maximum(spread / math.sqrt(rows), 1e-300)
-    others = np.arange(size) != top
-    pairs = (moved - moved[:, [top]]) / spread
-    reach = spread * (_largest(pairs[:, others], confidence) if size > 1 else 0.0)
-    rivals = at[mean[top] - mean <= reach]
+    reaches: list[Vector] = []
+    for base in (top, used):
+        apart = _deviation(padded, worth - worth[:, [base]])
+        reaches.append(_largest(moved - moved[:, [base]], apart, confidence) * heavier)
+    from_top, pulled = mean[top] - mean, centre[top] - centre
+    rivals = at[np.minimum(from_top, pulled) <= reaches[0]]
+    gains = sorted((from_top[used], pulled[used]))
+    more = (gains[0] - reaches[1][top], gains[1] + reaches[1][top])
+    if fewest < _ENOUGH:
+        more = (low[top] - high[used], high[top] - low[used])
     method = f"best of {size} thresholds, simultaneous band"
-    value = Estimate(
-        float(mean[top]), float(mean[top] - width[top]), float(mean[top] + width[top]),
-        confidence, int(n), method, "simultaneous",
-    )  # fmt: skip
-    gain, room = float(mean[top] - mean[used]), float(reach[used])
-    told = Estimate(gain, gain - room, gain + room, confidence, int(n), method, "simultaneous")
-    best = Best(float(at[top]), float(rivals.min()), float(rivals.max()), value, told)
-    return best, Curve(mean, mean - width, mean + width)
+    value, gain = (
+        Estimate(float(v), float(a), float(b), confidence, int(n), method, "simultaneous")
+        for v, a, b in (
+            (mean[top], low[top], high[top]),
+            (from_top[used], *more),
+        )
+    )
+    best = Best(float(at[top]), float(rivals.min()), float(rivals.max()), value, gain)
+    return best, Curve(mean, low, high)
 
 
-def _largest(standardised: Vector, confidence: float) -> float:
-    return float(np.quantile(np.abs(standardised).max(axis=1), confidence))
+def _deviation(counts: Vector, worth: Vector) -> Vector:
+    """The standard deviation of the mean of `worth` at each threshold."""
+    n = counts.sum()
+    variance = counts @ worth**2 / n - (counts @ worth / n) ** 2
+    return np.sqrt(np.maximum(variance, 0.0) / n)
+
+
+def _largest(moved: Vector, deviation: Vector, confidence: float) -> Vector:
+    """Half widths that the largest standardised deviation of a draw keeps at this confidence."""
+    real = deviation > 1e-12 * max(float(deviation.max()), 1e-300)
+    standardised = np.abs(moved[:, real] / deviation[real])
+    if not standardised.size:
+        return np.zeros_like(deviation)
+    return deviation * float(np.quantile(standardised.max(axis=1), confidence))
 
 
 def _rounded(values: Vector) -> list[float | None]:

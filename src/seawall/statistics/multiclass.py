@@ -183,10 +183,14 @@ def _average(counts: Counts, kind: str, weighted: bool, confidence: float) -> Es
     weight = c.sum(axis=1) / n if weighted else np.full(len(c), 1 / len(c))
     value = float(weight @ each)
     down, up = weight * (each - bounds[:, 0]), weight * (bounds[:, 1] - each)
+    # a class never called may have any precision: its part adds up, it does not average out
+    unknown = (c.sum(axis=0) == 0) & (kind == "precision")
+    beyond = float(weight[unknown].sum())
+    up = np.where(unknown, 0.0, up)
     more = normal_quantile(confidence) ** 2 * float(weight @ (each - value) ** 2) / n * weighted
     low, high = (math.sqrt(max(float(side @ related @ side), 0.0) + more) for side in (down, up))
     return Estimate(
-        value, max(value - low, 0.0), min(value + high, 1.0), confidence, int(n), method
+        value, max(value - low, 0.0), min(value + high + beyond, 1.0), confidence, int(n), method
     )  # fmt: skip
 
 

@@ -60,7 +60,7 @@ class RegressionSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 def error_grids(label: Vector, prediction: Vector) -> ErrorGrids:
-    """Grids that hold sixteen times the largest error seen, to 2⁻¹⁶ of it."""
+    """Grids that hold four times the largest error seen, to 2⁻¹⁸ of it."""
     kept = label != 0
     error = prediction - label
     centre = float(label[0]) if label.size else 0.0
@@ -71,7 +71,7 @@ def error_grids(label: Vector, prediction: Vector) -> ErrorGrids:
 
 def _grid(centre: float, around: Vector) -> Grid:
     reach = float(np.abs(around).max()) if around.size else 0.0
-    power = math.frexp(reach)[1] - 16 if reach else -16
+    power = math.frexp(reach)[1] - 18 if reach else -18
     return Grid(kind="numeric", centre=centre, scale=2.0 ** max(-1000, power), low=0, high=20)
 
 
@@ -186,15 +186,19 @@ def _scaled(e: Estimate, unit: float) -> Estimate:
 
 
 def _median(column: ColumnSummary, confidence: float) -> Estimate:
-    """Between the order statistics that a binomial of one half allows; exact to its bins."""
+    """Between the order statistics that a binomial of one half allows, widened to their bins."""
     n, method = column.n, "order statistics"
     if not n:
         return Estimate(math.nan, 0.0, math.inf, confidence, 0, method)
-    low, high = clopper_pearson(n / 2, n, confidence)
-    bin_ = 2.0**-column.grid.bits
-    least = column.quantile(low) * (1 - bin_) if n > 5 else 0.0
-    most = column.quantile(high) * (1 + bin_) if n > 5 else math.inf
-    return Estimate(column.quantile(0.5), least, most, confidence, n, method)
+    if n < 6:
+        return Estimate(column.quantile(0.5), 0.0, math.inf, confidence, n, method)
+    upto, edges = np.cumsum(column.counts), column.grid.edges
+    at = [
+        int(np.searchsorted(upto, q * (n - 1) + 0.5, "left"))
+        for q in clopper_pearson(n / 2, n, confidence)
+    ]
+    low, high = max(float(edges[at[0]]), 0.0), float(edges[at[1] + 1])
+    return Estimate(column.quantile(0.5), low, high, confidence, n, method)
 
 
 def _pinball(summary: RegressionSummary, quantile: float, confidence: float) -> Estimate:
