@@ -9,6 +9,7 @@ import typer
 
 from seawall.cli.context import Json
 from seawall.cli.showing import Save, Threshold, escape_markup, interval, number, table_of, tell
+from seawall.cli.tolerance import tolerances_of
 
 
 def register(app: typer.Typer) -> None:
@@ -39,26 +40,11 @@ def drift(
     from seawall.sdk.drift import drift as compute
 
     report = compute(
-        str(reference), str(current), columns=column or None, tolerances=_tolerances(tolerance),
+        str(reference), str(current), columns=column or None, tolerances=tolerances_of(tolerance),
         multivariate=multivariate, label=label, score=score, prediction=prediction,
         threshold=threshold,
     )  # fmt: skip
     tell(report, save, as_json, _show_drift)
-
-
-def _tolerances(given: list[str]) -> dict[str, float]:
-    from seawall.kernel import BadInput
-
-    found: dict[str, float] = {}
-    for text in given:
-        name, _, value = text.partition("=")
-        try:
-            found[name] = float(value)
-        except ValueError:
-            raise BadInput(
-                f"--tolerance {text!r} is not NAME=NUMBER", remedy="write, say, ks=0.05"
-            ) from None
-    return found
 
 
 def _show_drift(body: dict[str, Any]) -> Any:

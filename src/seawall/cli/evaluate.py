@@ -9,6 +9,7 @@ import typer
 
 from seawall.cli.context import Json
 from seawall.cli.showing import Save, Threshold, escape_markup, interval, number, table_of, tell
+from seawall.cli.tolerance import tolerances_of
 
 SHOWN_CLASSES = 20
 """Classes that the terminal lists; the report has all."""
@@ -51,6 +52,9 @@ def evaluate(
     against_tolerance: float = typer.Option(
         0.01, "--against-tolerance", min=0, help="How much worse than it this model may be."
     ),
+    tolerance: list[str] = typer.Option(
+        [], "--tolerance", help="MEASURE=VALUE of calibration or fairness; repeatable."
+    ),
     save: Path | None = Save,
     as_json: bool = Json,
 ) -> None:
@@ -63,6 +67,7 @@ def evaluate(
         groups=[tuple(g.split(",")) for g in group], threshold=threshold, task=task,
         cost=_values(cost), quantile=quantile, against=against,
         against_prediction=against_prediction, against_tolerance=against_tolerance,
+        tolerances=tolerances_of(tolerance),
     )  # fmt: skip
     tell(report, save, as_json, _show_evaluation)
 

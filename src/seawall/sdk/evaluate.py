@@ -5,20 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seawall.kernel import BadInput, Estimate, Rule, Verdict, all_of
+from seawall.kernel import BadInput, Estimate, Verdict
 from seawall.sdk.against import Against, compare_binary
+from seawall.sdk.deciding import Deciding, deciding
+from seawall.sdk.groups import compare_groups
 from seawall.sdk.report import CONFIDENCE, Report, Table
 from seawall.sdk.rows import By, Rows, lacking, read_rows, task_of
 from seawall.sdk.scores import count_scores
-from seawall.sdk.verdicts import CALIBRATION, conclude, too_small
-from seawall.statistics.calibration import calibration
+from seawall.sdk.verdicts import conclude
+from seawall.statistics.calibration import calibration, measure
 from seawall.statistics.column import numbers
 from seawall.statistics.cost import Cost, cost_of, total_of, value_of
 from seawall.statistics.curves import curves
 from seawall.statistics.drift import judge_in_family
-from seawall.statistics.fairness import TOLERANCES, Fairness, Group, fairness
 from seawall.statistics.grid import heavy, score_grid
+from seawall.statistics.inequality import inequality
 from seawall.statistics.performance import by_score, by_threshold, confusion
+from seawall.statistics.reliability import reliability
 from seawall.statistics.score import ScoreSummary
 
 
@@ -43,6 +46,7 @@ def evaluate(
     against: str | None = None,
     against_prediction: str | None = None,
     against_tolerance: float = 0.01,
+    tolerances: Mapping[str, float] | None = None,
 ) -> EvaluationReport:
     """Quality, calibration and fairness of a model on labelled rows.
 
@@ -53,6 +57,9 @@ def evaluate(
     `prediction`; `quantile` adds its pinball loss. `task` (binary, multiclass, regression) is
     found from the columns. `groups` are columns; a tuple of columns is their intersection.
     `against` and `against_prediction` are another model's columns on the same rows.
+
+    `tolerances` decide on other measures of calibration and fairness of a binary model than the
+    default ones (`sdk.deciding`): `{"demographic_parity_ratio": 0.8}` is the rule of four fifths.
 
     Decides on debiased ECE ≤ 0.05 (each class of several), gaps ≤ 0.10 in selection and error
     rates, for regression on |bias| ≤ 0.05 label deviations and gaps of it ≤ 0.10, and on not
@@ -66,7 +73,7 @@ def evaluate(
     )  # fmt: skip
     kind = task_of(rows, label, score, prediction, chosen, task)
     other = Against(against, against_prediction, against_tolerance)
-    _only_where_used(kind, cost, quantile, against)
+    _only_where_used(kind, cost, quantile, against, tolerances)
     if kind == "regression":
         from seawall.sdk.regression import evaluate_regression
 
@@ -77,12 +84,17 @@ def evaluate(
 
         return EvaluationReport(*evaluate_multiclass(rows, label, prediction, chosen, other))
     value = cost_of(dict(cost)) if cost else None
-    return EvaluationReport(*_binary(rows, label, score, prediction, threshold, value, other))
+    rules = deciding(tolerances or {})
+    found = _binary(rows, label, score, prediction, threshold, value, other, rules)
+    return EvaluationReport(*found)
 
 
 def _only_where_used(
-    task: str, cost: Mapping[str, float] | None, quantile: float | None, against: str | None
-) -> None:
+    task: str, cost: Mapping[str, float] | None, quantile: float | None, against: str | None,
+    tolerances: Mapping[str, float] | None,
+) -> None:  # fmt: skip
+    if tolerances and task != "binary":
+        raise BadInput(f"tolerances of a {task} model are fixed", remedy="leave them out")
     if cost and task != "binary":
         raise BadInput(f"a cost matrix of tp, fp, fn, tn does not fit a {task} model")
     if quantile is not None and task != "regression":
@@ -98,21 +110,24 @@ def _only_where_used(
 
 def _binary(
     rows: Rows, label: str, score: str | None, prediction: str | None, threshold: float,
-    cost: Cost | None, other: Against,
+    cost: Cost | None, other: Against, rules: Deciding,
 ) -> tuple[Verdict, dict[str, Any]]:  # fmt: skip
     scored, calls, cut = _counted(rows, label, score, prediction, threshold)
-    measures = by_threshold(calls, cut, CONFIDENCE)
+    measures = by_threshold(calls, cut, CONFIDENCE) | inequality(calls, cut, CONFIDENCE)
     body: dict[str, Any] = {"task": "binary"}
     compared, judged = compare_binary(rows, label, score, prediction, threshold, cost, other)
     verdicts: list[Verdict] = []
-    family = 1 - (1 - CONFIDENCE) / max(
-        1, (scored is not None) + len(rows.groups) * len(TOLERANCES) + (judged is not None)
-    )
+    overall = rules.overall if scored is not None else ()
+    members = len(overall) + len(rows.groups) * len(rules.groups) + (judged is not None)
+    family = 1 - (1 - CONFIDENCE) / max(1, members)
     if scored is not None:
         measures |= by_score(scored, CONFIDENCE) | calibration(scored, CONFIDENCE)
-        strict = calibration(scored, family)["ece_debiased"]
-        verdicts.append(judge_in_family(CALIBRATION, measures["ece_debiased"], strict, "all rows"))
-    told, members = _by_group(rows, scored, calls, cut, family, verdicts)
+    for rule in overall:
+        assert scored is not None
+        strict = measure(rule.measure, scored, family)
+        verdicts.append(judge_in_family(rule, measures[rule.measure], strict, "all rows"))
+    between = compare_groups(scored, calls, rows.groups, cut, rules.groups, family)
+    verdicts += between.verdicts
     if judged is not None:
         verdicts.append(judged(family))
     if cost is not None:
@@ -121,13 +136,15 @@ def _binary(
             "values": cost.to_dict(), "mean": mean.to_dict(), "total": total_of(mean).to_dict(),
         }  # fmt: skip
     if scored is not None:
+        diagram = [one.to_dict() for one in reliability(scored, confidence=CONFIDENCE)]
+        body["calibration"] = {"reliability": diagram, "by_group": between.calibration}
         body["curves"] = curves(scored, threshold, cost, CONFIDENCE).to_dict()
     if compared is not None:
         body["against"] = compared
     body |= {
         "measures": {name: e.to_dict() for name, e in measures.items()},
-        "groups": members,
-        "fairness": told,
+        "groups": between.groups,
+        "fairness": between.fairness,
     }
     count, notes = _counts(scored or calls, calls if prediction else None, measures)
     return conclude(verdicts), body | {"rows": count, "notes": notes}
@@ -176,41 +193,6 @@ def _not_calls(rows: Rows, prediction: str, what: str, where: str) -> BadInput:
     )  # fmt: skip
 
 
-def _by_group(
-    rows: Rows, scored: ScoreSummary | None, calls: ScoreSummary, cut: float, family: float,
-    verdicts: list[Verdict],
-) -> tuple[dict[str, Any], list[dict[str, Any]]]:  # fmt: skip
-    told: dict[str, Any] = {}
-    members: list[dict[str, Any]] = []
-    for by in rows.groups:
-        name = "×".join(by)
-        gaps = fairness(calls, by, cut, confidence=CONFIDENCE)
-        verdict = _judge_gaps(name, gaps, fairness(calls, by, cut, confidence=family))
-        verdicts.append(verdict)
-        ranked = _ranked(scored, by)
-        for group in (*gaps.groups, *gaps.small):
-            more = ranked.get(tuple(group.by.values()), {})
-            members.append(Group(group.by, group.n, group.measures | more).to_dict())
-        told[name] = {
-            "verdict": verdict.to_dict(),
-            "measures": {key: e.to_dict() for key, e in gaps.measures.items()},
-            "small": [g.by for g in gaps.small],
-        }
-    return told, members
-
-
-def _ranked(
-    scored: ScoreSummary | None, by: tuple[str, ...]
-) -> dict[tuple[str, ...], dict[str, Estimate]]:
-    if scored is None:
-        return {}
-    family = scored.family(*by)
-    return {
-        values: by_score(scored.of_group(family, at), CONFIDENCE)
-        for at, values in enumerate(family.groups)
-    }
-
-
 def _counts(
     main: ScoreSummary, calls: ScoreSummary | None, measures: Mapping[str, Estimate]
 ) -> tuple[dict[str, int], list[str]]:
@@ -227,16 +209,3 @@ def _counts(
         only = 1 if positive else 0
         notes.append(f"Every label is {only}: measures that need both labels are undefined.")
     return count, notes
-
-
-def _judge_gaps(name: str, own: Fairness, corrected: Fairness) -> Verdict:
-    parts = [
-        judge_in_family(
-            Rule(measure, at_most=tolerance, by=(name,)),
-            own.measures[measure], corrected.measures[measure], name,
-        )
-        for measure, tolerance in TOLERANCES.items()
-    ]  # fmt: skip
-    if own.small:
-        parts.append(too_small(name, [(g.by.values(), g.n) for g in own.small]))
-    return all_of(parts)

@@ -13,7 +13,7 @@ from seawall.sdk.against import Against, told
 from seawall.sdk.report import CONFIDENCE
 from seawall.sdk.rows import Rows, lacking
 from seawall.sdk.verdicts import CALIBRATION, SMALLEST_GROUP, conclude, too_small
-from seawall.statistics.calibration import calibration
+from seawall.statistics.calibration import calibration, measure
 from seawall.statistics.column import encode
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.intervals import rate
@@ -46,7 +46,7 @@ def evaluate_multiclass(
     each = [c.to_dict() for c in by_class(summary, CONFIDENCE)]
     for at, name in enumerate(classes if columns else ()):
         one = summary.one_against_rest(at)
-        own, strict = calibration(one, CONFIDENCE), calibration(one, family)["ece_debiased"]
+        own, strict = calibration(one, CONFIDENCE), measure("ece_debiased", one, family)
         each[at]["measures"] |= {k: e.to_dict() for k, e in own.items()}
         verdicts.append(judge_in_family(CALIBRATION, own["ece_debiased"], strict, f"class {name}"))
     body: dict[str, Any] = {

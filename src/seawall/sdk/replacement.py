@@ -10,8 +10,8 @@ from seawall.kernel import Estimate, Rule, Verdict, all_of
 from seawall.sdk.drift import drift
 from seawall.sdk.report import CONFIDENCE, Report, Table
 from seawall.sdk.summaries import reference_summary
-from seawall.statistics import distance
-from seawall.statistics.drift import TOLERANCES, judge_in_family
+from seawall.statistics.deciding import MEASURES, TOLERANCES
+from seawall.statistics.drift import judge_in_family
 from seawall.statistics.regrid import regrid
 from seawall.statistics.summary import ColumnSummary
 
@@ -73,12 +73,11 @@ def _hidden(old: Table, new: Table, current: Table) -> list[str]:
 def _distances(old: ColumnSummary, new: ColumnSummary, confidence: float) -> dict[str, Estimate]:
     moved, error = regrid(new, old.grid)
     main = "ks" if old.grid.ordered else "total_variation"
-    measure = distance.ks if old.grid.ordered else distance.total_variation
-    apart = measure(old, moved, confidence)
+    apart = MEASURES[main](old, moved, confidence)
     if error:
         apart = msgspec.structs.replace(
             apart, low=max(0.0, apart.low - error), high=min(1.0, apart.high + error),
             method=f"{apart.method}; bins matched within {error:.2g}",
         )  # fmt: skip
-    missing = distance.missing_difference(old, new, confidence)
+    missing = MEASURES["missing_difference"](old, new, confidence)
     return {main: apart, "missing_difference": missing}

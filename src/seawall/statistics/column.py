@@ -136,7 +136,7 @@ def encode(values: Column) -> tuple[NDArray[np.int64], list[str]]:
         codes = np.fromiter((seen.setdefault(v, len(seen)) for v in rows), np.int64, len(rows))
         names = [_text(v) for v in seen]
     elif (narrow := _narrow(values)) is not None:
-        codes, names = narrow
+        return narrow
     else:
         data = np.asarray(values)
         found, inverse = np.unique(data, return_inverse=True)
@@ -151,7 +151,7 @@ def encode(values: Column) -> tuple[NDArray[np.int64], list[str]]:
     return lookup[codes], list(table)
 
 
-def _narrow(values: NDArray[Any]) -> tuple[NDArray[np.int64], list[Any]] | None:
+def _narrow(values: NDArray[Any]) -> tuple[NDArray[np.int64], list[str]] | None:
     """Whole numbers of a small range as codes, without sorting; None for other columns."""
     if values.dtype.kind not in "iu" or not values.size or _masked(values):
         return None
@@ -160,8 +160,8 @@ def _narrow(values: NDArray[Any]) -> tuple[NDArray[np.int64], list[Any]] | None:
         return None
     codes = values.astype(np.int64, copy=False) - low
     present = np.bincount(codes, minlength=high - low + 1) > 0
-    found = np.flatnonzero(present)
-    return (np.cumsum(present) - 1)[codes], [_text(low + v) for v in found.tolist()]
+    names = [str(low + v) for v in np.flatnonzero(present).tolist()]
+    return codes if present.all() else (np.cumsum(present) - 1)[codes], names
 
 
 def _masked(values: NDArray[Any]) -> bool:

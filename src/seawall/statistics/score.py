@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seawall.kernel import BadInput
 from seawall.statistics.codec import Counts, Reader, Writer
 from seawall.statistics.column import Column, encode, length, numbers
-from seawall.statistics.grid import Grid, refuse_unequal, score_grid
+from seawall.statistics.grid import BLOCK, Grid, refuse_unequal, score_grid
 
 NEGATIVE, POSITIVE, UNLABELLED = 0, 1, 2
 MISSING_GROUP = "(missing)"
@@ -152,7 +152,7 @@ def summarise_scores(
     for name, values in {"label": labels, **groups}.items():
         if values is not None and length(values) != length(scores):
             raise BadInput(f"{name} has {length(values)} rows, scores have {length(scores)}")
-    cell = grid.cell_of(present.astype(np.float64, copy=False))
+    cell = _cells(grid, present)
     label = np.full(present.size, UNLABELLED, np.int64)
     if labels is not None:
         label = label_codes(labels)
@@ -170,8 +170,25 @@ def summarise_scores(
             )
         counted = np.bincount(codes * size + joint, minlength=len(names) * size)
         families.append(Family(columns, names, counted.reshape(-1, 3, grid.cells)))
-    counts = np.bincount(joint, minlength=size).reshape(3, grid.cells)
+    if families:
+        counts = families[0].counts.sum(axis=0)
+    else:
+        counts = np.bincount(joint, minlength=size).reshape(3, grid.cells)
     return ScoreSummary(grid=grid, counts=counts, missing=missing, families=tuple(families))
+
+
+def _cells(grid: Grid, scores: NDArray[Any]) -> NDArray[np.int64]:
+    cells = np.empty(scores.size, np.int64)
+    for start in range(0, scores.size, 4 * BLOCK):
+        block = scores[start : start + 4 * BLOCK].astype(np.float64, copy=False)
+        cells[start : start + block.size] = grid.cell_of(block)
+    return cells
+
+
+def _looked_up(table: NDArray[np.int64], codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`table[codes]`, without a pass over the rows where it changes nothing."""
+    same = np.array_equal(table[:-1], np.arange(table.size - 1))
+    return codes if same and not (codes < 0).any() else table[codes]
 
 
 def _outside(scores: NDArray[Any]) -> BadInput:
@@ -202,7 +219,7 @@ def label_codes(labels: Column) -> NDArray[np.int64]:
                 remedy="give a 0/1 label; several classes need --class-score or --prediction",
             )
         table[at] = known[name]
-    return table[codes]
+    return _looked_up(table, codes)
 
 
 def group_codes(
@@ -220,7 +237,7 @@ def group_codes(
     )
     place = {name: at for at, name in enumerate(order)}
     table = np.array([place.get(n, 0) for n in names] + [place.get(MISSING_GROUP, 0)], np.int64)
-    return table[codes], tuple(order)
+    return _looked_up(table, codes), tuple(order)
 
 
 def cross(
@@ -228,6 +245,8 @@ def cross(
 ) -> tuple[NDArray[np.int64], tuple[tuple[str, ...], ...]]:
     """Several columns' codes as codes into the combinations that occur."""
     codes, names = parts[0][0], [(name,) for name in parts[0][1]]
+    if len(parts) == 1:
+        return codes, tuple(names)
     for more, values in parts[1:]:
         codes = codes * len(values) + more
         names = [(*name, value) for name in names for value in values]
