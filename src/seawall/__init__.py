@@ -19,9 +19,19 @@ if TYPE_CHECKING:
     from seawall.sdk.estimate import estimate
     from seawall.sdk.evaluate import evaluate
     from seawall.sdk.guard import Guard
+    from seawall.sdk.labels import labels
     from seawall.sdk.training import training_run
 
-__all__ = ["Client", "Guard", "__version__", "drift", "estimate", "evaluate", "training_run"]
+__all__ = [
+    "Client",
+    "Guard",
+    "__version__",
+    "drift",
+    "estimate",
+    "evaluate",
+    "labels",
+    "training_run",
+]
 
 _HOMES = {
     "Client": "client",
@@ -29,6 +39,7 @@ _HOMES = {
     "drift": "drift",
     "estimate": "estimate",
     "evaluate": "evaluate",
+    "labels": "labels",
     "training_run": "training",
 }
 

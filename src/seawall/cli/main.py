@@ -16,6 +16,7 @@ from seawall.cli import (
     estimate,
     evaluate,
     identity,
+    labels,
     lifecycle,
     operations,
     rollout,
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 for part in (
     demo, serve, declared, lifecycle, rollout, operations, audit, identity,
-    drift, evaluate, estimate, doctor,
+    drift, evaluate, estimate, labels, doctor,
 ):  # fmt: skip
     part.register(app)
 
