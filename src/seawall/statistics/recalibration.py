@@ -42,7 +42,8 @@ class Bins(msgspec.Struct, frozen=True, eq=False):
     def count(self, counts: NDArray[Any]) -> Vector:
         """Counts by call and cell as float64[call, bin]."""
         size = self.score.size
-        return np.stack([np.bincount(self.at, row.astype(float), size) for row in counts]) * 1.0
+        rows = [np.bincount(self.at, row.astype(float), size) for row in counts]
+        return np.stack(rows).astype(np.float64)
 
 
 class Calibrated(msgspec.Struct, frozen=True, eq=False):
