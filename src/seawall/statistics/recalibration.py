@@ -30,7 +30,7 @@ _ECE_BINS = 15
 class Bins(msgspec.Struct, frozen=True, eq=False):
     """How the cells of a score grid are put together, by the reference.
 
-    `at` int64[cells], the bin of each cell; `score` float64[bins], the mean score. Where the
+    `at` int64[cells], the bin of each cell, rising; `score` float64[bins], the mean score. Where the
     reference has no row within a fiftieth of the range of scores, a bin of its own is `unseen`.
     """
 
@@ -41,9 +41,8 @@ class Bins(msgspec.Struct, frozen=True, eq=False):
 
     def count(self, counts: NDArray[Any]) -> Vector:
         """Counts by call and cell as float64[call, bin]."""
-        size = self.score.size
-        rows = [np.bincount(self.at, row.astype(float), size) for row in counts]
-        return np.stack(rows).astype(np.float64)
+        starts = np.searchsorted(self.at, np.arange(self.score.size))
+        return np.add.reduceat(counts, starts, axis=1).astype(np.float64)
 
 
 class Calibrated(msgspec.Struct, frozen=True, eq=False):
