@@ -70,22 +70,20 @@ def _show(body: dict[str, Any]) -> Any:
 
 def _at_age(body: dict[str, Any]) -> list[Any]:
     shown = [k for k in ("wrong", "right", "not_arrived") if k in body["cohorts"][0]]
-    heads = [h for k in shown for h in (k.replace("_", " "), "95% interval")]
-    days = table_of(f"decided on, at {_age(body['age_days'])}", "decisions", *heads)
+    heads = [h for k in shown for h in (k.replace("_", " "), *(["95% interval"] * (k == shown[0])))]
+    days = table_of(f"at {_age(body['age_days'])}", "decisions", *heads)
     young = 0
     for cohort in body["cohorts"]:
         if cohort["provisional"]:
             young += cohort["decisions"]
             continue
-        cells = [c for k in shown for c in (number(cohort[k]["value"]), interval(cohort[k]))]
-        days.add_row(cohort["from"][:10], f"{cohort['decisions']:,}", *cells)
+        days.add_row(cohort["from"][:10], f"{cohort['decisions']:,}", *_cells(cohort, shown))
     parts: list[Any] = [days]
     if body["groups"]:
         groups = table_of("group", "decisions", *heads)
         for g in body["groups"]:
             by = " ".join(f"{k}={v}" for k, v in g["by"].items())
-            cells = [c for k in shown for c in (number(g[k]["value"]), interval(g[k]))]
-            groups.add_row(escape_markup(by), f"{g['decisions']:,}", *cells)
+            groups.add_row(escape_markup(by), f"{g['decisions']:,}", *_cells(g, shown))
         parts.append(groups)
     for name, p in body["proxies"].items():
         one, none = p["wrong_where_1"], p["wrong_where_0"]
@@ -96,6 +94,16 @@ def _at_age(body: dict[str, Any]) -> list[Any]:
     if young:
         parts.append(f"{young:,} decisions of younger days are provisional and not shown.")
     return parts
+
+
+def _cells(of: dict[str, Any], shown: list[str]) -> list[str]:
+    """The shares, the first with its interval: as many as 80 columns hold."""
+    first, *rest = shown
+    return [
+        number(of[first]["value"]),
+        interval(of[first]),
+        *(number(of[k]["value"]) for k in rest),
+    ]
 
 
 def _age(days: float) -> str:

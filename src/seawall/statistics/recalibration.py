@@ -30,7 +30,7 @@ _ECE_BINS = 15
 class Bins(msgspec.Struct, frozen=True, eq=False):
     """How the cells of a score grid are put together, by the reference.
 
-    `at` int64[cells], the bin of each cell, rising; `score` float64[bins], the mean score. Where the
+    `at` int64[cells], the rising bin of each cell; `score` float64[bins], the mean score. Where the
     reference has no row within a fiftieth of the range of scores, a bin of its own is `unseen`.
     """
 
