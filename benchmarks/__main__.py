@@ -10,7 +10,7 @@ from importlib import import_module
 
 from benchmarks.measure import Result, Size
 
-QUICK = ("imports", "help", "wheel", "decision_log", "evaluate", "drift", "gateway")
+QUICK = ("imports", "help", "wheel", "decision_log", "evaluate", "estimate", "drift", "gateway")
 ASKED = ("demo", "drift_large", "spark")
 
 

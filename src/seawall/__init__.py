@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from seawall.sdk.estimate import estimate
     from seawall.sdk.evaluate import evaluate
     from seawall.sdk.guard import Guard
+    from seawall.sdk.labels import labels
     from seawall.sdk.saved import Baseline
     from seawall.sdk.segments import segments
     from seawall.sdk.training import training_run
@@ -33,6 +34,7 @@ __all__ = [
     "drift",
     "estimate",
     "evaluate",
+    "labels",
     "segments",
     "training_run",
 ]
@@ -45,6 +47,7 @@ _HOMES = {
     "drift": "drift",
     "estimate": "estimate",
     "evaluate": "evaluate",
+    "labels": "labels",
     "segments": "segments",
     "training_run": "training",
 }

@@ -7,11 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
-from sklearn.isotonic import IsotonicRegression
 
-from seawall.kernel import BadInput
 from seawall.statistics.calibration import calibration
-from seawall.statistics.estimation import calibrate, estimate, isotonic, realised
 from seawall.statistics.grid import heavy, score_grid
 from seawall.statistics.performance import confusion, performance
 from seawall.statistics.score import summarise_scores
@@ -97,49 +94,3 @@ def test_labels_of_one_kind_have_whole_ranges_and_no_error(labels):
     assert performance(summary)["roc_auc"].low == 0.0
     for e in (*performance(summary).values(), *calibration(summary).values()):
         assert e.low <= e.high
-
-
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=30))
-@settings(max_examples=100, deadline=None)
-def test_isotonic_rates_are_those_of_scikit_learn(cells):
-    n = np.array([a + b for a, b in cells], float)
-    y = np.array([a for a, _ in cells], float)
-    kept = n > 0
-    found = isotonic(y, n)
-    assert found.size == n.size
-    assert (np.diff(found) >= -1e-12).all()
-    if kept.any():
-        at, rates = np.arange(n.size)[kept], (y / np.maximum(n, 1))[kept]
-        oracle = IsotonicRegression().fit(at, rates, sample_weight=n[kept]).predict(at)
-        assert found[kept] == pytest.approx(oracle, abs=1e-9)
-
-
-@pytest.mark.parametrize(("slope", "isotonic_used"), [(1.0, False), (0.4, True)])
-def test_estimates_predict_the_realised_measures_of_chunks(slope, isotonic_used):
-    grid = score_grid((0.5,))
-    learnt = calibrate(summarise_scores(*sample(20_000, 10, slope), grid=grid))
-    assert learnt.isotonic or not isotonic_used
-    hits, runs = dict.fromkeys(("roc_auc", "f1", "accuracy", "precision", "recall"), 0), 100
-    for seed in range(runs):
-        p, y = sample(1500, 100 + seed, slope)
-        expected = estimate(learnt, summarise_scores(p, grid=grid))
-        real = realised(summarise_scores(p, y, grid=grid), 0.5, 0.95)
-        for name in hits:
-            hits[name] += expected[name].low <= real[name].value <= expected[name].high
-    assert min(hits.values()) / runs >= 0.95 - 3 * math.sqrt(0.05 * 0.95 / runs), hits
-
-
-def test_estimates_follow_a_shift_of_the_inputs():
-    grid = score_grid((0.5,))
-    learnt = calibrate(summarise_scores(*sample(20_000, 11), grid=grid))
-    unsure = np.clip(np.random.default_rng(12).normal(0.5, 0.05, 3000), 0, 1)
-    found = estimate(learnt, summarise_scores(unsure, grid=grid))["accuracy"]
-    assert (
-        found.high
-        < estimate(learnt, summarise_scores(sample(3000, 13)[0], grid=grid))["accuracy"].low
-    )
-
-
-def test_a_reference_with_one_kind_of_label_cannot_teach():
-    with pytest.raises(BadInput, match="both kinds"):
-        calibrate(summarise_scores(np.array([0.2, 0.3]), np.array([0, 0])))

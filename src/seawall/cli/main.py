@@ -17,6 +17,7 @@ from seawall.cli import (
     estimate,
     evaluate,
     identity,
+    labels,
     lifecycle,
     operations,
     rollout,
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 for part in (
     demo, serve, declared, lifecycle, rollout, operations, audit, identity,
-    drift, evaluate, estimate, segments, baseline, doctor,
+    drift, evaluate, estimate, segments, baseline, labels, doctor,
 ):  # fmt: skip
     part.register(app)
 

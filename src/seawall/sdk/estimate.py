@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from seawall.adapters.tables import read_columns
-from seawall.kernel import BadInput, Estimate, Rule, Verdict, all_of
-from seawall.sdk.report import CONFIDENCE, Report, Table
-from seawall.sdk.scores import count_scores
-from seawall.statistics.column import Column, numbers
-from seawall.statistics.drift import judge_in_family
-from seawall.statistics.estimation import MEASURES, calibrate, realised
-from seawall.statistics.estimation import estimate as expect
-from seawall.statistics.grid import heavy, score_grid
-from seawall.statistics.intervals import difference
-
-DROP = 0.05
-"""How much lower than on the reference an estimated measure may be by default."""
+from seawall.kernel import BadInput, all_of
+from seawall.sdk.estimated import Estimated
+from seawall.sdk.report import Report, Table
+from seawall.statistics.column import Column, length
 
 
 class EstimationReport(Report, frozen=True):
@@ -30,72 +23,84 @@ def estimate(
     current: Table,
     *,
     label: str,
-    score: str,
+    score: str | None = None,
+    prediction: str | None = None,
+    features: Sequence[str] = (),
     chunk_size: int | None = None,
     threshold: float = 0.5,
+    cost: Mapping[str, float] | None = None,
+    label_budget: int | None = None,
+    label_rows: str | Path | None = None,
 ) -> EstimationReport:
     """Expected quality of `current` without its labels, in chunks of rows in order.
 
-    The scores' meaning is learnt from the labelled `reference` (CBPE). `chunk_size` is the whole
-    table by default. Where `current` has the label's column and a chunk all its labels, the
-    chunk's `realised` measures stand beside. Decides on accuracy and ROC AUC: at most 0.05 below
-    the reference's. Raises `BadInput` on unusable data or a chunk size below 1.
+    With `score` the model is binary: `label` holds 0/1, what scores mean is learnt from the
+    labelled `reference` (CBPE), calls are `prediction` (0/1) or scores ≥ `threshold`, and `cost`
+    ({"tp", "fp", "fn", "tn"}: the value of one such row) adds the business value. Without it the
+    model is a regression of `label` by `prediction`, whose loss is learnt (DLE). `features` are
+    inputs of the model: scores are then learnt from a reference weighted to look like each chunk,
+    and a loss from the features too. `chunk_size` is the whole table by default.
+
+    Where `current` has the label's column and a chunk all its labels, the chunk's `realised`
+    measures stand beside, and `verified` says how the estimates did. `label_budget` chooses that
+    many rows of `current` to label and writes them to `label_rows` (.csv or .parquet).
+
+    Decides on accuracy and ROC AUC, at most 0.05 below the reference's; for a regression on MAE, at
+    most a tenth above. Raises `BadInput` on unusable data or options.
     """
     if chunk_size is not None and chunk_size < 1:
         raise BadInput(f"a chunk of {chunk_size} rows is impossible", remedy="give at least 1")
-    base = read_columns(reference, [label, score])
-    grid = score_grid((*heavy(numbers(base[score])[0]), threshold))
-    known = count_scores(base, score, label, (), grid)
-    learnt = calibrate(known, threshold)
-    was = realised(known, threshold, CONFIDENCE)
-    table = read_columns(current)
-    if score not in table:
-        read_columns(current, [score])
-    rows = len(table[score])
+    if score is None and prediction is None:
+        raise BadInput("neither a score nor a prediction is named", remedy="give one of them")
+    wanted = [c for c in (label, score, prediction, *features) if c is not None]
+    twice = sorted({c for c in wanted if wanted.count(c) > 1})
+    if twice:
+        raise BadInput(f"column {twice[0]!r} is named twice", remedy="give each one part only")
+    base, table = read_columns(reference, wanted), _without_label(current, wanted, label)
+    rows = length(table[wanted[1]])
     size = chunk_size or max(rows, 1)
     starts = range(0, max(rows, 1), size)
-    family = 1 - (1 - CONFIDENCE) / (2 * len(starts))
-    strict_was = realised(known, threshold, family)
-    chunks: list[dict[str, Any]] = []
-    verdicts: list[Verdict] = []
-    for start in starts:
-        names = [score, label] if label in table else [score]
-        part = {name: _slice(table[name], start, start + size) for name in names}
-        seen = count_scores(part, score, label if label in table else None, (), grid)
-        expected = expect(learnt, seen, CONFIDENCE)
-        strict = expect(learnt, seen, family) if len(starts) > 1 else expected
-        chunk: dict[str, Any] = {
-            "first": start,
-            "last": min(start + size, rows) - 1,
-            "n": seen.n,
-            "measures": {name: expected[name].to_dict() for name in MEASURES},
-        }
-        if seen.labelled == seen.n > 0:
-            real = realised(seen, threshold, CONFIDENCE)
-            chunk["realised"] = {name: e.to_dict() for name, e in real.items()}
-        chunks.append(chunk)
-        for name in ("accuracy", "roc_auc"):
-            rule = Rule(f"{name}_drop", at_most=DROP)
-            verdicts.append(
-                judge_in_family(
-                    rule, _drop(was[name], expected[name]), _drop(strict_was[name], strict[name]),
-                    f"rows {start}–{chunk['last']}, estimated",
-                )
-            )  # fmt: skip
-    return EstimationReport(
-        all_of(verdicts),
-        {
-            "chunks": chunks,
-            "reference": {name: e.to_dict() for name, e in was.items()},
-            "calibrated": learnt.isotonic,
-            "provisional": True,
-        },
+    estimated = _estimator(
+        base, label, score, prediction, features, threshold, cost, label_budget, len(starts)
     )
+    for start in starts:
+        part = {name: _slice(values, start, start + size) for name, values in table.items()}
+        estimated.add(part, start, min(start + size, rows) - 1)
+    found = estimated.body()
+    if label_budget is not None:
+        from seawall.sdk.label_rows import choose_rows
+
+        found["labelling"] = choose_rows(estimated, table, label_budget, label_rows)
+    elif label_rows is not None:
+        raise BadInput("how many rows to label is not said", remedy="give label_budget too")
+    return EstimationReport(all_of(estimated.verdicts), found)
 
 
-def _drop(was: Estimate, now: Estimate) -> Estimate:
-    low, high = difference((was.low, was.high), (now.low, now.high), was.value, now.value)
-    return Estimate(was.value - now.value, low, high, now.confidence, now.n, "MOVER with CBPE")
+def _without_label(source: Table, wanted: Sequence[str], label: str) -> dict[str, Column]:
+    """The columns of the current rows; the label's only where there is one."""
+    table = read_columns(source)
+    needed = [name for name in wanted if name != label]
+    if any(name not in table for name in needed):
+        read_columns(source, needed)  # says which one, and where
+    return {name: table[name] for name in wanted if name in table}
+
+
+def _estimator(
+    base: dict[str, Column], label: str, score: str | None, prediction: str | None,
+    features: Sequence[str], threshold: float, cost: Mapping[str, float] | None,
+    label_budget: int | None, chunks: int,
+) -> Estimated:  # fmt: skip
+    if score is not None:
+        from seawall.sdk.estimated_calls import EstimatedCalls
+
+        return EstimatedCalls(base, label, score, prediction, features, threshold, cost, chunks)
+    assert prediction is not None
+    if cost is not None or label_budget is not None:
+        what = "a cost matrix" if cost is not None else "a choice of rows to label"
+        raise BadInput(f"{what} is for binary models", remedy="name the score's column")
+    from seawall.sdk.estimated_losses import EstimatedLosses
+
+    return EstimatedLosses(base, label, prediction, features, chunks)
 
 
 def _slice(values: Column, start: int, stop: int) -> Column:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from seawall.kernel import Estimate
 from seawall.statistics.intervals import clopper_pearson
+from seawall.statistics.logistic_recalibration import calibration_intercept, calibration_slope
 from seawall.statistics.noncentral import squared_norm
-from seawall.statistics.recalibration import calibration_intercept, calibration_slope
 from seawall.statistics.reliability import BINS, Table, by_width
 from seawall.statistics.score import ScoreSummary
 from seawall.statistics.smooth_calibration import smooth_ece

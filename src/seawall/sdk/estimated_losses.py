@@ -1,0 +1,123 @@
+"""Estimated error of a regression model, chunk by chunk."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.kernel import BadInput, Estimate, Rule, Verdict
+from seawall.sdk.estimated import UNLIKE, Verification, family_of, told, unlike_warning
+from seawall.sdk.report import CONFIDENCE
+from seawall.statistics.coding import as_numbers
+from seawall.statistics.column import Column
+from seawall.statistics.drift import judge_in_family
+from seawall.statistics.intervals import difference
+from seawall.statistics.loss_estimation import ROWS, expect_losses, learn_losses, realised_losses
+
+RISE = 0.10
+"""By which share of the reference's an estimated MAE may be higher by default."""
+Vector = NDArray[np.float64]
+
+
+class EstimatedLosses:
+    """DLE of chunks against one labelled reference."""
+
+    def __init__(
+        self, base: Mapping[str, Column], label: str, prediction: str, features: Sequence[str],
+        chunks: int,
+    ) -> None:  # fmt: skip
+        self.label, self.prediction, self.features = label, prediction, tuple(features)
+        y, p = _finite(base, label), _finite(base, prediction)
+        kept = np.flatnonzero(~np.isnan(y) & ~np.isnan(p))
+        self.rows = kept.size
+        if np.isin(y[kept], (0.0, 1.0)).all():
+            raise BadInput(
+                f"label {label} holds only 0 and 1", where="the reference",
+                remedy="give the column of probabilities as the score",
+            )  # fmt: skip
+        kept = kept[:: -(-kept.size // ROWS)]
+        self.zeros = int((y[kept] == 0).sum())
+        columns = {name: _take(base[name], kept) for name in features}
+        self.learnt = learn_losses(columns, p[kept], y[kept])
+        self.was = realised_losses(p[kept], y[kept], CONFIDENCE)
+        self.family = family_of(chunks, 1)
+        self.strict_was = realised_losses(p[kept], y[kept], self.family)
+        self.chunks: list[dict[str, Any]] = []
+        self.verdicts: list[Verdict] = []
+        self.warnings: list[str] = []
+        if self.zeros:
+            self.warnings.append(
+                f"MAPE is not estimated: {self.zeros:,} labels of the reference are 0"
+            )
+        self.verification = Verification()
+
+    def add(self, part: dict[str, Column], first: int, last: int) -> None:
+        """Estimate one chunk."""
+        p = _finite(part, self.prediction)
+        kept = np.flatnonzero(~np.isnan(p))
+        columns = {name: _take(part[name], kept) for name in self.features}
+        (measures, strict), unlike = expect_losses(
+            self.learnt, columns, p[kept], (CONFIDENCE, self.family)
+        )
+        chunk: dict[str, Any] = {
+            "first": first, "last": last, "n": kept.size, "measures": told(measures),
+            "unlike_reference": unlike,
+        }  # fmt: skip
+        if self.label in part:
+            y = _finite(part, self.label)[kept]
+            if y.size and not np.isnan(y).any():
+                real = realised_losses(p[kept], y, CONFIDENCE)
+                chunk["realised"] = told(real)
+                self.verification.add(measures, real)
+        self.chunks.append(chunk)
+        if unlike > UNLIKE:
+            self.warnings.append(unlike_warning(first, last, unlike, "features or predictions"))
+        self.verdicts.append(
+            judge_in_family(
+                Rule("mae_rise", at_most=RISE), _rise(self.was["mae"], measures["mae"]),
+                _rise(self.strict_was["mae"], strict["mae"]), f"rows {first}–{last}, estimated",
+            )
+        )  # fmt: skip
+
+    def body(self) -> dict[str, Any]:
+        """The report's JSON shape, without the verdict."""
+        found: dict[str, Any] = {
+            "chunks": self.chunks,
+            "reference": told(self.was),
+            "features": list(self.features),
+            "warnings": self.warnings,
+            "provisional": True,
+        }
+        if self.verification.chunks:
+            found["verified"] = self.verification.to_dict()
+        return found
+
+
+def _finite(part: Mapping[str, Column], name: str) -> Vector:
+    try:
+        found = as_numbers(part[name])
+    except BadInput as error:
+        raise BadInput(f"column {name} holds text, not numbers", remedy="convert it") from error
+    if np.isinf(found).any():
+        raise BadInput(f"column {name} holds infinite values", remedy="leave those rows out")
+    return found
+
+
+def _take(values: Column, rows: NDArray[np.int64]) -> Column:
+    return (values[0][rows], values[1]) if isinstance(values, tuple) else values[rows]
+
+
+def _rise(was: Estimate, now: Estimate) -> Estimate:
+    """now/was − 1, by the difference of logarithms."""
+    method = "MOVER of logarithms with DLE"
+    if not (was.value > 0 and now.value > 0):
+        return Estimate(math.nan, -1.0, math.inf, now.confidence, now.n, method)
+    logs = [[math.log(max(x, 1e-300)) for x in (e.low, e.value, e.high)] for e in (now, was)]
+    (nl, n, nh), (wl, w, wh) = logs
+    low, high = difference((nl, nh), (wl, wh), n, w)
+    found = [math.expm1(min(x, 700.0)) for x in (low, n - w, high)]
+    return Estimate(found[1], found[0], found[2], now.confidence, now.n, method)
