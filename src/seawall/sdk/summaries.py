@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from seawall.adapters.tables import batches
+from seawall.adapters.tables import batches, row_count
 from seawall.kernel import BadInput
-from seawall.sdk.report import Table
-from seawall.statistics.column import Column
+from seawall.sdk.report import Progress, Table
+from seawall.statistics.column import Column, length
 from seawall.statistics.counting import summarise_table
 from seawall.statistics.grid import Grid, make_grid
 from seawall.statistics.summary import TableSummary
@@ -33,7 +33,9 @@ class Counted(NamedTuple):
     extra: list[str]
 
 
-def reference_summary(source: Table, columns: Sequence[str] | None = None) -> Reference:
+def reference_summary(
+    source: Table, columns: Sequence[str] | None = None, progress: Progress | None = None
+) -> Reference:
     """A source counted on grids that it makes itself.
 
     `columns`: all by default, without dates and times, which always move and are `left_out`.
@@ -41,12 +43,16 @@ def reference_summary(source: Table, columns: Sequence[str] | None = None) -> Re
     """
     # a saved baseline comes in here, before anything is read as a table
     pieces, grids, left_out = _baseline(source, columns)
+    told = reported(pieces, "reference", source, progress)
     return Reference(
-        grids, reduce(TableSummary.merge, (summarise_table(b, grids) for b in pieces)), left_out
+        grids, reduce(TableSummary.merge, (summarise_table(b, grids) for b in told)), left_out
     )
 
 
-def summary_on(source: Table, grids: Mapping[str, Grid], *, every_column: bool = True) -> Counted:
+def summary_on(
+    source: Table, grids: Mapping[str, Grid], *, every_column: bool = True,
+    progress: Progress | None = None,
+) -> Counted:  # fmt: skip
     """A source counted on the grids of a reference.
 
     With `every_column` the columns without a grid are named, else they are not looked at. Raises
@@ -54,12 +60,28 @@ def summary_on(source: Table, grids: Mapping[str, Grid], *, every_column: bool =
     """
     total: TableSummary | None = None
     extra: list[str] = []
-    for batch in batches(source, None if every_column else list(grids)):
+    pieces = batches(source, None if every_column else list(grids))
+    for batch in reported(pieces, "current", source, progress):
         extra = [name for name in batch if name not in grids]
         part = summarise_table(batch, grids)
         total = part if total is None else total.merge(part)
     assert total is not None
     return Counted(total, extra)
+
+
+def reported(
+    pieces: Iterable[dict[str, Column]], what: str, source: Table, progress: Progress | None
+) -> Iterator[dict[str, Column]]:
+    """The same pieces; `progress` is told after each how many rows were dealt with."""
+    if progress is None:
+        yield from pieces
+        return
+    total, done = row_count(source), 0
+    progress(what, done, total)
+    for piece in pieces:
+        yield piece
+        done += length(next(iter(piece.values()), ()))
+        progress(what, done, total)
 
 
 def _baseline(
