@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from seawall.kernel import Estimate, Outcome, Verdict
 from seawall.report.charts import ChunkPoint, chunks, dot_and_whisker
-from seawall.report.document import Block, Cell, Column, Document, Section, Sentence, Table
+from seawall.report.document import Block, Cell, Column, Document, Section, Table
 from seawall.report.from_verdict import estimate_of, findings, reasons_section, verdict_of
 from seawall.report.other import is_estimate, other_sections
 from seawall.report.words import count, number, rule_text, said

@@ -93,7 +93,9 @@ def _fairness(
     if charts:
         yield Gallery(tuple(charts))
     if len(mine) > MOST_ROWS:
-        yield from blocks_of("groups drawn", f"{MOST_ROWS} of {len(mine):,}; the last tables have all")
+        yield from blocks_of(
+            "groups drawn", f"{MOST_ROWS} of {len(mine):,}; the last tables have all"
+        )
     if gaps:
         yield measure_table(gaps, "Largest gaps between groups")
     for key, part in told.items():

@@ -80,7 +80,7 @@ def reported(
     progress(what, done, total)
     for piece in pieces:
         yield piece
-        done += length(next(iter(piece.values()), ()))
+        done += max(map(length, piece.values()), default=0)
         progress(what, done, total)
 
 

@@ -11,7 +11,6 @@ from seawall.report.charts.parts import BLUE, GREY, INK, Spec, drawn, specificat
 from seawall.report.document import Chart
 from seawall.report.words import cell_text, number
 
-
 _SIDE = 260
 
 
