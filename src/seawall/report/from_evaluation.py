@@ -113,9 +113,12 @@ def _rate(
     values = [e.value for e, _ in rows.values() if not math.isnan(e.value)]
     what = f"{said(rate).capitalize()}{'s' if rate.endswith('rate') else ''} by {name}"
     title, band = what, None
-    if gap and rate != "false_positive_rate":  # its own gap is not among the measures
+    apart = None if gap is None else estimate_of(gap)
+    if apart and math.isnan(apart.value):
+        title = f"{what}: too few rows to compare"
+    elif apart and rate != "false_positive_rate":  # its own gap is not among the measures
         differ = "differ" if rate.endswith("rate") else "differs"
-        title = f"{what} {differ} by {number(estimate_of(gap).value)}"
+        title = f"{what} {differ} by {number(apart.value)}"
     elif values:
         title = f"{what}: {number(min(values))} to {number(max(values))}"
     if rule and values:
