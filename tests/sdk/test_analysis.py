@@ -13,7 +13,6 @@ from seawall.cli import drift as drift_command
 from seawall.cli import estimate as estimate_command
 from seawall.cli import evaluate as evaluate_command
 from seawall.kernel import BadInput, Outcome
-from seawall.sdk import summaries as analysis
 from seawall.sdk.drift import drift
 from seawall.sdk.estimate import estimate
 from seawall.sdk.evaluate import evaluate
@@ -73,23 +72,6 @@ def test_drift_finds_the_column_that_moved_and_no_other():
     failed = {n for n, f in features.items() if f["verdict"]["outcome"] == "fail"}
     assert found.verdict.outcome is Outcome.FAIL
     assert failed == {"x", "score", "label"}
-
-
-def test_drift_reads_a_file_in_pieces_as_it_does_whole(tmp_path, monkeypatch):
-    for name, table in {"a": made(), "b": made(seed=3, shift=0.3)}.items():
-        pq.write_table(
-            pa.table({k: list(v) for k, v in table.items()}), tmp_path / f"{name}.parquet"
-        )
-    paths = tmp_path / "a.parquet", tmp_path / "b.parquet"
-    whole = drift(*paths).to_dict()["features"]
-    real = analysis.batches
-    monkeypatch.setattr(analysis, "batches", lambda s, c=None: real(s, c, 1000))
-    pieces = drift(*paths).to_dict()["features"]
-    for name in ("x", "k", "sex"):
-        for measure in ("ks", "total_variation"):
-            if measure in whole[name]["measures"]:
-                a, b = (f[name]["measures"][measure] for f in (whole, pieces))
-                assert a["value"] == pytest.approx(b["value"], abs=0.005)
 
 
 def test_dates_are_named_as_not_compared_and_columns_of_one_side_too():
