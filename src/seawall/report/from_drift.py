@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from seawall.kernel import Estimate, Outcome, Reason, Verdict
-from seawall.report.charts import categories, histogram, ranked_dots
+from seawall.report.charts import categories, dot_and_whisker, histogram, ranked_dots
 from seawall.report.document import (
     Block,
     Cell,
@@ -19,19 +19,22 @@ from seawall.report.document import (
     Document,
     Gallery,
     Interval,
+    Judgement,
     Section,
     Sentence,
     Table,
 )
 from seawall.report.from_verdict import estimate_of, reasons_section, verdict_of
-from seawall.report.other import is_estimate, other_sections
+from seawall.report.other import blocks_of, is_estimate, notes_section, other_sections
 from seawall.report.words import RuleText, count, listed, number, rule_text, said
 
 Shape: TypeAlias = Mapping[str, Any]
 
 MOST_ROWS = 40
 """Rows that a chart of dots can show legibly; the table has all."""
-_KNOWN = frozenset({"verdict", "features", "rows", "not_compared", "digests"})
+_KNOWN = frozenset(
+    {"verdict", "features", "rows", "not_compared", "digests", "multivariate", "warnings", "notes"}
+)
 _SHARES = ("ks", "total_variation")
 _KEY = "Filled: the reference. Outlined: the current rows, red beyond tolerance."
 _BESIDE = ("missing_difference", "out_of_range")
@@ -94,8 +97,11 @@ def drift_document(result: Shape) -> Document:
     about = f"{read['current']:,} rows against {read['reference']:,} of the reference."
     sections = [
         reasons_section(_ordered(verdict, features), "What speaks against it"),
+        *notes_section(result),
         Section("How far each column moved", _ranking(features, moved, waiting)),
     ]
+    if joint := result.get("multivariate"):
+        sections.append(Section("Rows as a whole", tuple(_whole_rows(joint))))
     if charts := _histograms(features):
         sections.append(Section("How they moved", (Gallery(charts, _KEY),)))
     if changed := tuple(_changed(result["features"])):
@@ -211,6 +217,23 @@ def _everything(features: Sequence[Feature]) -> Table:
     ]
     caption = "“moved” is the KS distance of numbers and the total variation of categories."
     return Table(columns, tuple(rows), caption)
+
+
+def _whole_rows(joint: Shape) -> Iterator[Block]:
+    """Whether a model tells the two tables apart, and by which columns."""
+    yield Judgement(verdict_of(joint["verdict"]))
+    rows = {name: (estimate_of(e), None) for name, e in list(joint.get("importance", {}).items())}
+    named = [str(name) for name in joint.get("named", ())]
+    if rows:
+        best = sorted(rows, key=lambda name: -rows[name][0].value)[:MOST_ROWS]
+        title = f"Told apart by {listed(named)}" if named else "No column tells them apart"
+        yield dot_and_whisker(
+            {name: rows[name] for name in best}, title=title, measure="loss of AUC without it",
+            reference=0.0,
+        )  # fmt: skip
+    known = {"verdict", "importance", "named"}
+    rest = {key: value for key, value in joint.items() if key not in known}
+    yield from blocks_of("rows as a whole", rest)
 
 
 def _changed(features: Shape) -> Iterator[Table]:

@@ -27,6 +27,12 @@ def other_sections(result: Shape, known: frozenset[str]) -> tuple[Section, ...]:
     return tuple(Section(heading(name), blocks) for name, blocks in found if blocks)
 
 
+def notes_section(result: Shape) -> tuple[Section, ...]:
+    """What a reader must know before the numbers: the result's own warnings and notes."""
+    texts = [str(text) for key in ("warnings", "notes") for text in result.get(key) or ()]
+    return (Section("To know first", tuple(Sentence(t) for t in texts)),) if texts else ()
+
+
 def heading(name: str) -> str:
     """A key as a heading."""
     words = said(name)
