@@ -2,7 +2,6 @@
 
 import math
 
-import fairlearn.metrics as fair
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,10 +12,8 @@ from sklearn.isotonic import IsotonicRegression
 from seawall.kernel import BadInput
 from seawall.statistics.calibration import calibration
 from seawall.statistics.estimation import calibrate, estimate, isotonic, realised
-from seawall.statistics.fairness import fairness
 from seawall.statistics.grid import heavy, score_grid
 from seawall.statistics.performance import confusion, performance
-from seawall.statistics.reliability import by_width, reliability
 from seawall.statistics.score import summarise_scores
 
 ALLOWANCE = 3 * math.sqrt(0.05 * 0.95 / 200)
@@ -102,112 +99,6 @@ def test_labels_of_one_kind_have_whole_ranges_and_no_error(labels):
     assert performance(summary)["roc_auc"].low == 0.0
     for e in (*performance(summary).values(), *calibration(summary).values()):
         assert e.low <= e.high
-
-
-def test_published_example_of_the_l1_error():
-    p = np.array([0.5, 0.5, 0.5, 0.6, 0.5, 0.6, 0.6, 0.6, 0.6])
-    y = np.array([0, 1, 0, 1, 0, 1, 1, 1, 0])
-    summary = summarise_scores(p, y, grid=score_grid((0.5, 0.6)))
-    found = calibration(summary, assigned=by_width(summary.grid, 10))
-    assert found["ece"].value == pytest.approx(4 / 9 * 0.25 + 5 / 9 * 0.2, abs=1e-12)
-
-
-def test_published_example_of_equal_mass_and_equal_width_bins():
-    p, y = np.array([0.6, 0.7, 0.8, 0.9]), np.array([0, 0, 1, 1])
-    summary = summarise_scores(p, y, grid=score_grid(p))
-    assert calibration(summary, bins=2)["ece"].value == pytest.approx(0.4, abs=1e-12)
-    wide = calibration(summary, assigned=by_width(summary.grid, 2))
-    assert wide["ece"].value == pytest.approx(0.25, abs=1e-12)
-
-
-def test_reliability_bins_share_the_rows_and_hold_the_rates():
-    p, y = sample(3000, 5)
-    bins = reliability(summarise_scores(p, y), 10)
-    assert len(bins) == 10
-    assert sum(b.n for b in bins) == 3000
-    for b in bins:
-        assert b.n == pytest.approx(300, abs=30)
-        assert b.low <= b.score <= b.high
-
-
-@pytest.mark.parametrize(("slope", "n"), [(1.0, 500), (0.6, 500), (0.6, 5000), (0.2, 2000)])
-def test_the_calibration_interval_covers_the_true_error(slope, n):
-    big_p, big_y = sample(400_000, 6, slope)
-    true = calibration(summarise_scores(big_p, big_y))
-    hits = dict.fromkeys(("ece", "ece_debiased"), 0)
-    rng = np.random.default_rng(7)
-    for _ in range(200):
-        at = rng.integers(0, big_p.size, n)
-        found = calibration(summarise_scores(big_p[at], big_y[at]))
-        for name in hits:
-            target = 0.0 if slope == 1.0 else true[name].value
-            hits[name] += found[name].low <= target <= found[name].high
-    assert min(hits.values()) / 200 >= 0.95 - ALLOWANCE, hits
-
-
-def test_debiased_error_is_not_biased_where_the_plain_one_is():
-    found = [calibration(summarise_scores(*sample(300, seed))) for seed in range(60)]
-    assert np.mean([f["ece"].value for f in found]) > 0.06
-    squares = [f["ece_debiased"].value ** 2 for f in found]
-    assert np.mean(squares) < 0.05**2
-
-
-def grouped(n, seed):
-    rng = np.random.default_rng(seed)
-    p, y = sample(n, seed)
-    g = rng.choice(np.array(list("abcd"), object), n, p=[0.4, 0.3, 0.2, 0.1])
-    return p, y, g
-
-
-def test_gaps_are_those_of_fairlearn():
-    p, y, g = grouped(4000, 8)
-    call = (p >= 0.5).astype(int)
-    found = fairness(summarise_scores(p, y, {"g": g}), ("g",)).measures
-    options = {"sensitive_features": g}
-    for name in (
-        "demographic_parity_difference",
-        "demographic_parity_ratio",
-        "equal_opportunity_difference",
-        "equalized_odds_difference",
-    ):
-        exact = getattr(fair, name)(y, call, **options)
-        assert found[name].value == pytest.approx(exact, abs=1e-12), name
-
-
-def test_equal_groups_show_no_gap_at_the_stated_rate():
-    wrong = 0
-    for seed in range(100):
-        p, y, g = grouped(1200, seed)
-        found = fairness(summarise_scores(p, y, {"g": g}), ("g",)).measures
-        wrong += found["demographic_parity_difference"].low > 0
-    assert wrong <= 5 + 3 * math.sqrt(4.75)
-
-
-def test_a_gap_at_the_tolerance_is_exceeded_no_more_often_than_alpha():
-    rng = np.random.default_rng(9)
-    wrong = missed = 0
-    for _ in range(200):
-        g = rng.choice(np.array(list("abc"), object), 900)
-        p = np.where(rng.random(900) < np.where(g == "a", 0.4, 0.3), 0.9, 0.1)
-        found = fairness(summarise_scores(p, None, {"g": g}), ("g",)).measures
-        gap = found["demographic_parity_difference"]
-        wrong += gap.low > 0.10
-        missed += not gap.low <= 0.10 <= gap.high
-    assert wrong / 200 <= 0.05 + ALLOWANCE
-    assert missed / 200 <= 0.05 + ALLOWANCE
-
-
-def test_small_groups_are_listed_and_left_out_of_gaps():
-    g = np.array(["a"] * 100 + ["b"] * 100 + ["c"] * 3, object)
-    p = np.where(g == "c", 0.9, 0.1)
-    found = fairness(summarise_scores(p, None, {"g": g}), ("g",))
-    assert [s.by for s in found.small] == [{"g": "c"}]
-    assert found.measures["demographic_parity_difference"].value == 0
-
-
-def test_groups_that_were_not_counted_are_refused():
-    with pytest.raises(BadInput, match="counted by: g"):
-        fairness(summarise_scores(np.array([0.5]), None, {"g": np.array(["a"])}), ("h",))
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=30))

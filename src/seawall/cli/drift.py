@@ -8,6 +8,7 @@ import typer
 
 from seawall.cli.context import Json
 from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet
+from seawall.cli.tolerance import tolerances_of
 
 
 def register(app: typer.Typer) -> None:
@@ -33,22 +34,7 @@ def drift(
 
     outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
     report = compute(
-        str(reference), str(current), columns=column or None, tolerances=_tolerances(tolerance),
+        str(reference), str(current), columns=column or None, tolerances=tolerances_of(tolerance),
         progress=outputs.progress,
     )  # fmt: skip
     outputs.tell(report)
-
-
-def _tolerances(given: list[str]) -> dict[str, float]:
-    from seawall.kernel import BadInput
-
-    found: dict[str, float] = {}
-    for text in given:
-        name, _, value = text.partition("=")
-        try:
-            found[name] = float(value)
-        except ValueError:
-            raise BadInput(
-                f"--tolerance {text!r} is not NAME=NUMBER", remedy="write, say, ks=0.05"
-            ) from None
-    return found

@@ -8,6 +8,7 @@ import typer
 
 from seawall.cli.context import Json
 from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
+from seawall.cli.tolerance import tolerances_of
 
 
 def register(app: typer.Typer) -> None:
@@ -17,26 +18,81 @@ def register(app: typer.Typer) -> None:
 
 def evaluate(
     data: Path = typer.Argument(help="Labelled rows: Parquet, CSV or Arrow."),
-    label: str = typer.Option(..., "--label", help="Column of 0/1 labels."),
-    score: str = typer.Option(..., "--score", help="Column of probabilities of 1."),
-    prediction: str | None = typer.Option(None, "--prediction", help="Column of 0/1 calls."),
+    label: str = typer.Option(..., "--label", help="Column of labels: 0/1, classes, numbers."),
+    score: str | None = typer.Option(None, "--score", help="Column of probabilities of 1."),
+    prediction: str | None = typer.Option(
+        None, "--prediction", help="Column of calls (0/1, classes) or predicted numbers."
+    ),
+    class_score: list[str] = typer.Option(
+        [], "--class-score", help="CLASS=COLUMN, a class and its probability; repeatable."
+    ),
     group: list[str] = typer.Option(
         [], "--group", help="Column, or COLUMN,COLUMN for an intersection; repeatable."
     ),
     threshold: float = Threshold,
+    task: str | None = typer.Option(
+        None, "--task", help="binary, multiclass or regression; by default what the data show."
+    ),
+    cost: str | None = typer.Option(
+        None, "--cost", help="Value of each kind of decision, like tp=0,fp=-5,fn=-50,tn=1."
+    ),
+    quantile: float | None = typer.Option(
+        None, "--quantile", help="Regression: the quantile that is predicted, for its loss."
+    ),
+    against: str | None = typer.Option(
+        None, "--against", help="Another model's --score (or predicted numbers) on these rows."
+    ),
+    against_prediction: str | None = typer.Option(
+        None, "--against-prediction", help="Another model's --prediction on these rows."
+    ),
+    against_tolerance: float = typer.Option(
+        0.01, "--against-tolerance", min=0, help="How much worse than it this model may be."
+    ),
+    tolerance: list[str] = typer.Option(
+        [], "--tolerance", help="MEASURE=VALUE of calibration or fairness; repeatable."
+    ),
     html: Path | None = Html,
     pdf: Path | None = Pdf,
     markdown: Path | None = Markdown,
     as_json: bool = Json,
     quiet: bool = Quiet,
 ) -> None:
-    """Quality, calibration and fairness of a binary model."""
+    """Quality, calibration and fairness of a model; better or worse than another."""
     from seawall.sdk.evaluate import evaluate as compute
 
     outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
-    groups = [tuple(g.split(",")) for g in group]
     report = compute(
-        str(data), label=label, score=score, prediction=prediction, groups=groups,
-        threshold=threshold,
+        str(data), label=label, score=score, prediction=prediction,
+        class_scores=_named(class_score, "--class-score", "CLASS=COLUMN"),
+        groups=[tuple(g.split(",")) for g in group], threshold=threshold, task=task,
+        cost=_values(cost), quantile=quantile, against=against,
+        against_prediction=against_prediction, against_tolerance=against_tolerance,
+        tolerances=tolerances_of(tolerance),
     )  # fmt: skip
     outputs.tell(report)
+
+
+def _named(given: list[str], option: str, form: str) -> dict[str, str]:
+    from seawall.kernel import BadInput
+
+    found: dict[str, str] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise BadInput(f"{option} {text} is not {form}")
+        if name in found:
+            raise BadInput(f"{option} names {name} twice")
+        found[name] = value
+    return found
+
+
+def _values(cost: str | None) -> dict[str, float] | None:
+    from seawall.kernel import BadInput
+
+    if cost is None:
+        return None
+    form = "tp=NUMBER,fp=NUMBER,fn=NUMBER,tn=NUMBER"
+    try:
+        return {k: float(v) for k, v in _named(cost.split(","), "--cost", form).items()}
+    except ValueError as error:
+        raise BadInput(f"--cost {cost} is not {form}") from error

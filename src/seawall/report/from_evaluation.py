@@ -118,10 +118,22 @@ def _fairness(
             "groups drawn", f"{MOST_ROWS} of {len(mine):,}; the last tables have all"
         )
     if gaps:
-        yield measure_table(gaps, "Largest gaps between groups")
+        yield _gaps(gaps, told.get("worst", {}))
     for key, part in told.items():
-        if key not in ("verdict", "measures", "small"):
+        if key not in ("verdict", "measures", "small", "worst"):
             yield from blocks_of(key, part)
+
+
+def _gaps(gaps: Shape, extremes: Shape) -> Table:
+    """Every gap, and the groups that it lies between."""
+    table = measure_table(gaps, "Largest gaps between groups")
+    ends = [extremes.get(name, {}) for name in gaps]
+    if not any(ends):
+        return table
+    between = [tuple(" × ".join(map(str, e[end].values())) if end in e else None
+                     for end in ("low", "high")) for e in ends]  # fmt: skip
+    rows = tuple((*row, *pair) for row, pair in zip(table.rows, between, strict=True))
+    return Table((*table.columns, Column("lowest"), Column("highest")), rows, table.caption)
 
 
 def _judged(group: Shape, small: Sequence[Shape]) -> Outcome | None:

@@ -45,6 +45,8 @@ _RULE = re.compile(
     r"(?P<bound>[-+]?[\d.]+(?:e[-+]?\d+)?)",
     re.S,
 )
+_MEASURED = re.compile(r"\b([a-z][a-z0-9]*(?:_[a-z0-9]+)+)(?= -?[\d.]+ in )")
+"""A measure by its identifier in what a reason adds: "selection_rate 0.508 in SEX=2"."""
 _SHORT = {
     (Outcome.PASS, "at least"): "at least",
     (Outcome.FAIL, "at least"): "less than",
@@ -141,6 +143,7 @@ def reason_text(reason: Reason, *, short: bool = False) -> str:
     if reason.outcome is Outcome.UNDECIDED:
         against = "not yet told from"
     _, corrected, why = reason.message.partition("; ")
+    why = _MEASURED.sub(lambda found: said(found[1]), why)
     value = number(measured.value) if short else cell_text(measured)
     text = f"{whose}{said(rule.measure)} {value}, {against} {rule.bound:g}"
     return text if short else f"{text}{corrected}{why}"

@@ -12,9 +12,9 @@ from seawall.statistics.score import ScoreSummary, summarise_scores
 
 def count_scores(
     table: Mapping[str, Column], score: str, label: str | None,
-    groups: Sequence[tuple[str, ...]], grid: Grid,
+    groups: Sequence[tuple[str, ...]], grid: Grid, source: str = "",
 ) -> ScoreSummary:  # fmt: skip
-    """The score summary of these columns; `BadInput` that names the column."""
+    """The score summary of these columns; `BadInput` that names `source` and the column."""
     single = dict.fromkeys(c for by in groups for c in by)
     try:
         return summarise_scores(
@@ -25,5 +25,6 @@ def count_scores(
             grid=grid,
         )
     except BadInput as error:
-        where = f"score {score}" + (f", label {label}" if label else "")
+        columns = f"score {score}" + (f", label {label}" if label else "")
+        where = f"{source}, {columns}" if source else columns
         raise BadInput(error.what, where=where, remedy=error.remedy) from error

@@ -135,6 +135,8 @@ def encode(values: Column) -> tuple[NDArray[np.int64], list[str]]:
         )
         codes = np.fromiter((seen.setdefault(v, len(seen)) for v in rows), np.int64, len(rows))
         names = [_text(v) for v in seen]
+    elif (narrow := _narrow(values)) is not None:
+        return narrow
     else:
         data = np.asarray(values)
         found, inverse = np.unique(data, return_inverse=True)
@@ -147,6 +149,19 @@ def encode(values: Column) -> tuple[NDArray[np.int64], list[str]]:
         if name is not None:
             lookup[at] = table.setdefault(name, len(table))
     return lookup[codes], list(table)
+
+
+def _narrow(values: NDArray[Any]) -> tuple[NDArray[np.int64], list[str]] | None:
+    """Whole numbers of a small range as codes, without sorting; None for other columns."""
+    if values.dtype.kind not in "iu" or not values.size or _masked(values):
+        return None
+    low, high = int(values.min()), int(values.max())
+    if high - low >= 1 << 16:
+        return None
+    codes = values.astype(np.int64, copy=False) - low
+    present = np.bincount(codes, minlength=high - low + 1) > 0
+    names = [str(low + v) for v in np.flatnonzero(present).tolist()]
+    return codes if present.all() else (np.cumsum(present) - 1)[codes], names
 
 
 def _masked(values: NDArray[Any]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from seawall.kernel import BadInput
 from seawall.statistics.codec import Counts, Reader, Writer
 from seawall.statistics.column import Column, encode, length, numbers
-from seawall.statistics.grid import Grid, refuse_unequal, score_grid
+from seawall.statistics.grid import BLOCK, Grid, refuse_unequal, score_grid
 
 NEGATIVE, POSITIVE, UNLABELLED = 0, 1, 2
 MISSING_GROUP = "(missing)"
@@ -145,21 +146,21 @@ def summarise_scores(
     present, missing = numbers(scores)
     keep = _present_rows(scores) if missing else None
     if present.size and not (present.min() >= 0 and present.max() <= 1):
-        raise BadInput("scores lie outside [0, 1]", remedy="give probabilities of the positive")
+        raise _outside(present)
     for name, values in {"label": labels, **groups}.items():
         if values is not None and length(values) != length(scores):
             raise BadInput(f"{name} has {length(values)} rows, scores have {length(scores)}")
-    cell = grid.cell_of(present.astype(np.float64, copy=False))
+    cell = _cells(grid, present)
     label = np.full(present.size, UNLABELLED, np.int64)
     if labels is not None:
-        label = _label_codes(labels)
+        label = label_codes(labels)
         label = label[keep] if keep is not None else label
     joint = label * grid.cells + cell
     size = 3 * grid.cells
-    encoded = {name: _group_codes(values, keep) for name, values in groups.items()}
+    encoded = {name: group_codes(values, keep) for name, values in groups.items()}
     families: list[Family] = []
     for columns in [(name,) for name in groups] + [tuple(c) for c in intersections]:
-        codes, names = _cross([encoded[c] for c in columns])
+        codes, names = cross([encoded[c] for c in columns])
         if len(names) > MOST_GROUPS:
             raise BadInput(
                 f"{'×'.join(columns)} has {len(names)} groups, above {MOST_GROUPS}",
@@ -167,8 +168,34 @@ def summarise_scores(
             )
         counted = np.bincount(codes * size + joint, minlength=len(names) * size)
         families.append(Family(columns, names, counted.reshape(-1, 3, grid.cells)))
-    counts = np.bincount(joint, minlength=size).reshape(3, grid.cells)
+    if families:
+        counts = families[0].counts.sum(axis=0)
+    else:
+        counts = np.bincount(joint, minlength=size).reshape(3, grid.cells)
     return ScoreSummary(grid=grid, counts=counts, missing=missing, families=tuple(families))
+
+
+def _cells(grid: Grid, scores: NDArray[Any]) -> NDArray[np.int64]:
+    cells = np.empty(scores.size, np.int64)
+    for start in range(0, scores.size, 4 * BLOCK):
+        block = scores[start : start + 4 * BLOCK].astype(np.float64, copy=False)
+        cells[start : start + block.size] = grid.cell_of(block)
+    return cells
+
+
+def _looked_up(table: NDArray[np.int64], codes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """`table[codes]`, without a pass over the rows where it changes nothing."""
+    same = np.array_equal(table[:-1], np.arange(table.size - 1))
+    return codes if same and not (codes < 0).any() else table[codes]
+
+
+def _outside(scores: NDArray[Any]) -> BadInput:
+    wrong = scores[(scores < 0) | (scores > 1)]
+    told = f"{wrong.size:,} scores lie" if wrong.size > 1 else "a score lies"
+    odd = f"{wrong.min():g} to {wrong.max():g}" if wrong.size > 1 else f"{wrong[0]:g}"
+    return BadInput(
+        f"{told} outside [0, 1]: {odd}", remedy="give the probability of label 1, not its logit"
+    )
 
 
 def _present_rows(values: Column) -> NDArray[np.bool_]:
@@ -178,37 +205,46 @@ def _present_rows(values: Column) -> NDArray[np.bool_]:
     return ~(gaps | np.isnan(data)) if data.dtype.kind == "f" else ~gaps
 
 
-def _label_codes(labels: Column) -> NDArray[np.int64]:
+def label_codes(labels: Column) -> NDArray[np.int64]:
+    """Labels 0, 1 (or false, true) as codes, missing as `UNLABELLED`; `BadInput` on others."""
     codes, names = encode(labels)
     table = np.full(len(names) + 1, UNLABELLED, np.int64)
     known = {"0": NEGATIVE, "1": POSITIVE, "false": NEGATIVE, "true": POSITIVE}
     for at, name in enumerate(names):
         if name not in known:
-            raise BadInput(f"label {name!r} is neither 0 nor 1", remedy="give a 0/1 label")
+            raise BadInput(
+                f"label {name!r} is neither 0 nor 1",
+                remedy="give a 0/1 label; several classes need --class-score or --prediction",
+            )
         table[at] = known[name]
-    return table[codes]
+    return _looked_up(table, codes)
 
 
-def _group_codes(
-    values: Column, keep: NDArray[np.bool_] | None
+def group_codes(
+    values: Column, keep: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """A column's rows as codes into its sorted values; missing is a group of its own."""
     codes, names = encode(values)
     codes = codes[keep] if keep is not None else codes
+    filled = np.bincount(codes + 1, minlength=len(names) + 1)
     order = sorted(
         {
-            *(names[i] for i in np.unique(codes[codes >= 0])),
-            *([MISSING_GROUP] * bool((codes < 0).any())),
+            *(names[i] for i in np.flatnonzero(filled[1:])),
+            *([MISSING_GROUP] * bool(filled[0])),
         }
     )
     place = {name: at for at, name in enumerate(order)}
     table = np.array([place.get(n, 0) for n in names] + [place.get(MISSING_GROUP, 0)], np.int64)
-    return table[codes], tuple(order)
+    return _looked_up(table, codes), tuple(order)
 
 
-def _cross(
+def cross(
     parts: Sequence[tuple[NDArray[np.int64], tuple[str, ...]]],
 ) -> tuple[NDArray[np.int64], tuple[tuple[str, ...], ...]]:
+    """Several columns' codes as codes into the combinations that occur."""
     codes, names = parts[0][0], [(name,) for name in parts[0][1]]
+    if len(parts) == 1:
+        return codes, tuple(names)
     for more, values in parts[1:]:
         codes = codes * len(values) + more
         names = [(*name, value) for name in names for value in values]

@@ -15,7 +15,8 @@ from seawall.statistics.score import NEGATIVE, POSITIVE, ScoreSummary
 Vector = NDArray[np.float64]
 POINTS = 2048
 """Where the smoothed residuals are read, evenly over [0, 1]."""
-_WIDTHS = np.geomspace(2 / POINTS, 1.0, 96)
+_STEPS = 16
+"""Widths that one look for a lower bound tries."""
 
 
 def smooth_ece(summary: ScoreSummary, confidence: float) -> Estimate:
@@ -32,23 +33,32 @@ def smooth_ece(summary: ScoreSummary, confidence: float) -> Estimate:
         return Estimate(math.nan, 0.0, 1.0, confidence, 0, method)
     spread = math.sqrt((rows.squared + 2) / (rows.total + 4) / rows.total)
     reach = spread * math.sqrt(2 * math.log(2 / (1 - confidence)))
-    value = _crossing(lambda width: float(rows.error(np.array([width]))[0]))
-    high = _crossing(
-        lambda width: float(rows.error(np.array([width]))[0]) + reach + rows.hidden(width)
+    value = _crossing(rows.error)
+    high = _crossing(lambda widths: rows.error(widths) + reach + rows.hidden(widths))
+    low = _least(
+        lambda widths: rows.error(widths) - rows.noise(widths) - reach - rows.hidden(widths)
     )
-    hidden = np.array([rows.hidden(float(w)) for w in _WIDTHS])
-    least = rows.error(_WIDTHS) - rows.noise(_WIDTHS) - reach - hidden
-    first = int(np.argmax(least <= _WIDTHS))
-    low = float(_WIDTHS[first - 1]) if first else 0.0
     return Estimate(value, min(low, value), min(high, 1.0), confidence, int(rows.total), method)
 
 
-def _crossing(falling: Callable[[float], float]) -> float:
+def _crossing(falling: Callable[[Vector], Vector]) -> float:
     low, high = 0.0, 1.0
     for _ in range(24):
         middle = (low + high) / 2
-        low, high = (middle, high) if falling(middle) > middle else (low, middle)
+        low, high = (middle, high) if falling(np.array([middle]))[0] > middle else (low, middle)
     return high
+
+
+def _least(error: Callable[[Vector], Vector]) -> float:
+    """Below every width that its error does not exceed, to within 3%."""
+    low, high = 2 / POINTS, 1.0
+    for _ in range(2):
+        widths = np.geomspace(low, high, _STEPS)
+        first = int(np.argmax(error(widths) <= widths))
+        if not first:
+            return 0.0 if low == 2 / POINTS else low
+        low, high = float(widths[first - 1]), float(widths[first])
+    return low
 
 
 class Residuals:
@@ -91,16 +101,14 @@ class Residuals:
             density += np.exp(-((at / width) ** 2)) * facing[:, None] / (math.pi * width)
         return np.sqrt(np.maximum(density, 0.0) / width / self.total).mean(axis=1)
 
-    def hidden(self, width: float) -> float:
+    def hidden(self, widths: Vector) -> Vector:
         """How far smECE_σ of the rows may be from that of their cells' middles.
 
         A score moved by h changes its residual by h and moves the kernel by h, which changes its
         integral by at most h·√(2/π)/σ; spreading over two points changes it by ½h²·0.97/σ².
         """
-        if width <= 0:
-            return 1.0
-        moved = self._moved * math.sqrt(2 / math.pi) / width
-        return self._hidden + moved + self._size * 0.97 / (8 * (POINTS * width) ** 2)
+        moved = self._moved * math.sqrt(2 / math.pi) / widths
+        return self._hidden + moved + self._size * 0.97 / (8 * (POINTS * widths) ** 2)
 
     def _smooth(self, waves: NDArray[np.complex128], widths: Vector) -> Vector:
         damped = waves * np.exp(-self._frequency * widths[:, None] ** 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from seawall.kernel import Digest, Estimate
-from seawall.statistics.fairness import Group
+from seawall.statistics.groups import Group
 from seawall.statistics.reliability import Bin
 from seawall.validation.plan import SmallGroups
 

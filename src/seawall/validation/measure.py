@@ -9,7 +9,8 @@ import numpy as np
 
 from seawall.kernel import Estimate
 from seawall.statistics.calibration import calibration
-from seawall.statistics.fairness import RATES, Group, fairness
+from seawall.statistics.fairness import RATES, fairness
+from seawall.statistics.groups import Group
 from seawall.statistics.performance import performance
 from seawall.statistics.reliability import Bin, reliability
 from seawall.statistics.score import Family, ScoreSummary

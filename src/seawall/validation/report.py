@@ -9,7 +9,7 @@ import msgspec
 
 from seawall.kernel import Digest, Estimate, Outcome, Verdict, all_of, convert, to_builtins, to_json
 from seawall.registry.version import Version
-from seawall.statistics.fairness import Group
+from seawall.statistics.groups import Group
 from seawall.statistics.reliability import Bin
 from seawall.validation.check import run_checks
 from seawall.validation.evidence import Evidence, SmallGroup

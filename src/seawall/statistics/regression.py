@@ -1,0 +1,229 @@
+"""Quality of a regression model, read off exactly merging summaries of its errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from seawall.kernel import Estimate
+from seawall.statistics.counting import summarise
+from seawall.statistics.grid import Grid
+from seawall.statistics.intervals import clopper_pearson, difference, skewed_mean
+from seawall.statistics.summary import ColumnSummary
+
+Vector = NDArray[np.float64]
+
+
+class ErrorGrids(NamedTuple):
+    """The grids of errors, labels and errors relative to labels."""
+
+    error: Grid
+    label: Grid
+    relative: Grid
+
+
+class RegressionSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
+    """Errors (prediction − label), their magnitudes, labels, and |error / label|, each counted.
+
+    `relative` leaves out labels of zero, which `zero_labels` counts; `missing` rows lack a label
+    or a prediction and are counted nowhere else.
+    """
+
+    error: ColumnSummary
+    magnitude: ColumnSummary
+    label: ColumnSummary
+    relative: ColumnSummary
+    zero_labels: int = 0
+    missing: int = 0
+
+    @property
+    def n(self) -> int:
+        """Rows with a label and a prediction."""
+        return self.error.n
+
+    def merge(self, other: RegressionSummary) -> RegressionSummary:
+        """Both together; `BadInput` on unequal grids."""
+        return RegressionSummary(
+            error=self.error.merge(other.error),
+            magnitude=self.magnitude.merge(other.magnitude),
+            label=self.label.merge(other.label),
+            relative=self.relative.merge(other.relative),
+            zero_labels=self.zero_labels + other.zero_labels,
+            missing=self.missing + other.missing,
+        )
+
+
+def error_grids(label: Vector, prediction: Vector) -> ErrorGrids:
+    """Grids that hold sixteen times the largest error seen, to 2⁻¹⁶ of it."""
+    kept = label != 0
+    error = prediction - label
+    centre = float(label[0]) if label.size else 0.0
+    return ErrorGrids(
+        _grid(0.0, error), _grid(centre, label - centre), _grid(0.0, error[kept] / label[kept])
+    )
+
+
+def _grid(centre: float, around: Vector) -> Grid:
+    reach = float(np.abs(around).max()) if around.size else 0.0
+    power = math.frexp(reach)[1] - 16 if reach else -16
+    return Grid(kind="numeric", centre=centre, scale=2.0 ** max(-1000, power), low=0, high=20)
+
+
+def summarise_errors(
+    label: Vector, prediction: Vector, grids: ErrorGrids, missing: int = 0
+) -> RegressionSummary:
+    """Count errors of rows that have both numbers."""
+    error, kept = prediction - label, label != 0
+    return RegressionSummary(
+        error=summarise(error, grids.error),
+        magnitude=summarise(np.abs(error), grids.error),
+        label=summarise(label, grids.label),
+        relative=summarise(np.abs(error[kept] / label[kept]), grids.relative),
+        zero_labels=int(label.size - np.count_nonzero(kept)),
+        missing=missing,
+    )
+
+
+def regression(
+    summary: RegressionSummary, quantile: float | None = None, confidence: float = 0.95
+) -> dict[str, Estimate]:
+    """mae, rmse, median_absolute_error, mape, bias, standardised_bias, r2 and, for a `quantile`,
+    pinball_loss.
+
+    Means of losses have Student's and Hall's intervals, whichever reaches further; they have no
+    bound that holds for every distribution, and where errors have no fourth moment (Student's t
+    with 3 degrees) that of `rmse` and `r2` falls short. The median's is distribution-free. Values
+    beyond the grids, if any, open a bound to infinity.
+    """
+    size = _Middles(summary.magnitude)
+    squared = _mean(size, np.square, summary.magnitude, confidence, _mean_square(summary))
+    found = {
+        "mae": _mean(size, np.abs, summary.magnitude, confidence, summary.magnitude.mean),
+        "rmse": _root(squared),
+        "median_absolute_error": _median(summary.magnitude, confidence),
+        "mape": _mean(_Middles(summary.relative), np.abs, summary.relative, confidence,
+                      summary.relative.mean),
+        "bias": _mean(_Middles(summary.error), np.positive, summary.error, confidence,
+                      summary.error.mean),
+    }  # fmt: skip
+    deviation = math.sqrt(max(summary.label.variance, 0.0)) if summary.n > 1 else math.nan
+    found["standardised_bias"] = _scaled(found["bias"], deviation)
+    found["r2"] = _r_squared(summary, squared, confidence)
+    if quantile is not None:
+        found["pinball_loss"] = _pinball(summary, quantile, confidence)
+    return found
+
+
+def largest_gap(parts: Sequence[Estimate], confidence: float, method: str) -> Estimate:
+    """The largest difference among groups' measures, whose intervals hold at 1 − α/pairs."""
+    n = sum(e.n for e in parts)
+    pairs = list(combinations(parts, 2))
+    if not pairs:
+        return Estimate(math.nan, 0.0, math.inf, confidence, n, method, "simultaneous")
+    low = high = 0.0
+    for a, b in pairs:
+        down, up = difference((a.low, a.high), (b.low, b.high), a.value, b.value)
+        low, high = max(low, down, -up), max(high, up, -down)
+    values = [e.value for e in parts]
+    value = max(values) - min(values)
+    return Estimate(value, low, max(high, value), confidence, n, method, "simultaneous")
+
+
+class _Middles:
+    """The values that stand for the filled cells of a column, and their counts."""
+
+    def __init__(self, column: ColumnSummary) -> None:
+        filled = np.flatnonzero(column.counts)
+        edges = column.grid.edges
+        low, high = np.maximum(edges[filled], column.low), np.minimum(
+            edges[filled + 1], column.high
+        )  # fmt: skip
+        self.values, self.counts = (low + high) / 2, column.counts[filled].astype(float)
+
+
+def _mean(
+    cells: _Middles, loss: Callable[[Vector], Vector], column: ColumnSummary, confidence: float,
+    value: float,
+) -> Estimate:  # fmt: skip
+    """A mean whose exact value comes from integer sums, its spread from the counts."""
+    n, method = column.n, "mean, Hall"
+    signed = loss is np.positive
+    if not n:
+        low = -math.inf if signed else 0.0
+        return Estimate(math.nan, low, math.inf, confidence, 0, method)
+    at = loss(cells.values)
+    away = at - float((cells.counts * at).sum()) / n
+    second, third = (float((cells.counts * away**k).sum()) for k in (2, 3))
+    low, high = skewed_mean(value, second / max(n - 1, 1), third / n, n, confidence)
+    if not signed:
+        low = max(low, 0.0)
+    if column.clipped:
+        high = math.inf
+        low = -math.inf if signed else low
+    return Estimate(value, low, high, confidence, n, method)
+
+
+def _mean_square(summary: RegressionSummary) -> float:
+    column = summary.magnitude
+    return column.grid.scale**2 * (column.squares / column.n) if column.n else math.nan
+
+
+def _root(e: Estimate) -> Estimate:
+    low, value, high = (math.sqrt(v) if v >= 0 else math.nan for v in (e.low, e.value, e.high))
+    return Estimate(value, low, high, e.confidence, e.n, e.method)
+
+
+def _scaled(e: Estimate, unit: float) -> Estimate:
+    if not unit > 0:
+        return Estimate(math.nan, -math.inf, math.inf, e.confidence, e.n, e.method)
+    return Estimate(e.value / unit, e.low / unit, e.high / unit, e.confidence, e.n, e.method)
+
+
+def _median(column: ColumnSummary, confidence: float) -> Estimate:
+    """Between the order statistics that a binomial of one half allows; exact to its bins."""
+    n, method = column.n, "order statistics"
+    if not n:
+        return Estimate(math.nan, 0.0, math.inf, confidence, 0, method)
+    low, high = clopper_pearson(n / 2, n, confidence)
+    bin_ = 2.0**-column.grid.bits
+    least = column.quantile(low) * (1 - bin_) if n > 5 else 0.0
+    most = column.quantile(high) * (1 + bin_) if n > 5 else math.inf
+    return Estimate(column.quantile(0.5), least, most, confidence, n, method)
+
+
+def _pinball(summary: RegressionSummary, quantile: float, confidence: float) -> Estimate:
+    """τ·(label − prediction) above the prediction, (1 − τ)·(prediction − label) below it."""
+
+    def loss(error: Vector) -> Vector:
+        return np.maximum(-quantile * error, (1 - quantile) * error)
+
+    value = (summary.magnitude.mean + (1 - 2 * quantile) * summary.error.mean) / 2
+    return _mean(_Middles(summary.error), loss, summary.error, confidence, value)
+
+
+def _r_squared(summary: RegressionSummary, squared: Estimate, confidence: float) -> Estimate:
+    """1 − MSE / Var(label), from both bounds together however they depend on each other."""
+    n, method = summary.n, "ratio of means, Hall"
+    label = summary.label
+    spread = label.variance * (n - 1) / n if n > 1 else 0.0
+    if not spread > 0:
+        return Estimate(math.nan, -math.inf, 1.0, confidence, n, method)
+    cells = _Middles(label)
+    around = _Middles.__new__(_Middles)
+    around.values, around.counts = (cells.values - label.mean) ** 2, cells.counts
+    total = _mean(around, np.abs, label, confidence, spread)
+    ratio = squared.value / spread
+    # in logarithms the two half widths add at worst
+    up = math.log(squared.high / squared.value) if squared.value else 0.0
+    down = math.log(squared.value / squared.low) if squared.low else math.inf
+    more = math.log(spread / total.low) if total.low > 0 else math.inf
+    less = math.log(total.high / spread)
+    high = 1 - ratio * math.exp(-(down + less)) if math.isfinite(down + less) else 1.0
+    low = 1 - ratio * math.exp(up + more) if math.isfinite(up + more) else -math.inf
+    return Estimate(1 - ratio, low, high, confidence, n, method)
