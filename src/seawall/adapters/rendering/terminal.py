@@ -142,6 +142,8 @@ def _intervals(chart: Chart, width: int) -> Iterator[RenderableType]:
 
 def _gallery(gallery: Gallery, width: int) -> Iterator[RenderableType]:
     """Charts of intervals as far as there is room; histograms as a line of characters each."""
+    from rich.text import Text
+
     dots = [c for c in gallery.charts if c.intervals]
     room = MOST_ROWS
     shown = 0
@@ -153,9 +155,17 @@ def _gallery(gallery: Gallery, width: int) -> Iterator[RenderableType]:
         shown += 1
     if left := len(dots) - shown:
         yield _more(left, "chart")
-    shapes = [c for c in gallery.charts if not c.intervals and c.table.rows]
+    others = [c for c in gallery.charts if not c.intervals and c.table.rows]
+    shapes = [c for c in others if _is_shape(c)]
     if shapes:
         yield from _shapes(shapes)
+    yield from (Text(c.title) for c in others if c not in shapes)
+
+
+def _is_shape(chart: Chart) -> bool:
+    """Whether a chart is of shares by bin, so that characters can draw it."""
+    rows = chart.table.rows
+    return len(rows) <= MOST_WIDE and all(isinstance(v, float) for r in rows for v in r[1:])
 
 
 def _shapes(charts: Sequence[Chart]) -> Iterator[RenderableType]:
