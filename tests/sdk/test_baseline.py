@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from seawall.statistics.estimation import calibrate, realised
 
 import seawall
 from seawall.kernel import BadInput
@@ -16,7 +17,6 @@ from seawall.sdk.replacement import compare_baselines
 from seawall.sdk.saved import Baseline, saved_scores
 from seawall.statistics.counting import summarise
 from seawall.statistics.distance import ks
-from seawall.statistics.estimation import calibrate, realised
 from seawall.statistics.grid import make_grid
 from seawall.statistics.regrid import regrid
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from seawall.cli.context import Json
-from seawall.cli.showing import Save, Threshold, escape_markup, interval, number, table_of, tell
+from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
 from seawall.cli.tolerance import tolerances_of
 
 
@@ -33,32 +32,19 @@ def drift(
     score: str | None = typer.Option(None, "--score", help="Column of probabilities of 1."),
     prediction: str | None = typer.Option(None, "--prediction", help="Column of calls, instead."),
     threshold: float = Threshold,
-    save: Path | None = Save,
+    html: Path | None = Html,
+    pdf: Path | None = Pdf,
+    markdown: Path | None = Markdown,
     as_json: bool = Json,
+    quiet: bool = Quiet,
 ) -> None:
     """How far each column has moved from its baseline."""
     from seawall.sdk.drift import drift as compute
 
+    outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
     report = compute(
         str(reference), str(current), columns=column or None, tolerances=tolerances_of(tolerance),
         multivariate=multivariate, label=label, score=score, prediction=prediction,
-        threshold=threshold,
+        threshold=threshold, progress=outputs.progress,
     )  # fmt: skip
-    tell(report, save, as_json, _show_drift)
-
-
-def _show_drift(body: dict[str, Any]) -> Any:
-    """Columns by how far they moved, the deciding distance first."""
-    rows = [
-        (name, f, f["measures"].get("ks") or f["measures"]["total_variation"])
-        for name, f in body["features"].items()
-    ]
-    rows.sort(key=lambda row: -(row[2]["value"] or 0.0))
-    table = table_of("column", "verdict", "moved", "95% interval", "missing +", "PSI")
-    for name, feature, moved in rows:
-        gone, psi = feature["measures"]["missing_difference"], feature["measures"]["psi"]
-        table.add_row(
-            escape_markup(name), feature["verdict"]["outcome"], number(moved["value"]),
-            interval(moved), number(gone["value"]), number(psi["value"]),
-        )  # fmt: skip
-    return table
+    outputs.tell(report)

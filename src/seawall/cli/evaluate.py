@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from seawall.cli.context import Json
-from seawall.cli.showing import Save, Threshold, escape_markup, interval, number, table_of, tell
+from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
 from seawall.cli.tolerance import tolerances_of
-
-SHOWN_CLASSES = 20
-"""Classes that the terminal lists; the report has all."""
 
 
 def register(app: typer.Typer) -> None:
@@ -55,12 +51,16 @@ def evaluate(
     tolerance: list[str] = typer.Option(
         [], "--tolerance", help="MEASURE=VALUE of calibration or fairness; repeatable."
     ),
-    save: Path | None = Save,
+    html: Path | None = Html,
+    pdf: Path | None = Pdf,
+    markdown: Path | None = Markdown,
     as_json: bool = Json,
+    quiet: bool = Quiet,
 ) -> None:
     """Quality, calibration and fairness of a model; better or worse than another."""
     from seawall.sdk.evaluate import evaluate as compute
 
+    outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
     report = compute(
         str(data), label=label, score=score, prediction=prediction,
         class_scores=_named(class_score, "--class-score", "CLASS=COLUMN"),
@@ -69,7 +69,7 @@ def evaluate(
         against_prediction=against_prediction, against_tolerance=against_tolerance,
         tolerances=tolerances_of(tolerance),
     )  # fmt: skip
-    tell(report, save, as_json, _show_evaluation)
+    outputs.tell(report)
 
 
 def _named(given: list[str], option: str, form: str) -> dict[str, str]:
@@ -96,59 +96,3 @@ def _values(cost: str | None) -> dict[str, float] | None:
         return {k: float(v) for k, v in _named(cost.split(","), "--cost", form).items()}
     except ValueError as error:
         raise BadInput(f"--cost {cost} is not {form}") from error
-
-
-def _show_evaluation(body: dict[str, Any]) -> Any:
-    from rich.console import Group
-
-    parts = [_measures("measure", "value", body["measures"])]
-    parts += [_classes(body["classes"])] if "classes" in body else []
-    parts += [_cost(body)] if "cost" in body else []
-    parts += [_against(body["against"])] if "against" in body else []
-    for by, fair in body["fairness"].items():
-        parts.append(_measures(f"by {escape_markup(by)}", "gap", fair["measures"]))
-    return Group(*parts, *body["notes"], *body.get("against", {}).get("notes", ()))
-
-
-def _measures(first: str, second: str, measures: dict[str, Any]) -> Any:
-    table = table_of(first, second, "95% interval", "n")
-    for name, e in measures.items():
-        table.add_row(name, number(e["value"]), interval(e), f"{e['n']:,}")
-    return table
-
-
-def _classes(classes: list[dict[str, Any]]) -> Any:
-    table = table_of("class", "precision", "recall", "f1", "rows")
-    for one in classes[:SHOWN_CLASSES]:
-        told = (one["measures"][name] for name in ("precision", "recall", "f1"))
-        cells = [f"{number(e['value'])} ({interval(e)})" for e in told]
-        table.add_row(escape_markup(one["name"]), *cells, f"{one['n']:,}")
-    if len(classes) > SHOWN_CLASSES:
-        table.caption = f"{len(classes) - SHOWN_CLASSES} more classes are in the report"
-    return table
-
-
-def _cost(body: dict[str, Any]) -> Any:
-    table = table_of("value of decisions", "value", "95% interval", "n")
-    for name, e in (("mean", body["cost"]["mean"]), ("total", body["cost"]["total"])):
-        table.add_row(name, number(e["value"]), interval(e), f"{e['n']:,}")
-    best = body.get("curves", {}).get("best")
-    if best:
-        for name, e in (("mean at the best threshold", best["value"]), ("gain", best["gain"])):
-            table.add_row(name, number(e["value"]), interval(e), f"{e['n']:,}")
-        table.caption = (
-            f"best threshold {best['threshold']:.3g}, as good from {best['low']:.3g} to "
-            f"{best['high']:.3g}; its bounds allow for the search"
-        )
-    return table
-
-
-def _against(told: dict[str, Any]) -> Any:
-    who = ", ".join(escape_markup(c) for c in told["columns"])
-    table = table_of(f"against {who}", "this", "other", "difference", "95% interval", "better")
-    said = {"model": "this", "other": "other", "undecided": "–"}
-    for name, c in told["measures"].items():
-        e = c["difference"]
-        table.add_row(name, number(c["model"]), number(c["other"]), number(e["value"]),
-                      interval(e), said[c["better"]])  # fmt: skip
-    return table

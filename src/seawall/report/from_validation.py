@@ -13,7 +13,7 @@ from seawall.report.document import (
     Sentence,
     Table,
 )
-from seawall.report.words import NAMES, count
+from seawall.report.words import count, said
 from seawall.validation.report import ValidationReport
 
 
@@ -85,10 +85,7 @@ def _measures(report: ValidationReport) -> Table:
         Column("rows", align="right"),
         Column("method"),
     )
-    rows = tuple(
-        (NAMES.get(name, name.replace("_", " ")), e, e.n, e.method)
-        for name, e in report.measures.items()
-    )
+    rows = tuple((said(name), e, e.n, e.method) for name, e in report.measures.items())
     return Table(columns, rows)
 
 

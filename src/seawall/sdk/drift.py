@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seawall.adapters.tables import open_source
-from seawall.kernel import BadInput, all_of
+from seawall.kernel import BadInput, Digest, all_of
+from seawall.report.document import Document
 from seawall.sdk.harm import harms
+from seawall.sdk.histograms import with_histograms
 from seawall.sdk.losses import Answers
-from seawall.sdk.report import CONFIDENCE, Report, Table
+from seawall.sdk.report import CONFIDENCE, Progress, Report, Table, named
 from seawall.sdk.summaries import Reference, reference_summary, summary_on
 from seawall.statistics.categories import same_distribution
 from seawall.statistics.drift import Drift
@@ -21,6 +23,11 @@ class DriftReport(Report, frozen=True):
     """What `drift` found."""
 
     subject = "drift"
+
+    def _document(self) -> Document:
+        from seawall.report.from_drift import drift_document
+
+        return drift_document(self.to_dict())
 
 
 def drift(
@@ -34,6 +41,7 @@ def drift(
     score: str | None = None,
     prediction: str | None = None,
     threshold: float = 0.5,
+    progress: Progress | None = None,
 ) -> DriftReport:
     """How far each column of `current` has moved from `reference`.
 
@@ -42,7 +50,8 @@ def drift(
     `multivariate`: whether rows of the two can be told apart, by a model on 20,000 rows of each,
     which finds what no column shows alone; `tolerances["multivariate_auc"]` is its own. With the
     reference's `label` and `score` (or `prediction`) the report says what the drift does to the
-    error rate. Each table may be larger than memory. Raises `BadInput` on unreadable tables and
+    error rate. Each table may be larger than memory; `progress` is told after each piece. Raises
+    `BadInput` on unreadable tables and
     unknown columns.
     """
     own = dict(tolerances or {})
@@ -52,23 +61,29 @@ def drift(
             "a tolerance for multivariate_auc, and no such check", remedy="ask for multivariate"
         )
     answers = Answers(label, score, prediction, threshold) if label else None
-    base = reference_summary(reference, columns)
+    base = reference_summary(reference, columns, progress)
     if label and columns is None:
         base = _without(base, label)
     try:
-        now = summary_on(current, base.grids, every_column=columns is None)
+        now = summary_on(current, base.grids, every_column=columns is None, progress=progress)
     except BadInput as error:
         raise _renamed(error, base, current) from error
     found: Drift = compare(base.summary, now.summary, tolerances=own, confidence=CONFIDENCE)
-    body = found.to_dict() | {"not_compared": sorted({*base.left_out, *now.extra})}
+    body = with_histograms(found.to_dict(), base.summary, now.summary)
     body.pop("verdict")
+    body["not_compared"] = sorted({*base.left_out, *now.extra})
+    body["digests"] = {
+        "reference": str(Digest.of(base.summary.to_bytes())),
+        "current": str(Digest.of(now.summary.to_bytes())),
+    }
+    inputs = named(reference=reference, current=current)
     if answers is not None:
         body["harm"] = harms(reference, base.summary, now.summary, answers)
     if not multivariate:
-        return DriftReport(found.verdict, body)
+        return DriftReport(found.verdict, body, inputs)
     joint = _multivariate(reference, current, list(base.grids), auc)
     return DriftReport(
-        all_of([found.verdict, joint.verdict]), body | {"multivariate": joint.to_dict()}
+        all_of([found.verdict, joint.verdict]), body | {"multivariate": joint.to_dict()}, inputs
     )
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from seawall.adapters.tables import read_columns
 from seawall.kernel import BadInput, all_of
+from seawall.report.document import Document
 from seawall.sdk.estimated import Estimated
-from seawall.sdk.report import Report, Table
+from seawall.sdk.report import Report, Table, named
 from seawall.statistics.column import Column, length
 
 
@@ -16,6 +17,11 @@ class EstimationReport(Report, frozen=True):
     """What `estimate` found. A pass is provisional: concept drift cannot be seen without labels."""
 
     subject = "estimated quality"
+
+    def _document(self) -> Document:
+        from seawall.report.from_estimation import estimation_document
+
+        return estimation_document(self.to_dict())
 
 
 def estimate(
@@ -73,7 +79,9 @@ def estimate(
         found["labelling"] = choose_rows(estimated, table, label_budget, label_rows)
     elif label_rows is not None:
         raise BadInput("how many rows to label is not said", remedy="give label_budget too")
-    return EstimationReport(all_of(estimated.verdicts), found)
+    return EstimationReport(
+        all_of(estimated.verdicts), found, named(reference=reference, current=current)
+    )
 
 
 def _without_label(source: Table, wanted: Sequence[str], label: str) -> dict[str, Column]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from seawall.kernel import BadInput, Estimate, Verdict
+from seawall.kernel import BadInput, Digest, Estimate, Verdict
+from seawall.report.document import Document
 from seawall.sdk.against import Against, compare_binary
 from seawall.sdk.deciding import Deciding, deciding
 from seawall.sdk.groups import compare_groups
-from seawall.sdk.report import CONFIDENCE, Report, Table
+from seawall.sdk.report import CONFIDENCE, Report, Table, named
 from seawall.sdk.rows import By, Rows, lacking, read_rows, task_of
 from seawall.sdk.scores import count_scores
 from seawall.sdk.verdicts import conclude
@@ -29,6 +30,11 @@ class EvaluationReport(Report, frozen=True):
     """What `evaluate` found."""
 
     subject = "evaluation"
+
+    def _document(self) -> Document:
+        from seawall.report.from_evaluation import evaluation_document
+
+        return evaluation_document(self.to_dict())
 
 
 def evaluate(
@@ -71,6 +77,7 @@ def evaluate(
         data, (label, score, prediction, *chosen.values(), against, against_prediction), groups,
         label,
     )  # fmt: skip
+    inputs = named(data=data)
     kind = task_of(rows, label, score, prediction, chosen, task)
     other = Against(against, against_prediction, against_tolerance)
     _only_where_used(kind, cost, quantile, against, tolerances)
@@ -78,15 +85,17 @@ def evaluate(
         from seawall.sdk.regression import evaluate_regression
 
         assert prediction is not None
-        return EvaluationReport(*evaluate_regression(rows, label, prediction, quantile, other))
+        found = evaluate_regression(rows, label, prediction, quantile, other)
+        return EvaluationReport(*found, inputs)
     if kind == "multiclass":
         from seawall.sdk.multiclass import evaluate_multiclass
 
-        return EvaluationReport(*evaluate_multiclass(rows, label, prediction, chosen, other))
+        found = evaluate_multiclass(rows, label, prediction, chosen, other)
+        return EvaluationReport(*found, inputs)
     value = cost_of(dict(cost)) if cost else None
     rules = deciding(tolerances or {})
     found = _binary(rows, label, score, prediction, threshold, value, other, rules)
-    return EvaluationReport(*found)
+    return EvaluationReport(*found, inputs)
 
 
 def _only_where_used(
@@ -114,7 +123,8 @@ def _binary(
 ) -> tuple[Verdict, dict[str, Any]]:  # fmt: skip
     scored, calls, cut = _counted(rows, label, score, prediction, threshold)
     measures = by_threshold(calls, cut, CONFIDENCE) | inequality(calls, cut, CONFIDENCE)
-    body: dict[str, Any] = {"task": "binary"}
+    digest = Digest.of((scored or calls).to_bytes())
+    body: dict[str, Any] = {"task": "binary", "digests": {"data": str(digest)}}
     compared, judged = compare_binary(rows, label, score, prediction, threshold, cost, other)
     verdicts: list[Verdict] = []
     overall = rules.overall if scored is not None else ()

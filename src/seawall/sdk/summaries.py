@@ -19,7 +19,7 @@ import numpy as np
 from seawall.adapters.spark import is_frame
 from seawall.adapters.tables import Piece, Source, chosen, open_source
 from seawall.kernel import BadInput
-from seawall.sdk.report import Table
+from seawall.sdk.report import Progress, Table
 from seawall.sdk.saved import saved_baseline
 from seawall.statistics.column import Column, any_value, joined, kind_of, length
 from seawall.statistics.counting import summarise
@@ -55,8 +55,9 @@ class Counted(NamedTuple):
 
 
 def reference_summary(
-    source: Table, columns: Sequence[str] | None = None, *, times: bool = False
-) -> Reference:
+    source: Table, columns: Sequence[str] | None = None, progress: Progress | None = None,
+    *, times: bool = False,
+) -> Reference:  # fmt: skip
     """A source counted on grids that it makes itself, or a saved baseline.
 
     `columns`: all by default, without those that cannot be read (nested, binary) and, unless
@@ -95,7 +96,8 @@ def reference_summary(
     groups = _groups(names, there.at_once and max(1, there.at_once // len(sample)))
     for part in _in_threads(partial(begin, some) for some in groups):
         _add(done, part)
-    summary = _fold(there, grids, names, rest, done)
+    told = progress and partial(progress, "reference")
+    summary = _fold(there, grids, names, rest, done, told)
     return Reference({name: grids[name] for name in summary.columns}, summary, left_out)
 
 
@@ -112,7 +114,10 @@ def _of_table(table: TableSummary, columns: Sequence[str] | None) -> Reference:
     return Reference({n: grids[n] for n in kept}, TableSummary(table.rows, kept), left_out)
 
 
-def summary_on(source: Table, grids: Mapping[str, Grid], *, every_column: bool = True) -> Counted:
+def summary_on(
+    source: Table, grids: Mapping[str, Grid], *, every_column: bool = True,
+    progress: Progress | None = None,
+) -> Counted:  # fmt: skip
     """A source counted on the grids of a reference.
 
     With `every_column` the columns without a grid are named, else they are not looked at. Raises
@@ -130,7 +135,8 @@ def summary_on(source: Table, grids: Mapping[str, Grid], *, every_column: bool =
     there = open_source(source)
     names = there.chosen(sources(grids))
     extra = [n for n in (*there.columns, *there.unreadable) if n not in names]
-    summary = _fold(there, grids, names, there.pieces, {})
+    told = progress and partial(progress, "current")
+    summary = _fold(there, grids, names, there.pieces, {}, told)
     for name, one in summary.columns.items():
         if name in there.numeric and not one.grid.ordered and one.n == one.counts[-1] > 0:
             held = "flags" if one.grid.kind == "boolean" else "text"
@@ -141,14 +147,19 @@ def summary_on(source: Table, grids: Mapping[str, Grid], *, every_column: bool =
 
 def _fold(
     source: Source, grids: Mapping[str, Grid], names: Sequence[str], pieces: Iterable[Piece],
-    done: Part,
+    done: Part, told: Callable[[int, int | None], None] | None,
 ) -> TableSummary:  # fmt: skip
     def count(piece: Piece, some: Sequence[str]) -> Part:
         return _count(piece.read(some), grids, piece.where)
 
     groups = _groups(names, source.at_once)
+    total = sum(p.rows for p in pieces) if isinstance(pieces, Sequence) else None
+    values = 0
     for part in _in_threads(partial(count, piece, some) for piece in pieces for some in groups):
         _add(done, part)
+        values += sum(one.rows for one in part.values())
+        if told:
+            told(values // len(names), total)
     rows = {one.rows for one in done.values()}
     if len(rows) > 1:
         raise BadInput("columns have different lengths", where=source.name)
