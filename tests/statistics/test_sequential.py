@@ -11,6 +11,7 @@ from seawall.kernel import BadInput
 from seawall.statistics.rate import log_evidence
 from seawall.statistics.sequential import (
     cdf_band,
+    difference_bounds,
     distribution_shift,
     excess,
     mean_interval,
@@ -127,25 +128,34 @@ def test_rates_are_missed_no_more_often_than_alpha_when_looked_at_all_the_time()
 
 def _missed_differences(runs, rows, looks, seed, p1=0.17, p0=0.17):
     rng = np.random.default_rng(seed)
-    missed = 0
     at = np.unique(np.geomspace(20, rows, looks).astype(int))
-    for _ in range(runs):
-        s1 = np.cumsum(rng.random(rows) < p1)
-        s0 = np.cumsum(rng.random(rows * 4) < p0)
-        found = (proportion_difference(s1[t - 1], t, s0[4 * t - 1], 4 * t) for t in at)
-        missed += any(not e.low <= p1 - p0 <= e.high for e in found)
-    return missed / runs
+    s1 = np.cumsum(rng.random((runs, rows)) < p1, axis=1)[:, at - 1]
+    s0 = np.cumsum(rng.random((runs, rows * 4)) < p0, axis=1)[:, 4 * at - 1]
+    n = np.broadcast_to(at, s1.shape)
+    low, high = difference_bounds(s1.ravel(), n.ravel(), s0.ravel(), 4 * n.ravel())
+    missed = ~((low <= p1 - p0) & (p1 - p0 <= high)).reshape(s1.shape)
+    return missed.any(axis=1).mean()
 
 
 def test_differences_are_missed_no_more_often_than_alpha_over_many_looks():
-    assert _missed_differences(30, 2000, 4, 5) <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 30)
+    for seed, p1 in ((1, 0.17), (2, 0.22), (3, 0.02)):
+        missed = _missed_differences(40, 2000, 8, seed, p1)
+        assert missed <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 40)
 
 
 @pytest.mark.soak
 def test_differences_are_missed_no_more_often_than_alpha_over_dozens_of_looks():
     for seed, p1 in ((1, 0.17), (2, 0.22), (3, 0.02)):
-        missed = _missed_differences(100, 4000, 25, seed, p1)
-        assert missed <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 100)
+        missed = _missed_differences(200, 4000, 25, seed, p1)
+        assert missed <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / 200)
+
+
+def test_many_differences_at_once_are_those_of_each_alone():
+    totals = [(5, 50, 20, 300), (0, 40, 3, 40), (0, 0, 4, 9), (30, 30, 1, 60)]
+    low, high = difference_bounds(*zip(*totals, strict=True))
+    each = [proportion_difference(*t) for t in totals]
+    assert low.tolist() == [e.low for e in each]
+    assert high.tolist() == [e.high for e in each]
 
 
 def test_means_are_missed_no_more_often_than_alpha():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
@@ -38,26 +36,33 @@ def log_evidence(p: ArrayLike, successes: ArrayLike, n: ArrayLike) -> Vector:
 
 def bounds(s: Vector, n: Vector, threshold: Vector) -> tuple[Vector, Vector]:
     """The rates with log evidence ≤ threshold, by bisection outwards; NaN where there is none."""
-    # the least evidence is at s/n, or with a few rows towards an end
+    centre, none = _least_rejected(s, n, threshold)
+    low, high = (_edge(centre, end, s, n, threshold) for end in (0.0, 1.0))
+    return np.where(none, np.nan, low), np.where(none, np.nan, high)
+
+
+def upper_bound(s: Vector, n: Vector, threshold: Vector) -> Vector:
+    """The upper end of `bounds` alone, at half the cost."""
+    centre, none = _least_rejected(s, n, threshold)
+    return np.where(none, np.nan, _edge(centre, 1.0, s, n, threshold))
+
+
+def _least_rejected(s: Vector, n: Vector, threshold: Vector) -> tuple[Vector, NDArray[np.bool_]]:
+    """The rate with the least evidence, at s/n or with a few rows towards an end, and whether
+    even that one is rejected."""
     starts = np.stack([s / np.maximum(n, 1), np.full_like(s, 1e-9), np.full_like(s, 1 - 1e-9)])
     starts[0] = np.where(n > 0, starts[0], 0.5)
-    least = np.argmin(log_evidence(starts, s, n), axis=0)
-    centre = np.take_along_axis(starts, least[None], axis=0)[0]
-    none = log_evidence(centre, s, n) > threshold
+    evidence = log_evidence(starts, s, n)
+    least = np.argmin(evidence, axis=0)[None]
+    centre = np.take_along_axis(starts, least, axis=0)[0]
+    return centre, np.take_along_axis(evidence, least, axis=0)[0] > threshold
 
-    def edge(inner: Vector, outer: float, ends: Callable[[Vector], NDArray[np.bool_]]) -> Vector:
-        far = np.full_like(inner, outer)
-        closed = ends(far)
-        near = inner.copy()
-        for _ in range(28):
-            middle = (near + far) / 2
-            inside = ends(middle)
-            near, far = np.where(inside, middle, near), np.where(inside, far, middle)
-        return np.where(closed, outer, far)
 
-    def holds(p: Vector) -> NDArray[np.bool_]:
-        return log_evidence(p, s, n) <= threshold
-
-    low = np.where(none, np.nan, edge(centre, 0.0, holds))
-    high = np.where(none, np.nan, edge(centre, 1.0, holds))
-    return low, high
+def _edge(inner: Vector, outer: float, s: Vector, n: Vector, threshold: Vector) -> Vector:
+    near, far = inner, np.full_like(inner, outer)
+    closed = log_evidence(far, s, n) <= threshold
+    for _ in range(28):
+        middle = (near + far) / 2
+        inside = log_evidence(middle, s, n) <= threshold
+        near, far = np.where(inside, middle, near), np.where(inside, far, middle)
+    return np.where(closed, outer, far)

@@ -14,11 +14,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from seawall.kernel import BadInput, Estimate
 from seawall.statistics.counts import excess, ratio, sample_ratio, share
-from seawall.statistics.rate import bounds, log_evidence
+from seawall.statistics.rate import bounds, log_evidence, upper_bound
 from seawall.statistics.shift import cdf_band, distribution_shift, paired_shift
 
 __all__ = [
     "cdf_band",
+    "difference_bounds",
     "distribution_shift",
     "excess",
     "mean_interval",
@@ -59,9 +60,8 @@ def proportion_difference(s1: int, n1: int, s0: int, n0: int, confidence: float 
     _check(s1, n1, confidence)
     _check(s0, n0, confidence)
     value = float(s1 / n1 - s0 / n0) if n1 and n0 else math.nan
-    bound = -math.log1p(-confidence)
-    high = _largest_difference(s1, n1, s0, n0, bound)
-    low = -_largest_difference(n1 - s1, n1, n0 - s0, n0, bound)
+    lows, highs = difference_bounds([s1], [n1], [s0], [n0], confidence)
+    low, high = float(lows[0]), float(highs[0])
     if not math.isnan(value):
         low, high = min(low, value), max(high, value)
     return Estimate(
@@ -69,24 +69,35 @@ def proportion_difference(s1: int, n1: int, s0: int, n0: int, confidence: float 
     )
 
 
-def _largest_difference(s1: int, n1: int, s0: int, n0: int, bound: float) -> float:
+def difference_bounds(
+    s1: ArrayLike, n1: ArrayLike, s0: ArrayLike, n0: ArrayLike, confidence: float = 0.95
+) -> tuple[Vector, Vector]:
+    """The bounds of `proportion_difference` for many totals at once; all of one length."""
+    a, n, b, m = (np.asarray(v, float) for v in (s1, n1, s0, n0))
+    # the smallest difference of successes is the largest of failures, turned round
+    totals = [np.concatenate(v) for v in ((a, n - a), (n, n), (b, m - b), (m, m))]
+    most = _largest_difference(*totals, bound=-math.log1p(-confidence))
+    return -most[a.size :], most[: a.size]
+
+
+def _largest_difference(s1: Vector, n1: Vector, s0: Vector, n0: Vector, *, bound: float) -> Vector:
     """The largest p1 − p0 with (E1 + E0 + E1·E0)/3 ≤ exp(bound)."""
-    level = np.array(bound + math.log(3))
-    start, _ = bounds(np.array(float(s0)), np.array(float(n0)), level)
-    left, right = float(start), (s0 / n0 if n0 else 1.0)
-    best = -1.0
+    level = bound + math.log(3)
+    left, _ = bounds(s0, n0, np.full_like(s0, level))
+    right = np.where(n0 > 0, s0 / np.maximum(n0, 1), 1.0)
+    best = np.full_like(s0, -1.0)
+    wide, rows = np.ones(_GRID), np.arange(s0.size)
+    successes, size = np.outer(s1, wide), np.outer(n1, wide)
     for _ in range(4):
-        p0 = np.linspace(left, right, _GRID)
-        e0 = log_evidence(p0, s0, n0)
-        room = np.exp(level) - np.exp(np.minimum(e0, 700.0))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            log_room = np.log(np.maximum(room, 1e-300)) - np.log1p(np.exp(np.minimum(e0, 700.0)))
-        _, p1 = bounds(np.full(_GRID, float(s1)), np.full(_GRID, float(n1)), log_room)
+        p0 = np.linspace(left, right, _GRID, axis=1)
+        e0 = np.exp(np.minimum(log_evidence(p0, s0[:, None], n0[:, None]), 700.0))
+        room = np.log(np.maximum(math.exp(level) - e0, 1e-300)) - np.log1p(e0)
+        p1 = upper_bound(successes, size, room)
         gap = np.where(np.isnan(p1), -1.0, p1 - p0)
-        at = int(np.argmax(gap))
-        best = max(best, float(gap[at]))
-        left, right = float(p0[max(at - 1, 0)]), float(p0[min(at + 1, _GRID - 1)])
-    return min(best + 1e-6, 1.0)
+        at = np.argmax(gap, axis=1)
+        best = np.maximum(best, gap[rows, at])
+        left, right = p0[rows, np.maximum(at - 1, 0)], p0[rows, np.minimum(at + 1, _GRID - 1)]
+    return np.minimum(best + 1e-6, 1.0)
 
 
 def two_proportions(
