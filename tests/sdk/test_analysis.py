@@ -13,7 +13,7 @@ from seawall.cli import drift as drift_command
 from seawall.cli import estimate as estimate_command
 from seawall.cli import evaluate as evaluate_command
 from seawall.kernel import BadInput, Outcome
-from seawall.sdk import drift as analysis
+from seawall.sdk import summaries as analysis
 from seawall.sdk.drift import drift
 from seawall.sdk.estimate import estimate
 from seawall.sdk.evaluate import evaluate

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from seawall.cli.context import Json
-from seawall.cli.showing import Save, escape_markup, interval, number, table_of, tell
+from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet
 
 
 def register(app: typer.Typer) -> None:
@@ -23,16 +22,21 @@ def drift(
     tolerance: list[str] = typer.Option(
         [], "--tolerance", help="MEASURE=VALUE or COLUMN=VALUE; repeatable."
     ),
-    save: Path | None = Save,
+    html: Path | None = Html,
+    pdf: Path | None = Pdf,
+    markdown: Path | None = Markdown,
     as_json: bool = Json,
+    quiet: bool = Quiet,
 ) -> None:
     """How far each column has moved from its baseline."""
     from seawall.sdk.drift import drift as compute
 
+    outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
     report = compute(
-        str(reference), str(current), columns=column or None, tolerances=_tolerances(tolerance)
-    )
-    tell(report, save, as_json, _show_drift)
+        str(reference), str(current), columns=column or None, tolerances=_tolerances(tolerance),
+        progress=outputs.progress,
+    )  # fmt: skip
+    outputs.tell(report)
 
 
 def _tolerances(given: list[str]) -> dict[str, float]:
@@ -48,20 +52,3 @@ def _tolerances(given: list[str]) -> dict[str, float]:
                 f"--tolerance {text!r} is not NAME=NUMBER", remedy="write, say, ks=0.05"
             ) from None
     return found
-
-
-def _show_drift(body: dict[str, Any]) -> Any:
-    """Columns by how far they moved, the deciding distance first."""
-    rows = [
-        (name, f, f["measures"].get("ks") or f["measures"]["total_variation"])
-        for name, f in body["features"].items()
-    ]
-    rows.sort(key=lambda row: -(row[2]["value"] or 0.0))
-    table = table_of("column", "verdict", "moved", "95% interval", "missing +", "PSI")
-    for name, feature, moved in rows:
-        gone, psi = feature["measures"]["missing_difference"], feature["measures"]["psi"]
-        table.add_row(
-            escape_markup(name), feature["verdict"]["outcome"], number(moved["value"]),
-            interval(moved), number(gone["value"]), number(psi["value"]),
-        )  # fmt: skip
-    return table

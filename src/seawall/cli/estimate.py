@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from seawall.cli.context import Json
-from seawall.cli.showing import Save, Threshold, interval, number, table_of, tell
+from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
 
 
 def register(app: typer.Typer) -> None:
@@ -23,25 +22,18 @@ def estimate(
     score: str = typer.Option(..., "--score", help="Column of probabilities of 1."),
     chunk_size: int | None = typer.Option(None, "--chunk-size", help="Rows in a chunk; all."),
     threshold: float = Threshold,
-    save: Path | None = Save,
+    html: Path | None = Html,
+    pdf: Path | None = Pdf,
+    markdown: Path | None = Markdown,
     as_json: bool = Json,
+    quiet: bool = Quiet,
 ) -> None:
     """Expected quality of rows without labels."""
     from seawall.sdk.estimate import estimate as compute
 
+    outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
     report = compute(
         str(reference), str(current), label=label, score=score, chunk_size=chunk_size,
         threshold=threshold,
     )  # fmt: skip
-    tell(report, save, as_json, _show_estimation)
-
-
-def _show_estimation(body: dict[str, Any]) -> Any:
-    table = table_of("rows", "accuracy", "95% interval", "ROC AUC", "95% interval")
-    for chunk in body["chunks"]:
-        accuracy, auc = chunk["measures"]["accuracy"], chunk["measures"]["roc_auc"]
-        table.add_row(
-            f"{chunk['first']}–{chunk['last']}", number(accuracy["value"]), interval(accuracy),
-            number(auc["value"]), interval(auc),
-        )  # fmt: skip
-    return table
+    outputs.tell(report)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from seawall.cli.context import Json
-from seawall.cli.showing import Save, Threshold, escape_markup, interval, number, table_of, tell
+from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
 
 
 def register(app: typer.Typer) -> None:
@@ -25,30 +24,19 @@ def evaluate(
         [], "--group", help="Column, or COLUMN,COLUMN for an intersection; repeatable."
     ),
     threshold: float = Threshold,
-    save: Path | None = Save,
+    html: Path | None = Html,
+    pdf: Path | None = Pdf,
+    markdown: Path | None = Markdown,
     as_json: bool = Json,
+    quiet: bool = Quiet,
 ) -> None:
     """Quality, calibration and fairness of a binary model."""
     from seawall.sdk.evaluate import evaluate as compute
 
+    outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
     groups = [tuple(g.split(",")) for g in group]
     report = compute(
         str(data), label=label, score=score, prediction=prediction, groups=groups,
         threshold=threshold,
     )  # fmt: skip
-    tell(report, save, as_json, _show_evaluation)
-
-
-def _show_evaluation(body: dict[str, Any]) -> Any:
-    from rich.console import Group
-
-    table = table_of("measure", "value", "95% interval", "n")
-    for name, e in body["measures"].items():
-        table.add_row(name, number(e["value"]), interval(e), f"{e['n']:,}")
-    parts = [table]
-    for by, fair in body["fairness"].items():
-        gaps = table_of(f"by {escape_markup(by)}", "gap", "95% interval", "n")
-        for name, e in fair["measures"].items():
-            gaps.add_row(name, number(e["value"]), interval(e), f"{e['n']:,}")
-        parts.append(gaps)
-    return Group(*parts)
+    outputs.tell(report)

@@ -1,62 +1,77 @@
-"""How the analysis commands print their reports."""
+"""How the analysis commands write and print their reports."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
-from seawall.cli.context import emit, finish, show_verdict
+from seawall.cli.context import emit, finish
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from seawall.sdk.report import Report
+    from seawall.sdk.report import Progress, Report
 
-Save = typer.Option(None, "--save", help="Write the report as a .json file too.")
+Html = typer.Option(None, "--html", help="Write the report as one HTML file that opens offline.")
+Pdf = typer.Option(None, "--pdf", help="Write the report as a PDF.")
+Markdown = typer.Option(None, "--md", help="Write the report as Markdown, for a CI summary say.")
+Quiet = typer.Option(False, "--quiet", help="Print nothing; the exit status tells.")
 Threshold = typer.Option(0.5, min=0, max=1, help="Scores from here on are called positive.")
 
 
-def tell(report: Report, save: Path | None, as_json: bool, show: Any) -> None:
-    """Save and print a report, and leave with the status of its outcome."""
-    if save:
-        report.save(save)
-    body = report.to_dict()
+class Outputs:
+    """Where a report goes, found unusable before anything is read."""
 
-    def text(terminal: Console) -> None:
-        show_verdict(terminal, body["verdict"], report.subject)
-        terminal.print(show(body))
+    def __init__(
+        self, html: Path | None, pdf: Path | None, markdown: Path | None,
+        *, quiet: bool, as_json: bool,
+    ) -> None:  # fmt: skip
+        given = {"html": html, "pdf": pdf, "markdown": markdown}
+        self.files = {form: path for form, path in given.items() if path}
+        self.quiet, self.as_json = quiet, as_json
+        self._check()
 
-    emit(body, as_json, text)
-    finish(report.verdict.outcome.value)
+    def _check(self) -> None:
+        from seawall.kernel import BadInput
+
+        if self.quiet and self.as_json:
+            raise BadInput("--quiet prints nothing and --json something", remedy="give one of them")
+        for path in self.files.values():
+            if path.is_dir():
+                raise BadInput(f"{path} is a folder", remedy="name a file in it")
+            if not path.parent.is_dir():
+                raise BadInput(f"there is no folder {path.parent}", remedy="make it first")
+        if "pdf" in self.files:
+            from seawall.adapters.rendering.pdf import need_typst
+
+            need_typst()
+
+    def tell(self, report: Report) -> None:
+        """Write and print a report, and leave with the status of its outcome."""
+        for form, path in self.files.items():
+            report.write(path, form)
+        if not self.quiet:
+            emit(report.to_dict() if self.as_json else None, self.as_json, _text(report))
+        finish(report.verdict.outcome.value)
+
+    @property
+    def progress(self) -> Progress | None:
+        """A bar on standard error, where that is a terminal and someone looks."""
+        if self.quiet or not sys.stderr.isatty():
+            return None
+        from seawall.cli.progress import Bar
+
+        return Bar(sys.stderr)
 
 
-def table_of(*columns: str) -> Any:
-    """An empty table; the first column is text, the others are numbers."""
-    from rich import box
-    from rich.table import Table
+def _text(report: Report) -> Callable[[Console], None]:
+    def text(screen: Console) -> None:
+        from seawall.adapters.rendering.terminal import terminal
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(columns[0])
-    for name in columns[1:]:
-        table.add_column(name, justify="right", no_wrap=True)
-    return table
+        terminal(report.to_document(), screen)
 
-
-def number(value: float | None) -> str:
-    """Three significant digits, or a dash."""
-    return "–" if value is None else f"{value:.3g}"
-
-
-def interval(estimate: dict[str, Any]) -> str:
-    """The bounds of an estimate."""
-    low, high = estimate["low"], estimate["high"]
-    return f"{number(low)} … {'∞' if high is None else number(high)}"
-
-
-def escape_markup(text: str) -> str:
-    """Text that the terminal shows as it is."""
-    from rich.markup import escape
-
-    return escape(text)
+    return text

@@ -99,7 +99,7 @@ def watch(
         else {}
     )
     readings = [
-        _read(name, one, reference.columns[name], current.columns[name], tolerances, strict)
+        _read(name, one, reference.columns[name], current.columns[name], strict)
         for name, one in found.items()
     ]
     readings.sort(key=lambda r: (_ORDER[r.outcome], -r.bound.low, -r.distance.value, r.name))
@@ -127,26 +127,18 @@ def _read(
     found: FeatureDrift,
     old: ColumnSummary,
     new: ColumnSummary,
-    tolerances: Mapping[str, float],
     strict: float,
 ) -> FeatureReading:
-    from seawall.statistics import distance
-    from seawall.statistics.drift import TOLERANCES
+    from seawall.statistics.deciding import MEASURES
 
-    main = "ks" if old.grid.ordered else "total_variation"
-    compute = distance.ks if old.grid.ordered else distance.total_variation
-    allowed = {m: tolerances.get(m, TOLERANCES[m]) for m in (main, "missing_difference")}
-    allowed[main] = tolerances.get(name, allowed[main])
-    bounds = {
-        main: compute(old, new, strict),
-        "missing_difference": distance.missing_difference(old, new, strict),
-    }
+    allowed = found.deciding
+    bounds = {m: MEASURES[m](old, new, strict) for m in allowed}
     judged = {
         m: _outcome(Rule(m, within=allowed[m]), found.measures[m], bounds[m]) for m in allowed
     }
     # a column without any value has no distribution to tell; its missing share still is
     known = [m for m in allowed if not math.isnan(found.measures[m].value)]
-    measure = min(known, key=lambda m: (_ORDER[judged[m]], m != main))
+    measure = min(known, key=lambda m: (_ORDER[judged[m]], m == "missing_difference"))
     outcome = min(judged.values(), key=lambda o: _ORDER[o])
     estimate = found.measures[measure]
     return FeatureReading(

@@ -2,55 +2,124 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from msgspec import structs
-
-from seawall.kernel import Estimate, Outcome
-from seawall.report.charts import dot_and_whisker
-from seawall.report.document import Block, Cell, Column, Document, Section, Table
-from seawall.report.from_verdict import estimate_of, reasons_section, verdict_of, verdict_sentence
-from seawall.report.words import NAMES, count
+from seawall.kernel import Estimate, Outcome, Verdict
+from seawall.report.charts import ChunkPoint, chunks, dot_and_whisker
+from seawall.report.document import Block, Cell, Column, Document, Section, Sentence, Table
+from seawall.report.from_verdict import estimate_of, findings, reasons_section, verdict_of
+from seawall.report.other import is_estimate, other_sections
+from seawall.report.words import count, number, rule_text, said
 
 Shape: TypeAlias = Mapping[str, Any]
 
-MOST_ROWS = 40
-"""Rows that a chart of dots can show legibly; the table has all."""
+_KNOWN = frozenset({"verdict", "chunks", "reference", "provisional", "calibrated", "digests"})
+_LARGER_IS_WORSE = frozenset({"mae", "rmse", "mape", "log_loss", "brier", "mse"})
+MOST_ROWS = 20
+"""Rows of a table of chunks before it is told only with every measure."""
 
 
 def estimation_document(result: Shape) -> Document:
     """Expected quality without labels, by chunk; realised quality beside it where known."""
     verdict = verdict_of(result["verdict"])
-    chunks: Sequence[Shape] = result["chunks"]
-    blocks: list[Block] = []
-    for name in chunks[0]["measures"] if chunks else ():
-        rows: dict[str, tuple[Estimate, Outcome | None]] = {
-            f"rows {c['first']:,} to {c['last']:,}": (estimate_of(c["measures"][name]), None)
-            for c in chunks
-        }
-        table_rows: list[tuple[Cell, ...]] = [
-            (label, e, _realised(c, name))
-            for (label, (e, _)), c in zip(rows.items(), chunks, strict=True)
-        ]
-        columns = (
-            Column("chunk"),
-            Column("estimated", align="right"),
-            Column("realised", align="right"),
-        )
-        said = str(NAMES.get(name, name))
-        table = Table(columns, tuple(table_rows), said)
-        if 1 < len(rows) <= MOST_ROWS:
-            chart = dot_and_whisker(rows, title=f"Estimated {said}", measure=said)
-            blocks.append(structs.replace(chart, table=table))
-        else:
-            blocks.append(table)
-    about = f"{count(len(chunks), 'chunk')}, without labels; a pass is provisional."
-    sections = (reasons_section(verdict), Section("By chunk", tuple(blocks)))
-    sentence = f"{verdict_sentence(verdict)} {about[0].upper()}{about[1:]}"
-    return Document("Estimated quality", sentence, sections, verdict.outcome)
+    parts: Sequence[Shape] = result["chunks"]
+    names = list(parts[0]["measures"]) if parts else []
+    drops = _drops(verdict)
+    judged = [n for n in names if n in drops]
+    rest = [n for n in names if n not in drops]
+    sections = [reasons_section(verdict, "What speaks against it")]
+    for name in judged or names[:1]:
+        heading = f"{said(name)[:1].upper()}{said(name)[1:]}"
+        sections.append(Section(heading, tuple(_measure(name, result, drops.get(name)))))
+    if rest and judged and len(parts) == 1:
+        sections.append(Section("Measures that were not judged", (_table(parts, rest),)))
+    sections += other_sections(result, _KNOWN)
+    sections.append(Section("Every chunk and measure", (_table(parts, names),), detail=True))
+    about = f"Estimated without labels in {count(len(parts), 'chunk')}; a pass is provisional."
+    about += _came_true(parts, (judged or names)[:1])
+    return Document(
+        "Estimated quality", f"{findings(verdict)} {about}", tuple(sections), verdict.outcome
+    )
 
 
-def _realised(chunk: Shape, name: str) -> Cell:
+def _drops(verdict: Verdict) -> dict[str, float]:
+    """How much lower each judged measure may be than on the reference."""
+    rules = [rule for r in verdict.reasons if (rule := rule_text(r))]
+    return {r.measure.removesuffix("_drop"): r.bound for r in rules if r.measure.endswith("_drop")}
+
+
+def _came_true(parts: Sequence[Shape], names: Sequence[str]) -> str:
+    """How many estimates the labels bore out, where any came."""
+    known = [c for c in parts if all(n in c.get("realised", {}) for n in names)]
+    if not known or not names:
+        return ""
+    held = sum(
+        e.low <= estimate_of(c["realised"][n]).value <= e.high
+        for c in known
+        for n in names
+        for e in [estimate_of(c["measures"][n])]
+    )
+    what = f"realised {said(names[0])} lies in the estimated interval in {held:,}"
+    return f" Labels came for {len(known):,} of {len(parts):,}: {what}."
+
+
+def _measure(name: str, result: Shape, drop: float | None) -> Iterator[Block]:
+    parts: Sequence[Shape] = result["chunks"]
+    points = [
+        ChunkPoint(c["first"], c["last"], estimate_of(c["measures"][name]), _realised(c, name))
+        for c in parts
+    ]
+    was = result.get("reference", {}).get(name)
+    before = estimate_of(was) if was and is_estimate(was) else None
+    least = None if before is None or drop is None else before.value - drop
+    title = _title(name, points, least)
+    if len(points) > 1:
+        worse = name in _LARGER_IS_WORSE
+        yield chunks(points, title=title, measure=said(name), at_least=None if worse else least)
+        return
+    rows: dict[str, tuple[Estimate, Outcome | None]] = {}
+    if before:
+        rows["reference"] = (before, None)
+    rows["estimated"] = (points[0].estimated, None)
+    if points[0].realised:
+        rows["realised"] = (points[0].realised, None)
+    band = None if least is None else (least, 1.0)
+    yield dot_and_whisker(rows, title=title, measure=said(name), band=band)
+
+
+def _title(name: str, points: Sequence[ChunkPoint], least: float | None) -> str:
+    """The finding: where the estimates lie against the least that is tolerated."""
+    what = f"{said(name)[:1].upper()}{said(name)[1:]}"
+    values = [p.estimated.value for p in points]
+    low, high = number(min(values)), number(max(values))
+    span = f"is estimated at {low}" if low == high else f"is estimated between {low} and {high}"
+    if least is None:
+        return f"{what} {span}"
+    below = sum(p.estimated.high < least for p in points)
+    if below:
+        return f"{what} is below {number(least)} in {below:,} of {count(len(points), 'chunk')}"
+    return f"{what} {span}; at least {number(least)} is tolerated"
+
+
+def _table(parts: Sequence[Shape], names: Sequence[str]) -> Table:
+    known = [n for n in names if any(n in c.get("realised", {}) for c in parts)]
+    columns = [Column("rows"), Column("number", align="right")]
+    for name in names:
+        columns.append(Column(said(name), align="right"))
+        if name in known:
+            columns.append(Column(f"{said(name)}, realised", align="right"))
+    rows: list[tuple[Cell, ...]] = []
+    for c in parts:
+        cells: list[Cell] = [f"{c['first']:,} to {c['last']:,}", c["n"]]
+        for name in names:
+            cells.append(estimate_of(c["measures"][name]))
+            if name in known:
+                cells.append(_realised(c, name))
+        rows.append(tuple(cells))
+    return Table(tuple(columns), tuple(rows))
+
+
+def _realised(chunk: Shape, name: str) -> Estimate | None:
     known = chunk.get("realised", {})
     return estimate_of(known[name]) if name in known else None

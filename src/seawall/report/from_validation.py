@@ -13,7 +13,7 @@ from seawall.report.document import (
     Sentence,
     Table,
 )
-from seawall.report.words import NAMES, count
+from seawall.report.words import count, said
 from seawall.validation.report import ValidationReport
 
 
@@ -86,7 +86,7 @@ def _measures(report: ValidationReport) -> Table:
         Column("method"),
     )
     rows = tuple(
-        (NAMES.get(name, name.replace("_", " ")), e, e.n, e.method)
+        (said(name), e, e.n, e.method)
         for name, e in report.measures.items()
     )
     return Table(columns, rows)

@@ -8,7 +8,7 @@ from typing import Any
 
 from seawall.kernel import Estimate, Outcome, Reason, Verdict
 from seawall.report.document import Document, Judgement, Section
-from seawall.report.words import count, listed
+from seawall.report.words import by_urgency, count, listed, reason_text
 
 
 def verdict_sentence(verdict: Verdict) -> str:
@@ -35,9 +35,29 @@ def verdict_document(title: str, verdict: Verdict) -> Document:
     return Document(title, verdict_sentence(verdict), (section,), verdict.outcome)
 
 
-def reasons_section(verdict: Verdict) -> Section:
-    """Every reason of a verdict, under its heading."""
-    return Section("Reasons", (Judgement(verdict),))
+def reasons_section(verdict: Verdict, against: str = "Reasons") -> Section:
+    """Every reason of a verdict; the heading is `against` while anything speaks against a pass."""
+    heading = "Reasons" if verdict.outcome is Outcome.PASS else against
+    return Section(heading, (Judgement(verdict),))
+
+
+def findings(verdict: Verdict, most: int = 2) -> str:
+    """What fails, or else waits, with its numbers: the sentence that a result opens with."""
+    against = [r for r in by_urgency(verdict) if r.outcome is not Outcome.PASS]
+    total = len(verdict.reasons)
+    if not total:
+        return "Nothing was judged, so nothing is shown."
+    if not against:
+        return "The one rule holds." if total == 1 else f"All {total:,} rules hold."
+    failed = [r for r in against if r.outcome is Outcome.FAIL]
+    told = "; ".join(reason_text(r, short=True) for r in (failed or against)[:most])
+    more = len(failed or against) - most
+    rest = f"; and {more:,} more" if more > 0 else ""
+    if failed:
+        return f"{len(failed):,} of {count(total, 'rule')} broken: {told}{rest}."
+    if len(against) == total:
+        return f"Not enough evidence to judge any of {count(total, 'rule')}: {told}{rest}."
+    return f"No rule is broken, {len(against):,} of {total:,} wait for evidence: {told}{rest}."
 
 
 def estimate_of(shape: Mapping[str, Any]) -> Estimate:

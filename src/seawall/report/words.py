@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
+
+import msgspec
 
 from seawall.kernel import Estimate, Outcome, Reason, Verdict
 from seawall.report.document import Cell
@@ -11,16 +14,72 @@ from seawall.report.document import Cell
 MARKS: dict[Outcome, str] = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.UNDECIDED: "○"}
 """A shape for each outcome, beside its word: never colour alone."""
 NAMES = {
-    "accuracy": "accuracy",
     "roc_auc": "ROC AUC",
-    "average_precision": "average precision",
-    "log_loss": "log loss",
     "brier": "Brier score",
     "ece": "calibration error",
     "ece_debiased": "calibration error, debiased",
     "f1": "F1",
+    "mae": "mean absolute error",
+    "rmse": "RMSE",
+    "mape": "MAPE",
+    "r2": "R²",
+    "ks": "KS distance",
+    "missing_difference": "change in missing",
+    "psi": "PSI",
+    "js": "JS divergence",
+    "kl": "KL divergence",
+    "wasserstein": "Wasserstein distance",
+    "chi2": "chi-squared",
+    "demographic_parity_difference": "gap in selection rates",
+    "demographic_parity_ratio": "ratio of selection rates",
+    "equal_opportunity_difference": "gap in recall",
+    "equalized_odds_difference": "gap in error rates",
+    "predictive_parity_difference": "gap in precision",
+    "accuracy_difference": "gap in accuracy",
+    "accuracy_drop": "drop in accuracy",
+    "roc_auc_drop": "drop in ROC AUC",
 }
 """What measures are called where their name is not enough."""
+_RULE = re.compile(
+    r"(?:(?P<subject>.*): )?(?P<measure>\S+) (?P<how>at most|at least|within) "
+    r"(?P<bound>[-+]?[\d.]+(?:e[-+]?\d+)?)",
+    re.S,
+)
+_SHORT = {
+    (Outcome.PASS, "at least"): "at least",
+    (Outcome.FAIL, "at least"): "less than",
+    (Outcome.PASS, "at most"): "at most",
+    (Outcome.PASS, "within"): "within",
+    (Outcome.FAIL, "within"): "beyond",
+}
+
+
+class RuleText(msgspec.Struct, frozen=True):
+    """The parts of a rule as a reason names it: "AGE: ks within 0.1"."""
+
+    subject: str
+    measure: str
+    how: str
+    bound: float
+
+    @property
+    def tolerated(self) -> tuple[float, float]:
+        """The values on the good side."""
+        low = {"at least": self.bound, "within": -self.bound}.get(self.how, -math.inf)
+        return low, math.inf if self.how == "at least" else self.bound
+
+
+def rule_text(reason: Reason) -> RuleText | None:
+    """What a reason's rule says; None where it is no bound on a measure."""
+    found = _RULE.fullmatch(reason.rule)
+    if found is None:
+        return None
+    return RuleText(found["subject"] or "", found["measure"], found["how"], float(found["bound"]))
+
+
+def said(measure: str) -> str:
+    """What a measure is called."""
+    return NAMES.get(measure, measure.replace("_", " "))
 
 
 def cell_text(value: Cell) -> str:
@@ -48,10 +107,23 @@ def by_urgency(verdict: Verdict) -> list[Reason]:
     return sorted(verdict.reasons, key=lambda r: order.index(r.outcome))
 
 
-def reason_text(reason: Reason) -> str:
-    """The rule and its message, the rule once."""
-    told = reason.message.startswith(reason.rule)
-    return reason.message if told else f"{reason.rule}: {reason.message}"
+def reason_text(reason: Reason, *, short: bool = False) -> str:
+    """The rule and what was measured: "AGE: KS distance 0.313 [0.302, 0.324], more than 0.1".
+
+    `short` leaves the interval out.
+    """
+    rule, measured = rule_text(reason), reason.estimate
+    if rule is None or measured is None or not reason.message.startswith(reason.rule):
+        told = reason.message.startswith(reason.rule)
+        return reason.message if told else f"{reason.rule}: {reason.message}"
+    whose = f"{rule.subject}: " if rule.subject not in ("", "all rows") else ""
+    against = _SHORT.get((reason.outcome, rule.how), "more than")
+    if reason.outcome is Outcome.UNDECIDED:
+        against = "not yet told from"
+    _, corrected, why = reason.message.partition("; ")
+    value = number(measured.value) if short else cell_text(measured)
+    text = f"{whose}{said(rule.measure)} {value}, {against} {rule.bound:g}"
+    return text if short else f"{text}{corrected}{why}"
 
 
 def number(value: float) -> str:

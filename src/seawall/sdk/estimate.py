@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from seawall.adapters.tables import read_columns
-from seawall.kernel import BadInput, Estimate, Rule, Verdict, all_of
-from seawall.sdk.report import CONFIDENCE, Report, Table
+from seawall.kernel import BadInput, Digest, Estimate, Rule, Verdict, all_of
+from seawall.report.document import Document
+from seawall.sdk.report import CONFIDENCE, Report, Table, named
 from seawall.sdk.scores import count_scores
 from seawall.statistics.column import Column, numbers
 from seawall.statistics.drift import judge_in_family
@@ -23,6 +24,11 @@ class EstimationReport(Report, frozen=True):
     """What `estimate` found. A pass is provisional: concept drift cannot be seen without labels."""
 
     subject = "estimated quality"
+
+    def _document(self) -> Document:
+        from seawall.report.from_estimation import estimation_document
+
+        return estimation_document(self.to_dict())
 
 
 def estimate(
@@ -89,7 +95,9 @@ def estimate(
             "reference": {name: e.to_dict() for name, e in was.items()},
             "calibrated": learnt.isotonic,
             "provisional": True,
+            "digests": {"reference": str(Digest.of(known.to_bytes()))},
         },
+        named(reference=reference, current=current),
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from seawall.adapters.tables import read_columns
-from seawall.kernel import BadInput, Outcome, Reason, Rule, Verdict, all_of
-from seawall.sdk.report import CONFIDENCE, Report, Table
+from seawall.kernel import BadInput, Digest, Outcome, Reason, Rule, Verdict, all_of
+from seawall.report.document import Document
+from seawall.sdk.report import CONFIDENCE, Report, Table, named
 from seawall.sdk.scores import count_scores
 from seawall.statistics.calibration import calibration
 from seawall.statistics.column import numbers
@@ -26,6 +27,11 @@ class EvaluationReport(Report, frozen=True):
     """What `evaluate` found."""
 
     subject = "evaluation"
+
+    def _document(self) -> Document:
+        from seawall.report.from_evaluation import evaluation_document
+
+        return evaluation_document(self.to_dict())
 
 
 def evaluate(
@@ -83,8 +89,9 @@ def evaluate(
         "rows": {
             "scored": scored.n, "labelled": scored.labelled, "without_score": scored.missing,
         },
+        "digests": {"data": str(Digest.of(scored.to_bytes()))},
     }  # fmt: skip
-    return EvaluationReport(all_of(verdicts), body)
+    return EvaluationReport(all_of(verdicts), body, named(data=data))
 
 
 def _only_calls(calls: ScoreSummary, prediction: str) -> None:

@@ -2,54 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import msgspec
 
-from seawall.kernel import (
-    BadInput,
-    Estimate,
-    Outcome,
-    Reason,
-    Rule,
-    Verdict,
-    all_of,
-    nearest,
-)
-from seawall.statistics import distance
+from seawall.kernel import BadInput, Estimate, Outcome, Reason, Rule, Verdict, all_of
+from seawall.statistics.categories import Renaming, renamed, vanished
+from seawall.statistics.deciding import MEASURES, applies, check_tolerances, deciding
+from seawall.statistics.divergence import divergences
+from seawall.statistics.family import Member, discovery_confidence
 from seawall.statistics.summary import ColumnSummary, TableSummary
-
-TOLERANCES: dict[str, float] = {"ks": 0.10, "total_variation": 0.10, "missing_difference": 0.02}
-"""The deciding measures and what each may be."""
-
-Measure = Callable[[ColumnSummary, ColumnSummary, float], Estimate]
-_DECIDING: dict[str, Measure] = {
-    "ks": distance.ks,
-    "total_variation": distance.total_variation,
-    "missing_difference": distance.missing_difference,
-}
 
 
 class FeatureDrift(msgspec.Struct, frozen=True):
     """One column: every measure, and the verdict of those that decide.
 
-    `new_values` are values outside the baseline's categories with their counts.
+    `deciding` are the tolerances of those; `new_values` values outside the baseline's categories
+    with their counts; `vanished` baseline categories that are gone with their baseline share.
     """
 
     kind: str
     verdict: Verdict
     measures: dict[str, Estimate]
+    deciding: dict[str, float]
     new_values: dict[str, int] = {}
+    vanished: dict[str, Estimate] = {}
+    renamed: tuple[Renaming, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """The JSON shape."""
-        found = {
+        """The JSON shape; what concerns categories is there where there is any."""
+        found: dict[str, Any] = {
             "kind": self.kind,
             "verdict": self.verdict.to_dict(),
             "measures": {name: e.to_dict() for name, e in self.measures.items()},
+            "deciding": self.deciding,
         }
-        return found | ({"new_values": self.new_values} if self.new_values else {})
+        if self.new_values:
+            found["new_values"] = self.new_values
+        if self.vanished:
+            found["vanished"] = {name: e.to_dict() for name, e in self.vanished.items()}
+        if self.renamed:
+            found["renamed"] = [msgspec.structs.asdict(pair) for pair in self.renamed]
+        return found
 
 
 class Drift(msgspec.Struct, frozen=True):
@@ -78,54 +74,65 @@ def drift(
     """Compare two tables on one set of grids.
 
     A column passes when its deciding measures hold at `confidence`; it fails when one is broken
-    at 1 − α/k, k being the deciding measures of all columns together. `tolerances` overrides
-    `TOLERANCES` by measure, or by column for that column's distribution. Raises `BadInput` on
-    different columns, unequal grids, or a tolerance for what is not there.
+    at the confidence that holds the false discovery rate over the deciding measures of all
+    columns. `tolerances` is as for `deciding`. Raises `BadInput` on different columns, unequal
+    grids, or a tolerance for what is not there.
     """
-    for name in tolerances:
-        if name not in TOLERANCES and name not in reference.columns:
-            known = [*TOLERANCES, *reference.columns]
-            raise BadInput(f"no measure or column {name!r}", remedy=nearest(name, known))
+    check_tolerances(tolerances, {name: s.grid for name, s in reference.columns.items()})
     if reference.columns.keys() != current.columns.keys():
         odd = sorted(reference.columns.keys() ^ current.columns.keys())
         raise BadInput(f"columns {', '.join(odd)} are in one of the tables only")
-    family = 1 - (1 - confidence) / max(1, 2 * len(reference.columns))
-    features = {
-        name: _feature(name, old, current.columns[name], tolerances, confidence, family)
+    compared = {
+        name: _Compared(name, old, current.columns[name], deciding(name, old.grid, tolerances))
         for name, old in reference.columns.items()
     }
+    family = discovery_confidence([m for c in compared.values() for m in c.members], confidence)
+    features = {name: c.judged(confidence, family) for name, c in compared.items()}
     rows = {"reference": reference.rows, "current": current.rows}
     return Drift(all_of(f.verdict for f in features.values()), features, rows)
 
 
-def _feature(
-    name: str, old: ColumnSummary, new: ColumnSummary, tolerances: Mapping[str, float],
-    confidence: float, family: float,
-) -> FeatureDrift:  # fmt: skip
-    if old.grid.digest != new.grid.digest:
-        raise BadInput(
-            f"column {name} was counted on grids {old.grid.digest.short} and "
-            f"{new.grid.digest.short}",
-            remedy="count both on the baseline's grid",
-        )
-    main = "ks" if old.grid.ordered else "total_variation"
-    measures: dict[str, Estimate] = {}
-    verdicts: list[Verdict] = []
-    for measure in (main, "missing_difference"):
-        compute = _DECIDING[measure]
-        tolerance = tolerances.get(measure, TOLERANCES[measure])
-        if measure == main:
-            tolerance = tolerances.get(name, tolerance)
-        measures[measure] = compute(old, new, confidence)
-        verdicts.append(
-            judge_in_family(
-                Rule(measure, within=tolerance), measures[measure], compute(old, new, family), name
+class _Compared(msgspec.Struct, frozen=True):
+    """A column of both tables, and what decides on it."""
+
+    name: str
+    old: ColumnSummary
+    new: ColumnSummary
+    deciding: dict[str, float]
+
+    def __post_init__(self) -> None:
+        if self.old.grid.digest != self.new.grid.digest:
+            raise BadInput(
+                f"column {self.name} was counted on grids {self.old.grid.digest.short} and "
+                f"{self.new.grid.digest.short}",
+                remedy="count both on the baseline's grid",
             )
-        )
-    measures |= distance.divergences(old, new, confidence)
-    if old.grid.ordered:
-        measures["wasserstein"] = distance.wasserstein(old, new, confidence)
-    return FeatureDrift(old.grid.kind, all_of(verdicts), measures, dict(new.others))
+
+    @property
+    def members(self) -> list[Member]:
+        return [
+            (Rule(m, within=t), partial(MEASURES[m], self.old, self.new))
+            for m, t in self.deciding.items()
+        ]
+
+    def judged(self, confidence: float, family: float) -> FeatureDrift:
+        """Every measure, the deciding ones first, and the verdict on those."""
+        verdicts: list[Verdict] = []
+        measures: dict[str, Estimate] = {}
+        for rule, measure in self.members:
+            own = measures[rule.measure] = measure(confidence)
+            broken = rule.judge(own).outcome is Outcome.FAIL
+            corrected = measure(family) if broken else own
+            verdicts.append(judge_in_family(rule, own, corrected, self.name))
+        measures |= divergences(self.old, self.new, confidence)
+        for name, measure in MEASURES.items():
+            if name not in measures and applies(name, self.old.grid):
+                measures[name] = measure(self.old, self.new, confidence)
+        gone = vanished(self.old, self.new, confidence)
+        return FeatureDrift(
+            self.old.grid.kind, all_of(verdicts), measures, self.deciding, dict(self.new.others),
+            gone, renamed(self.old, self.new, gone),
+        )  # fmt: skip
 
 
 def judge_in_family(rule: Rule, own: Estimate, corrected: Estimate, subject: str) -> Verdict:

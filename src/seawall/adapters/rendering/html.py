@@ -2,19 +2,34 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from html import escape
 from importlib.resources import files
 
-from seawall.adapters.rendering.drawing import svg
-from seawall.kernel import Digest, Outcome, Verdict, to_json
-from seawall.report.document import Block, Cell, Chart, Document, Judgement, Sentence, Table
-from seawall.report.words import MARKS, by_urgency, cell_text, reason_text
+from seawall.adapters.rendering.drawing import NARROW, SMALL, WIDE, elastic, svg
+from seawall.kernel import Estimate, Outcome, Verdict
+from seawall.report.document import (
+    Block,
+    Cell,
+    Chart,
+    Column,
+    Document,
+    Gallery,
+    Judgement,
+    Section,
+    Sentence,
+    Table,
+)
+from seawall.report.words import MARKS, by_urgency, cell_text, count, number, reason_text
+
+MOST_PASSING = 12
+"""Reasons that hold and are read at once; the others are folded away."""
 
 
 def html(document: Document) -> str:
     """The whole page. Charts are drawn when the extra `charts` is there, else their table shows."""
-    style = files("seawall.adapters.rendering").joinpath("report.css").read_text("utf-8")
+    title = escape(document.title)
     return "\n".join(
         [
             "<!doctype html>",
@@ -23,15 +38,22 @@ def html(document: Document) -> str:
             '<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
-            f"<title>{escape(document.title)}</title>",
-            f"<style>\n{style}</style>",
+            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+            "style-src 'unsafe-inline'\">",
+            f"<title>{title}</title>",
+            f"<style>\n{_style()}</style>",
             "</head>",
-            "<body>",
-            "<main>",
-            f"<h1>{escape(document.title)}</h1>",
-            f'<p class="sentence">{_badge(document.outcome)}{escape(document.sentence)}</p>',
-            *_sections(document),
+            '<body class="seawall page">',
+            '<a class="skip" href="#main">Skip to the report</a>',
+            "<header>",
+            f"<h1>{title}</h1>",
+            _opening(document),
+            _contents(document),
+            "</header>",
+            '<main id="main" tabindex="-1">',
+            *_sections(document, 2),
             "</main>",
+            _footer(document),
             "</body>",
             "</html>",
             "",
@@ -39,19 +61,62 @@ def html(document: Document) -> str:
     )
 
 
-def body(document: Document) -> str:
-    """The document without the page around it, for a notebook's output."""
-    sentence = f"<p>{_badge(document.outcome)}{escape(document.sentence)}</p>"
-    return "\n".join([f"<h3>{escape(document.title)}</h3>", sentence, *_sections(document)])
+def fragment(document: Document) -> str:
+    """The document without the page around it, its style kept to itself, for a notebook."""
+    return "\n".join(
+        [
+            f'<div class="seawall"><style>{_style()}</style>',
+            f"<h3>{escape(document.title)}</h3>",
+            _opening(document),
+            *_sections(document, 4),
+            _footer(document),
+            "</div>",
+        ]
+    )
 
 
-def _sections(document: Document) -> Iterator[str]:
-    for section in document.sections:
-        yield "<section>"
-        yield f"<h2>{escape(section.heading)}</h2>"
+def _style() -> str:
+    return files("seawall.adapters.rendering").joinpath("report.css").read_text("utf-8")
+
+
+def _opening(document: Document) -> str:
+    return f'<p class="sentence">{_badge(document.outcome)}{escape(document.sentence)}</p>'
+
+
+def _contents(document: Document) -> str:
+    """Where to go in a long report."""
+    if len(document.sections) < 4:
+        return ""
+    links = "\n".join(
+        f'<a href="#{_anchor(at, s)}">{escape(s.heading)}</a>'
+        for at, s in enumerate(document.sections)
+    )
+    return f'<nav aria-label="Contents">\n{links}\n</nav>'
+
+
+def _anchor(at: int, section: Section) -> str:
+    """The section's words as an id; its number keeps two alike apart."""
+    words = re.sub(r"[^a-z0-9]+", "-", section.heading.lower()).strip("-")
+    return f"{at + 1}-{words}".rstrip("-")
+
+
+def _sections(document: Document, level: int) -> Iterator[str]:
+    for at, section in enumerate(document.sections):
+        anchor = _anchor(at, section)
+        kind = ' class="detail"' if section.detail else ""
+        yield f'<section{kind} aria-labelledby="{anchor}">'
+        yield f'<h{level} id="{anchor}">{escape(section.heading)}</h{level}>'
         for block in section.blocks:
             yield _block(block)
         yield "</section>"
+
+
+def _footer(document: Document) -> str:
+    rows = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(cell_text(cell))}</dd></div>"
+        for name, cell in document.facts
+    )
+    return f"<footer><dl>{rows}</dl></footer>" if rows else ""
 
 
 def _block(block: Block) -> str:
@@ -61,56 +126,83 @@ def _block(block: Block) -> str:
         return _table(block)
     if isinstance(block, Judgement):
         return _verdict(block.verdict)
+    if isinstance(block, Gallery):
+        key = f'<p class="summary">{escape(block.key)}</p>' if block.key else ""
+        return f'{key}<div class="gallery">{"".join(_chart(c, SMALL) for c in block.charts)}</div>'
     return _chart(block)
 
 
-def _chart(chart: Chart) -> str:
+def _chart(chart: Chart, width: int = WIDE) -> str:
     """The picture with its finding, its words, and the table behind it folded away."""
-    table = Table(chart.table.columns, chart.table.rows)
+    table = _table(Table(chart.table.columns, chart.table.rows))
     title, summary = escape(chart.title), escape(chart.summary)
-    caption = f"<figcaption><strong>{title}</strong><br>{summary}</figcaption>"
-    drawn = svg(chart.spec, prefix=Digest.of(to_json(chart.spec)).short)
+    caption = f"<figcaption>{title}</figcaption>"
+    stretches = elastic(chart.spec)
+    drawn = svg({**chart.spec, "width": width} if stretches else chart.spec)
     if drawn is None:
-        return f"<figure>{caption}{_table(table)}</figure>"
-    picture = f'<div class="chart" role="img" aria-label="{escape(chart.summary)}">{drawn}</div>'
-    behind = f"<details><summary>Table</summary>{_table(table)}</details>"
+        return f'<figure>{caption}<p class="summary">{summary}</p>{table}</figure>'
+    pictures = drawn
+    if stretches and width > SMALL:
+        small = svg({**chart.spec, "width": NARROW})
+        pictures = f'<div class="wide">{drawn}</div><div class="narrow">{small}</div>'
+    picture = f'<div class="chart" role="img" aria-label="{summary}">{pictures}</div>'
+    behind = f"<details><summary>Table</summary>{table}</details>"
     return f"<figure>{caption}{picture}{behind}</figure>"
 
 
 def _table(table: Table) -> str:
-    heads = "".join(
-        f'<th scope="col" class="{c.align}">{escape(c.name)}'
-        + (f' <span class="unit">{escape(c.unit)}</span>' if c.unit else "")
-        + "</th>"
-        for c in table.columns
-    )
+    heads = "".join(_head(column) for column in table.columns)
     rows = "\n".join(
         "<tr>"
-        + "".join(
-            f'<td class="{c.align}">{_cell(cell)}</td>'
-            for c, cell in zip(table.columns, row, strict=True)
-        )
+        + "".join(_data(c, cell, first=at == 0) for at, (c, cell) in enumerate(
+            zip(table.columns, row, strict=True)))
         + "</tr>"
         for row in table.rows
-    )
+    )  # fmt: skip
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
     inside = f"<thead><tr>{heads}</tr></thead><tbody>\n{rows}</tbody>"
-    return f'<div class="scroll"><table>{caption}{inside}</table></div>'
+    return f'<div class="scroll" tabindex="0"><table>{caption}{inside}</table></div>'
+
+
+def _head(column: Column) -> str:
+    unit = f' <span class="unit">{escape(column.unit)}</span>' if column.unit else ""
+    return f'<th scope="col" class="{column.align}">{escape(column.name)}{unit}</th>'
+
+
+def _data(column: Column, cell: Cell, *, first: bool) -> str:
+    if first:
+        return f'<th scope="row" class="{column.align}">{_cell(cell)}</th>'
+    return f'<td class="{column.align}">{_cell(cell)}</td>'
 
 
 def _verdict(verdict: Verdict) -> str:
-    items = "\n".join(
-        f"<li>{_badge(r.outcome)}{escape(reason_text(r))}</li>" for r in by_urgency(verdict)
-    )
-    return f'<ul class="reasons">\n{items}</ul>' if items else f"<p>{_badge(verdict.outcome)}</p>"
+    """Every reason, the worst first; of those that hold, all but a few are folded away."""
+    reasons = by_urgency(verdict)
+    if not reasons:
+        return f"<p>{_badge(verdict.outcome)}</p>"
+    items = [f"<li>{_badge(r.outcome)}<span>{escape(reason_text(r))}</span></li>" for r in reasons]
+    against = sum(r.outcome is not Outcome.PASS for r in reasons)
+    shown = against if against else min(len(items), MOST_PASSING)
+    out = f'<ul class="reasons">{"".join(items[:shown])}</ul>'
+    if left := len(items) - shown:
+        words = f"{count(left, 'rule')} {'holds' if left == 1 else 'hold'}"
+        more = f"<summary>{words if against else f'{left:,} more hold'}</summary>"
+        out += f'<details>{more}<ul class="reasons">{"".join(items[shown:])}</ul></details>'
+    return out
 
 
 def _cell(cell: Cell) -> str:
-    return _badge(cell) if isinstance(cell, Outcome) else escape(cell_text(cell))
+    if isinstance(cell, Outcome):
+        return _badge(cell)
+    if isinstance(cell, Estimate):
+        span = f"[{number(cell.low)}, {number(cell.high)}]"
+        return f'{number(cell.value)} <span class="span">{span}</span>'
+    return escape(cell_text(cell))
 
 
 def _badge(outcome: Outcome | None) -> str:
     """A shape, a word and a colour together."""
     if outcome is None:
         return ""
-    return f'<span class="outcome {outcome.value}">{MARKS[outcome]} {outcome.value}</span> '
+    mark = f'<span aria-hidden="true">{MARKS[outcome]}</span>'
+    return f'<span class="outcome {outcome.value}">{mark} {outcome.value}</span> '

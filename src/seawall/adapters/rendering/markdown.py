@@ -1,13 +1,22 @@
-"""A document as GitHub-flavoured Markdown; charts become their summary and table."""
+"""A document as GitHub-flavoured Markdown, for the summary of a CI job.
+
+Intervals are drawn with characters, other charts become their summary and table; what is long is
+folded away.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 
-from seawall.kernel import Verdict
-from seawall.report.document import Block, Chart, Document, Judgement, Sentence, Table
-from seawall.report.words import by_urgency, cell_text, reason_text
+from seawall.adapters.rendering.bars import Axis
+from seawall.kernel import Outcome, Verdict
+from seawall.report.document import Block, Chart, Document, Gallery, Judgement, Sentence, Table
+from seawall.report.words import MARKS, by_urgency, cell_text, count, reason_text
+
+LONG = 12
+"""Rows of a table, or reasons that hold, that are read without unfolding."""
+BAR = 32
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
 _OPENING = re.compile(r"^(\d*)([-+=.)])")
@@ -22,6 +31,9 @@ def markdown(document: Document) -> str:
         lines += [f"## {escape(section.heading)}", ""]
         for block in section.blocks:
             lines += [*_block(block), ""]
+    if document.facts:
+        facts = (f"{escape(name)}: {escape(cell_text(cell))}" for name, cell in document.facts)
+        lines += ["---", "", "  \n".join(facts)]
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
@@ -38,6 +50,10 @@ def _block(block: Block) -> Iterator[str]:
         yield from _table(block)
     elif isinstance(block, Judgement):
         yield from _verdict(block.verdict)
+    elif isinstance(block, Gallery):
+        for chart in block.charts:
+            yield from _chart(chart)
+            yield ""
     else:
         yield from _chart(block)
 
@@ -45,15 +61,47 @@ def _block(block: Block) -> Iterator[str]:
 def _chart(chart: Chart) -> Iterator[str]:
     yield f"**{escape(chart.title)}**"
     yield ""
-    yield escape(chart.summary)
+    if chart.intervals:
+        yield from _drawn(chart)
+    else:
+        yield escape(chart.summary)
     yield ""
-    yield from _table(Table(chart.table.columns, chart.table.rows))
+    yield from _folded(f"Table, {count(len(chart.table.rows), 'row')}", _rows(chart.table))
+
+
+def _drawn(chart: Chart) -> Iterator[str]:
+    """The intervals in a block of code, which no text of theirs can leave."""
+    names = [" ".join(r.name.split()) for r in chart.intervals]
+    width, axis = max(map(len, names)), Axis(chart.intervals, BAR)
+    lines = [
+        f"{MARKS[r.outcome] if r.outcome else ' '} {name:<{width}}  {axis.bar(r)}".rstrip()
+        for name, r in zip(names, chart.intervals, strict=True)
+    ]
+    scale = f"{' ' * (width + 4)}{axis.scale}"
+    longest = max(map(len, re.findall("`+", "".join(lines))), default=0)
+    fence = "`" * max(3, longest + 1)
+    yield from (f"{fence}text", *lines, scale, fence)
 
 
 def _table(table: Table) -> Iterator[str]:
     if table.caption:
         yield f"**{escape(table.caption)}**"
         yield ""
+    if len(table.rows) <= LONG:
+        yield from _rows(table)
+    else:
+        yield from _folded(count(len(table.rows), "row"), _rows(table))
+
+
+def _folded(summary: str, lines: Iterator[str]) -> Iterator[str]:
+    yield f"<details><summary>{summary}</summary>"
+    yield ""
+    yield from lines
+    yield ""
+    yield "</details>"
+
+
+def _rows(table: Table) -> Iterator[str]:
     heads = [f"{c.name} ({c.unit})" if c.unit else c.name for c in table.columns]
     yield f"| {' | '.join(map(escape, heads))} |"
     yield f"| {' | '.join('---:' if c.align == 'right' else '---' for c in table.columns)} |"
@@ -62,7 +110,14 @@ def _table(table: Table) -> Iterator[str]:
 
 
 def _verdict(verdict: Verdict) -> Iterator[str]:
-    for reason in by_urgency(verdict):
+    """The worst first; of the reasons that hold, all but a few are counted."""
+    reasons = by_urgency(verdict)
+    against = sum(r.outcome is not Outcome.PASS for r in reasons)
+    shown = reasons[: against or LONG]
+    for reason in shown:
         yield f"- {cell_text(reason.outcome)}: {escape(reason_text(reason))}"
-    if not verdict.reasons:
+    if left := len(reasons) - len(shown):
+        rules = count(left, "rule") if against else f"{left:,} more"
+        yield f"- {MARKS[Outcome.PASS]} {rules} {'holds' if left == 1 else 'hold'}"
+    if not reasons:
         yield f"- {cell_text(verdict.outcome)}"

@@ -59,6 +59,19 @@ def batches(
         yield read_columns(source, columns)
 
 
+def row_count(source: Any) -> int | None:
+    """How many rows a Parquet file says it has; None for what must be read to know."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if not isinstance(source, (str, Path)) or _format(Path(source)) != "Parquet":
+        return None
+    try:
+        return pq.read_metadata(source).num_rows
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(Path(source), "Parquet", error) from error
+
+
 def _parquet_batches(
     path: Path, columns: Sequence[str] | None, rows: int
 ) -> Iterator[dict[str, Column]]:

@@ -18,6 +18,8 @@ Spec = dict[str, Any]
 
 INK = "currentColor"
 BLUE, RED, GREY = "#3b82c4", "#d1495b", "#7a828c"
+WIDE, SMALL = 420, 220
+"""Widths of the plot in pixels: alone in its row, and in a gallery."""
 NUMBER = {"type": "quantitative", "scale": {"zero": False, "nice": True}}
 
 CONFIG: Spec = {
@@ -34,10 +36,13 @@ CONFIG: Spec = {
         "domainOpacity": 0.4,
         "tickOpacity": 0.4,
         "titleFontWeight": "normal",
+        "labelFontSize": 11,
+        "titleFontSize": 12,
         "labelOverlap": "greedy",
         "labelSeparation": 6,
     },
-    "legend": {"labelColor": INK, "titleColor": INK},
+    "legend": {"labelColor": INK, "titleColor": INK, "labelFontSize": 11, "titleFontSize": 12},
+    "text": {"fontSize": 11},
     "point": {"opacity": 1},
 }
 

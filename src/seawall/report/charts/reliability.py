@@ -9,7 +9,10 @@ import msgspec
 from seawall.kernel import Estimate
 from seawall.report.charts.parts import BLUE, GREY, INK, Spec, drawn, specification, table_of
 from seawall.report.document import Chart
-from seawall.report.words import number
+from seawall.report.words import cell_text, number
+
+
+_SIDE = 260
 
 
 class ReliabilityPoint(msgspec.Struct, frozen=True):
@@ -24,14 +27,19 @@ def reliability(points: Sequence[ReliabilityPoint], *, title: str) -> Chart:
     """Observed against predicted rate with bands, the counts as bars below."""
     intervals = drawn([p.observed for p in points])
     values = [
-        {"predicted": p.predicted, "rows": p.rows, **interval}
+        {
+            "predicted": p.predicted,
+            "rows": p.rows,
+            "said": f"predicted {number(p.predicted)}: observed {cell_text(p.observed)}",
+            **interval,
+        }
         for p, interval in zip(points, intervals, strict=True)
     ]
     unit = {"type": "quantitative", "scale": {"domain": [0, 1]}}
     x = {"field": "predicted", "title": "predicted probability", **unit}
     diagram: Spec = {
-        "width": 360,
-        "height": 280,
+        "width": _SIDE,
+        "height": _SIDE,
         "layer": [
             {
                 "data": {"values": [{"p": 0, "o": 0}, {"p": 1, "o": 1}]},
@@ -48,12 +56,16 @@ def reliability(points: Sequence[ReliabilityPoint], *, title: str) -> Chart:
             },
             {
                 "mark": {"type": "point", "filled": True, "color": BLUE, "size": 40},
-                "encoding": {"x": x, "y": {"field": "value", **unit}},
+                "encoding": {
+                    "x": x,
+                    "y": {"field": "value", **unit},
+                    "description": {"field": "said"},
+                },
             },
         ],
     }
     counts: Spec = {
-        "width": 360,
+        "width": _SIDE,
         "height": 60,
         "mark": {"type": "bar", "color": GREY, "width": 12},
         "encoding": {"x": x, "y": {"field": "rows", "type": "quantitative", "title": "rows"}},
