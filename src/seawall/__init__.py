@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from seawall.sdk.backtest import backtest
     from seawall.sdk.client import Client
     from seawall.sdk.drift import drift
     from seawall.sdk.estimate import estimate
@@ -21,10 +22,20 @@ if TYPE_CHECKING:
     from seawall.sdk.guard import Guard
     from seawall.sdk.training import training_run
 
-__all__ = ["Client", "Guard", "__version__", "drift", "estimate", "evaluate", "training_run"]
+__all__ = [
+    "Client",
+    "Guard",
+    "__version__",
+    "backtest",
+    "drift",
+    "estimate",
+    "evaluate",
+    "training_run",
+]
 
 _HOMES = {
     "Client": "client",
+    "backtest": "backtest",
     "Guard": "guard",
     "drift": "drift",
     "estimate": "estimate",

@@ -33,13 +33,14 @@ def drift(
 
     outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
     report = compute(
-        str(reference), str(current), columns=column or None, tolerances=_tolerances(tolerance),
+        str(reference), str(current), columns=column or None, tolerances=tolerances_of(tolerance),
         progress=outputs.progress,
     )  # fmt: skip
     outputs.tell(report)
 
 
-def _tolerances(given: list[str]) -> dict[str, float]:
+def tolerances_of(given: list[str]) -> dict[str, float]:
+    """NAME=NUMBER, each; raises `BadInput` on anything else."""
     from seawall.kernel import BadInput
 
     found: dict[str, float] = {}

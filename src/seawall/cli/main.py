@@ -9,6 +9,7 @@ import typer
 
 from seawall.cli import (
     audit,
+    backtest,
     declared,
     demo,
     doctor,
@@ -32,7 +33,7 @@ app = typer.Typer(
 )
 for part in (
     demo, serve, declared, lifecycle, rollout, operations, audit, identity,
-    drift, evaluate, estimate, doctor,
+    drift, evaluate, estimate, backtest, doctor,
 ):  # fmt: skip
     part.register(app)
 

@@ -22,42 +22,41 @@ class Like(NamedTuple):
     """What a window is compared with, and why that: a clause for the report."""
 
     summary: TableSummary
-    seasonal: bool
     text: str
 
 
 class SeasonalBaseline(msgspec.Struct, frozen=True, eq=False):
     """A baseline's rows by hour of the week (0 is Monday 00:00 UTC), and all of them pooled.
 
-    All summaries are on one set of grids. Hours that changed with daylight saving are UTC's.
+    All summaries are on one set of grids. `step` hours are kept together under the first of them:
+    1, or 24 for windows of whole days. Hours are UTC, so daylight saving moves the seasons by one.
     """
 
     pooled: TableSummary
     by_hour: dict[int, TableSummary]
+    step: int = 1
 
     @classmethod
-    def of(cls, parts: Iterable[tuple[datetime, TableSummary]]) -> SeasonalBaseline:
-        """From summaries of rows that each belong to one hour; `BadInput` without any."""
+    def of(cls, parts: Iterable[tuple[int, TableSummary]], step: int = 1) -> SeasonalBaseline:
+        """From summaries by hour of the week, a multiple of `step`; `BadInput` without any."""
         by_hour: dict[int, TableSummary] = {}
-        for moment, part in parts:
-            at = hour_of_week(moment)
+        for at, part in parts:
             by_hour[at] = by_hour[at].merge(part) if at in by_hour else part
         if not by_hour:
             raise BadInput("a seasonal baseline needs at least one hour of rows")
-        return cls(reduce(TableSummary.merge, by_hour.values()), by_hour)
+        return cls(reduce(TableSummary.merge, by_hour.values()), by_hour, step)
 
     def like(self, window: Window) -> Like:
         """The baseline's rows of the hours that a window covers, else all of them."""
-        span = window.end - window.start
-        if span >= HOURS * HOUR:
-            return Like(self.pooled, False, "all of the baseline, a window being a week or more")
-        hours = hours_of(window)
+        if window.end - window.start >= HOURS * HOUR:
+            return Like(self.pooled, "all of the baseline, a window being a week or more")
+        hours = hours_of(window, self.step)
         found = [self.by_hour[h] for h in hours if h in self.by_hour]
-        rows = sum(one.rows for one in found)
-        if len(found) < len(hours) or rows < LEAST_ROWS:
-            said = f"{rows:,} like rows" if len(found) == len(hours) else "an hour without rows"
-            return Like(self.pooled, False, f"all of the baseline, which has {said} to compare")
-        return Like(reduce(TableSummary.merge, found), True, "the same hours of the week")
+        if len(found) < len(hours):
+            return Like(self.pooled, "all of the baseline, which lacks some of the window's hours")
+        if sum(one.rows for one in found) < LEAST_ROWS:
+            return Like(self.pooled, f"all of the baseline, with under {LEAST_ROWS} like rows")
+        return Like(reduce(TableSummary.merge, found), "the same hours of the week")
 
 
 def hour_of_week(moment: datetime) -> int:
@@ -66,11 +65,11 @@ def hour_of_week(moment: datetime) -> int:
     return at.weekday() * 24 + at.hour
 
 
-def hours_of(window: Window) -> tuple[int, ...]:
-    """The hours of the week that a window touches, each once."""
-    first = window.start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+def hours_of(window: Window, step: int = 1) -> tuple[int, ...]:
+    """The hours of the week that a window of less than a week touches, by `step`, each once."""
+    at = window.start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
     found: dict[int, None] = {}
-    while first < window.end and len(found) < HOURS:
-        found.setdefault(hour_of_week(first))
-        first += HOUR
+    while at < window.end:
+        found.setdefault(hour_of_week(at) // step * step)
+        at += HOUR
     return tuple(found)

@@ -1,7 +1,7 @@
 """The mean of a bounded stream, from batches in time order, at any time.
 
-Waudby-Smith & Ramdas (2024). `RunningMean` bets, which is tighter for few rows and rare events; `BernsteinMean` keeps six sums.
-Both hold for a constant mean, in whatever way rows depend on their past otherwise.
+Waudby-Smith & Ramdas (2024). `RunningMean` bets, which is tighter for few rows and rare events;
+`BernsteinMean` keeps six sums. Both hold for a constant mean, however rows depend otherwise.
 """
 
 from __future__ import annotations
