@@ -97,6 +97,11 @@ def test_a_ticket_is_used_once(world: World) -> None:
     ]
 
 
+def test_a_ticket_reads_as_a_word_wherever_it_is_typed(world: World) -> None:
+    tickets = [identities.ticket_for(world.app, world.root, "ada") for _ in range(50)]
+    assert all(ticket.isalnum() for ticket in tickets)
+
+
 def test_a_ticket_expires(world: World) -> None:
     ticket = identities.ticket_for(world.app, world.root, "ada")
     world.clock.advance(identities.TICKET_LASTS)

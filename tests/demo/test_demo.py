@@ -17,6 +17,8 @@ import httpx
 import psutil
 import pytest
 
+from seawall.cli.demo.processes import Processes
+
 DEMO = [sys.executable, "-m", "seawall", "demo"]
 
 
@@ -255,6 +257,25 @@ def test_an_interrupted_run_leaves_no_process_and_no_folder(
     assert (process.returncode, said.strip()) == (130, "seawall: stopped")
     assert alive == []
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupt_while_a_program_starts_leaves_it_known_and_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    real = subprocess.Popen
+
+    def interrupted(*words: Any, **options: Any) -> subprocess.Popen[bytes]:
+        started.append(real(*words, **options))
+        signal.raise_signal(signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    running = Processes(tmp_path, {})
+    with pytest.raises(KeyboardInterrupt):
+        running.start("sleeper", ["serve", "--help"])
+    running.end()
+    assert started[0].poll() is not None
 
 
 @pytest.mark.soak

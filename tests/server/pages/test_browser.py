@@ -62,7 +62,16 @@ def test_without_the_chart_library_the_drawing_of_the_server_stays(browser, site
     assets.load.cache_clear()
 
 
-def test_the_layout_does_not_shift_while_a_page_loads(browser, site):
+@pytest.fixture
+def slow(browser):
+    """The browser on a machine ten times as slow, which paints pages while they arrive."""
+    browser.send("Emulation.setCPUThrottlingRate", rate=10)
+    yield browser
+    browser.send("Emulation.setCPUThrottlingRate", rate=1)
+
+
+def test_the_layout_does_not_shift_while_a_page_loads(slow, site):
+    browser = slow
     browser.look()
     for name in ("overview", "model", "rollout"):
         browser.open(f"{site.url}/{name}")

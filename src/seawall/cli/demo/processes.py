@@ -10,9 +10,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import msgspec
 
@@ -35,17 +35,7 @@ class Processes:
     def start(self, name: str, words: Sequence[str], **env: str) -> subprocess.Popen[bytes]:
         """Start `seawall WORDS` in the background."""
         with (self._logs / f"{name}.log").open("ab") as log:
-            process = subprocess.Popen(  # noqa: S603 -- our own command
-                [sys.executable, "-m", "seawall", *words],
-                env=self.env | env,
-                cwd=self._folder,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # a Ctrl-C is ours to pass on, in order
-            )
-        self._running.append((name, process))
-        return process
+            return self._start(name, ["seawall", *words], env, log, log)
 
     def wait_for(self, name: str, pattern: str) -> re.Match[str]:
         """What a program says when it is ready; raises `Unavailable` when it ends or is silent."""
@@ -85,34 +75,22 @@ class Processes:
 
         Raises `Unavailable` with its last line when it could not do its work.
         """
-        done = self._capture([sys.executable, "-m", "seawall", *words, "--json"], env)
-        if done.returncode not in (0, 1, 3) or not done.stdout.strip():
-            raise Unavailable(_last(done.stderr), where=f"seawall {' '.join(words)}")
+        process = self._start("command", ["seawall", *words, "--json"], env)
+        out, errors = self._ended(process)
+        if process.returncode not in (0, 1, 3) or not out.strip():
+            raise Unavailable(_last(errors), where=f"seawall {' '.join(words)}")
         try:
-            return done.returncode, msgspec.json.decode(done.stdout)
+            return process.returncode, msgspec.json.decode(out)
         except msgspec.DecodeError as error:
-            raise Corrupt(
-                f"no JSON: {_last(done.stdout)}", where=f"seawall {' '.join(words)}"
-            ) from error
+            raise Corrupt(f"no JSON: {_last(out)}", where=f"seawall {' '.join(words)}") from error
 
     def begin(self, name: str, *words: str, **env: str) -> subprocess.Popen[bytes]:
         """Begin `python -m NAME WORDS`; `printed` waits for it."""
-        process = subprocess.Popen(  # noqa: S603 -- our own command
-            [sys.executable, "-m", name, *words],
-            env=self.env | env,
-            cwd=self._folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-        self._running.append((name, process))
-        return process
+        return self._start(name, [name, *words], env)
 
     def printed(self, process: subprocess.Popen[bytes]) -> str:
         """What a program printed once it has ended; raises `Unavailable` when it failed."""
-        out, errors = process.communicate()
-        self._running = [(name, other) for name, other in self._running if other is not process]
+        out, errors = self._ended(process)
         if process.returncode:
             raise Unavailable(_last(errors), where=" ".join(map(str, process.args[1:])))  # type: ignore[index]
         return out.decode().strip()
@@ -120,22 +98,39 @@ class Processes:
     def verifier(self, log: Path, key: Path, decision: Path) -> Any:
         """Run `seawall-verify`, which knows nothing of Seawall, over a log and a decision."""
         words = ["--key", str(key), "--decision", str(decision), "--json"]
-        done = self._capture([sys.executable, "-m", "seawall_verify", str(log), *words], {})
-        if done.returncode not in (0, 1):
-            raise Unavailable(_last(done.stderr), where="seawall-verify")
-        return msgspec.json.decode(done.stdout)
+        process = self._start("verifier", ["seawall_verify", str(log), *words], {})
+        out, errors = self._ended(process)
+        if process.returncode not in (0, 1):
+            raise Unavailable(_last(errors), where="seawall-verify")
+        return msgspec.json.decode(out)
 
-    def _capture(
-        self, words: Sequence[str], env: Mapping[str, str]
-    ) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(  # noqa: S603 -- our own commands
-            words,
-            env={**self.env, **env},
-            cwd=self._folder,
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+    def _start(
+        self,
+        name: str,
+        words: Sequence[str],
+        env: Mapping[str, str],
+        out: IO[bytes] | int = subprocess.PIPE,
+        errors: IO[bytes] | int = subprocess.PIPE,
+    ) -> subprocess.Popen[bytes]:
+        """Begin `python -m WORDS`; from its first moment on, `end` knows of it."""
+        with _uninterrupted():
+            process = subprocess.Popen(  # noqa: S603 -- our own commands
+                [sys.executable, "-m", *words],
+                env={**self.env, **env},
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=errors,
+                start_new_session=True,  # a Ctrl-C is ours to pass on, in order
+            )
+            self._running.append((name, process))
+        return process
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+        """Wait for a program; what it printed on its two outputs."""
+        out, errors = process.communicate()
+        self._running = [(name, other) for name, other in self._running if other is not process]
+        return out, errors
 
     def end(self) -> None:
         """Ask every program to end, the last first; kill what does not."""
@@ -150,6 +145,21 @@ class Processes:
             with contextlib.suppress(ProcessLookupError):  # what it started itself, if any is left
                 os.killpg(process.pid, signal.SIGKILL)
         self._running.clear()
+
+
+@contextlib.contextmanager
+def _uninterrupted() -> Generator[None]:
+    """A signal that asks the demo to end waits until the block has ended."""
+    came: list[int] = []
+    asked = (signal.SIGINT, signal.SIGTERM)
+    before = {s: signal.signal(s, lambda number, _: came.append(number)) for s in asked}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    for number in came[:1]:
+        signal.raise_signal(number)
 
 
 def free_port() -> int:
