@@ -11,7 +11,7 @@ from importlib import import_module
 from benchmarks.measure import Result, Size
 
 QUICK = ("imports", "help", "wheel", "decision_log", "evaluate", "drift", "gateway")
-ASKED = ("demo", "false_alarms", "sequential")
+ASKED = ("demo", "drift_large", "false_alarms", "sequential")
 
 
 def main(arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ import pyarrow.feather as feather
 import pyarrow.parquet as pq
 import pytest
 
-from seawall.adapters.tables import batches, read_columns, read_table
+from seawall.adapters.tables import open_source, read_columns, read_table
 from seawall.kernel import BadInput
 
 TABLE = pa.table(
@@ -76,16 +76,20 @@ def test_pandas_polars_and_mappings_read_alike():
         assert found["b"].tolist() == ["x", "y", "x"]
 
 
+def pieces_of(source, columns):
+    return [piece.read(columns) for piece in open_source(source).pieces]
+
+
 def test_parquet_comes_in_pieces_that_make_up_the_whole(tmp_path):
     path = written(tmp_path, ".parquet")
-    pieces = list(batches(path, ["small", "word"], rows=2))
+    pieces = pieces_of(path, ["small", "word"])
     assert [len(p["small"]) for p in pieces] == [2, 1]
     assert np.concatenate([p["small"] for p in pieces]).tolist() == [1, 2, 3]
 
 
 def test_an_empty_parquet_file_has_columns_without_rows(tmp_path):
     pq.write_table(TABLE.slice(0, 0), tmp_path / "e.parquet")
-    (piece,) = batches(tmp_path / "e.parquet")
+    (piece,) = pieces_of(tmp_path / "e.parquet", ["whole", "word"])
     assert len(piece["whole"]) == 0
     assert len(piece["word"][0]) == 0
 
@@ -97,7 +101,7 @@ def test_a_damaged_parquet_file_is_told_in_one_line(tmp_path, damage):
     path.write_bytes(
         {"truncated": data[:-20], "flipped": data[:-6] + b"\xff" * 6, "empty": b""}[damage]
     )
-    for read in (read_columns, lambda p: list(batches(p))):
+    for read in (read_columns, open_source):
         with pytest.raises(BadInput, match="cannot be read as Parquet") as caught:
             read(path)
         assert "\n" not in str(caught.value)
@@ -117,11 +121,11 @@ def test_a_missing_file_suggests_the_nearest(tmp_path):
         read_columns(tmp_path / "dta.parquet")
 
 
-def test_an_unknown_format_and_a_folder_are_refused(tmp_path):
+def test_an_unknown_format_and_an_empty_folder_are_refused(tmp_path):
     (tmp_path / "x.xlsx").write_bytes(b"x")
     with pytest.raises(BadInput, match="unknown format"):
         read_columns(tmp_path / "x.xlsx")
-    with pytest.raises(BadInput, match="is a folder"):
+    with pytest.raises(BadInput, match="holds no table"):
         read_columns(tmp_path)
 
 

@@ -1,18 +1,25 @@
 import json
 import math
 from datetime import UTC, datetime
+from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import vl_convert
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seawall.kernel import Estimate, Outcome, Reason, Verdict
+from seawall.adapters.rendering import markdown
+from seawall.kernel import Estimate, Outcome, Reason, Rule, Verdict
 from seawall.report.charts import (
+    ChunkPoint,
     EventMark,
     ReliabilityPoint,
     TimePoint,
+    categories,
+    chunks,
+    curve,
     dot_and_whisker,
     e_value_path,
     evidence_path,
@@ -21,12 +28,21 @@ from seawall.report.charts import (
     reliability,
     time_series,
 )
-from seawall.report.document import Chart, Column, Document, Table
+from seawall.report.document import Chart, Column, Document, Gallery, Interval, Table
 from seawall.report.from_drift import drift_document
 from seawall.report.from_estimation import estimation_document
 from seawall.report.from_evaluation import evaluation_document
 from seawall.report.from_verdict import estimate_of, verdict_document, verdict_of, verdict_sentence
-from seawall.report.words import by_urgency, cell_text, count, listed, number, reason_text
+from seawall.report.other import other_sections
+from seawall.report.words import (
+    by_urgency,
+    cell_text,
+    count,
+    listed,
+    number,
+    reason_text,
+    told_reasons,
+)
 from seawall.statistics.counting import summarise_table
 from seawall.statistics.drift import drift
 from seawall.statistics.grid import make_grid
@@ -53,10 +69,30 @@ CHARTS: dict[str, Chart] = {
         reference=0.5,
     ),
     "ranked": ranked_dots(
-        {"AGE": (estimate(0.02), PASS), "INC": (estimate(0.3), FAIL)},
+        [
+            Interval("AGE", estimate(0.02), PASS, (0.0, 0.1)),
+            Interval("INC", estimate(0.3), FAIL, (0.0, 0.2)),
+        ],
         title="INC moved",
         measure="KS",
-        tolerance=0.1,
+    ),
+    "categories": categories(
+        ["a", "b"], [1, 3], title="More b", variable="KIND", baseline=[2, 2], outcome=FAIL
+    ),
+    "chunks": chunks(
+        [ChunkPoint(0, 9, estimate(0.8), estimate(0.7)), ChunkPoint(10, 19, UNBOUNDED)],
+        title="Quality holds",
+        measure="accuracy",
+        at_least=0.7,
+    ),
+    "curve": curve(
+        [0.1, 0.5, 1.0],
+        [0.4, 0.6, None],
+        [0.3, 0.5, None],
+        [0.5, 0.7, None],
+        title="Precision from 0.4 to 0.6",
+        measure="Precision",
+        marked=0.5,
     ),
     "histogram": histogram(
         [0, 1, 2, 3], [1, 5, 2], title="Younger", variable="AGE", baseline=[2, 2, 4]
@@ -101,6 +137,9 @@ def test_every_chart_has_its_words_and_the_table_behind_it(name: str) -> None:
         reliability([], title="t"),
         dot_and_whisker({}, title="t", measure="m", band=(0, 1)),
         histogram([0], [], title="t", variable="x"),
+        categories([], [], title="t", variable="x"),
+        chunks([], title="t", measure="m"),
+        curve([], [], [], [], title="t", measure="m"),
         time_series([], title="t", measure="m"),
         evidence_path([], title="t", measure="m"),
         e_value_path([], title="t", boundary=20),
@@ -121,9 +160,9 @@ def test_an_unbounded_interval_is_drawn_wider_than_every_other() -> None:
 
 
 def test_the_outcome_is_written_beside_the_dot_only_where_something_was_judged() -> None:
-    assert '"text": {"field": "outcome"}' in json.dumps(CHARTS["dots"].spec)
+    assert '"text": {"field": "mark"}' in json.dumps(CHARTS["dots"].spec)
     unjudged = dot_and_whisker({"a": (estimate(0.1), None)}, title="t", measure="m")
-    assert '"text"' not in json.dumps(unjudged.spec)
+    assert '"type": "text"' not in json.dumps(unjudged.spec)
     assert [c.name for c in unjudged.table.columns] == ["", "m", "rows"]
 
 
@@ -238,7 +277,7 @@ def test_a_drift_document_names_what_moved_and_ranks_it() -> None:
     new = {"AGE": random.normal(49, 9, 4000), "INC": random.normal(0, 1, 4000)}
     grids = {name: make_grid(values) for name, values in old.items()}
     result = drift(summarise_table(old, grids), summarise_table(new, grids)).to_dict()
-    document = drift_document(result, 0.1)
+    document = drift_document(result)
     assert document.outcome is FAIL
     assert document.sentence.startswith("AGE moved beyond tolerance, of 2 columns.")
     assert "4,000 rows against 4,000" in document.sentence
@@ -265,10 +304,15 @@ def test_an_evaluation_document_shows_quality_and_each_group() -> None:
         },
     }
     document = evaluation_document(result)
-    assert document.sentence == "Holds: r0. ROC AUC is 0.8 [0.78, 0.82] on 500 labelled rows."
-    assert [s.heading for s in document.sections] == ["Reasons", "Quality", "Fairness by SEX"]
-    titles = [b.title for b in document.sections[2].blocks if isinstance(b, Chart)]
-    assert titles[0] == "Selection rates by SEX differ by 0.03 [0.01, 0.05]"
+    assert document.sentence == (
+        "The one rule holds. ROC AUC is 0.800 [0.780, 0.820] on 500 labelled rows."
+    )
+    assert [s.heading for s in document.sections] == [
+        "Reasons", "Fairness by SEX", "Quality", "Every measure by SEX",
+    ]  # fmt: skip
+    gallery = document.sections[1].blocks[0]
+    assert isinstance(gallery, Gallery)
+    assert gallery.charts[0].title == "Selection rates by SEX differ by 0.0300"
 
 
 def test_an_estimation_document_says_that_a_pass_is_provisional() -> None:
@@ -282,6 +326,7 @@ def test_an_estimation_document_says_that_a_pass_is_provisional() -> None:
     (block,) = document.sections[1].blocks
     assert isinstance(block, Chart)
     assert [row[2] for row in block.table.rows] == [estimate(0.79), None]
+    assert "Labels came for 1 of 2" in document.sentence
 
 
 def test_a_table_refuses_a_row_of_another_width() -> None:
@@ -291,3 +336,101 @@ def test_a_table_refuses_a_row_of_another_width() -> None:
 
 def test_a_document_needs_no_sections() -> None:
     assert Document("t", "s").sections == ()
+
+
+def test_a_reason_reads_as_a_finding_and_keeps_what_is_said_of_the_family() -> None:
+    rule = "SEX: demographic_parity_difference at most 0.1"
+    broken = Reason(rule, f"{rule} is broken: …", FAIL, estimate(0.3))
+    waits = Reason(
+        rule, f"{rule} is broken: …; not broken once corrected", UNDECIDED, estimate(0.3)
+    )
+    assert reason_text(broken) == "SEX: gap in selection rates 0.300 [0.280, 0.320], more than 0.1"
+    assert reason_text(waits).endswith("not yet told from 0.1; not broken once corrected")
+    assert reason_text(broken, short=True) == "SEX: gap in selection rates 0.300, more than 0.1"
+
+
+def test_reasons_that_are_not_told_are_counted() -> None:
+    shown, rest = told_reasons(verdict(FAIL, FAIL, UNDECIDED, PASS, PASS), 1)
+    assert [r.outcome for r in shown] == [FAIL]
+    assert rest == "1 more fails; 1 rule waits; 2 rules hold"
+
+
+@pytest.mark.parametrize(
+    ("part", "texts"),
+    [
+        ({"new_measure": estimate(0.4).to_dict()}, ["new measure", "0.400 [0.380, 0.420]"]),
+        ([{"slice": "AGE>60", "n": 5, "gap": estimate(0.2).to_dict()}], ["AGE>60", "slice", "gap"]),
+        (["labels are 30 days old"], ["labels are 30 days old"]),
+        ({"verdict": verdict(FAIL).to_dict(), "rows": 7}, ["r0", "7"]),
+        ({"a": {"n": 1, "why": "x"}, "b": {"n": 2}}, ["why", "name"]),
+        (["p", "q"], ["p, q"]),
+    ],
+)
+def test_what_a_result_gains_is_shown_by_its_shape(part: object, texts: list[str]) -> None:
+    (section,) = other_sections({"worst_segments": part, "known": 1}, frozenset({"known"}))
+    assert section.heading == "Worst segments"
+    text = markdown(Document("t", "s", (section,)))
+    for expected in texts:
+        assert expected in text.replace("\\", "")
+
+
+def test_nothing_is_made_of_what_a_result_leaves_empty() -> None:
+    assert other_sections({"a": None, "b": [], "c": {}, "d": ""}, frozenset()) == ()
+
+
+def test_an_evaluation_document_shows_all_that_is_known_of_a_model() -> None:
+    bins = [{"score": s, "positive": estimate(s).to_dict(), "n": 50} for s in (0.2, 0.8)]
+    points = {"value": [0.2, None], "low": [0.1, None], "high": [0.3, None]}
+    difference = {"model": 0.8, "other": 0.7, "difference": estimate(0.1).to_dict(), "better": True}
+    result = {
+        "verdict": verdict(FAIL).to_dict(),
+        "measures": {"accuracy": estimate(0.8).to_dict()},
+        "groups": [], "fairness": {},
+        "notes": ["30 rows have no label"],
+        "calibration": {
+            "reliability": bins,
+            "by_group": {
+                "SEX": [{"by": {"SEX": "f"}, "n": 9, "measures": {}, "reliability": bins}]
+            },
+        },
+        "curves": {"thresholds": [0.5, 1.0], "precision": points},
+        "confusion": {"labels": ["a", "b"], "counts": [[3, 1], [0, 4]]},
+        "against": {"n": 9, "verdict": verdict(PASS).to_dict(), "notes": [],
+                    "measures": {"accuracy": difference}},
+    }  # fmt: skip
+    document = evaluation_document(result)
+    assert [s.heading for s in document.sections] == [
+        "What speaks against it", "Against the other model", "To know first", "Calibration",
+        "Quality", "Which classes are taken for which", "Over all thresholds",
+    ]  # fmt: skip
+    assert "SEX f: no bins of 2 off the diagonal" in markdown(document).replace("\\", "")
+
+
+def test_a_drift_document_draws_each_rule_that_does_not_hold_against_its_own_tolerance() -> None:
+    def feature(**judged: tuple[float, float]) -> dict[str, Any]:
+        reasons = [
+            Rule(name, within=bound).judge(estimate(value)).reasons[0]
+            for name, (value, bound) in judged.items()
+        ]
+        told = [msgspec.structs.replace(r, rule=f"x: {r.rule}", message=f"x: {r.message}")
+                for r in reasons]  # fmt: skip
+        outcome = FAIL if any(r.outcome is FAIL for r in told) else PASS
+        return {
+            "kind": "numeric",
+            "verdict": Verdict(outcome, tuple(told)).to_dict(),
+            "measures": {n: estimate(v).to_dict() for n, (v, _) in judged.items()},
+        }
+
+    features = {"x": feature(ks=(0.05, 0.1), missing_difference=(0.4, 0.02))}
+    whole = {"verdict": features["x"]["verdict"], "features": features,
+             "rows": {"reference": 9, "current": 9}}  # fmt: skip
+    chart = drift_document(whole).sections[1].blocks[0]
+    assert isinstance(chart, Chart)
+    assert [(r.name, r.outcome, r.tolerated) for r in chart.intervals] == [
+        ("x, change in missing", FAIL, (0.0, 0.02)), ("x", PASS, (0.0, 0.1)),
+    ]  # fmt: skip
+    by_psi = {**whole, "features": {"x": feature(psi=(0.4, 0.2))}}
+    chart = drift_document(by_psi).sections[1].blocks[0]
+    assert isinstance(chart, Chart)
+    assert chart.intervals[0].estimate.value == pytest.approx(2)
+    assert chart.intervals[0].tolerated == (0.0, 1.0)

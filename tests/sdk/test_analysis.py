@@ -13,7 +13,6 @@ from seawall.cli import drift as drift_command
 from seawall.cli import estimate as estimate_command
 from seawall.cli import evaluate as evaluate_command
 from seawall.kernel import BadInput, Outcome
-from seawall.sdk import summaries as analysis
 from seawall.sdk.drift import drift
 from seawall.sdk.estimate import estimate
 from seawall.sdk.evaluate import evaluate
@@ -73,23 +72,6 @@ def test_drift_finds_the_column_that_moved_and_no_other():
     failed = {n for n, f in features.items() if f["verdict"]["outcome"] == "fail"}
     assert found.verdict.outcome is Outcome.FAIL
     assert failed == {"x", "score", "label"}
-
-
-def test_drift_reads_a_file_in_pieces_as_it_does_whole(tmp_path, monkeypatch):
-    for name, table in {"a": made(), "b": made(seed=3, shift=0.3)}.items():
-        pq.write_table(
-            pa.table({k: list(v) for k, v in table.items()}), tmp_path / f"{name}.parquet"
-        )
-    paths = tmp_path / "a.parquet", tmp_path / "b.parquet"
-    whole = drift(*paths).to_dict()["features"]
-    real = analysis.batches
-    monkeypatch.setattr(analysis, "batches", lambda s, c=None: real(s, c, 1000))
-    pieces = drift(*paths).to_dict()["features"]
-    for name in ("x", "k", "sex"):
-        for measure in ("ks", "total_variation"):
-            if measure in whole[name]["measures"]:
-                a, b = (f[name]["measures"][measure] for f in (whole, pieces))
-                assert a["value"] == pytest.approx(b["value"], abs=0.005)
 
 
 def test_dates_are_named_as_not_compared_and_columns_of_one_side_too():
@@ -183,8 +165,58 @@ def test_a_report_is_saved_as_the_json_it_says(tmp_path):
     found = drift(made(500), made(500, seed=2))
     path = found.save(tmp_path / "r.json")
     assert json.loads(path.read_text()) == json.loads(json.dumps(found.to_dict()))
-    with pytest.raises(BadInput, match=r"end it in \.json"):
+    with pytest.raises(BadInput, match=r"end it in \.json, \.html, \.pdf or \.md"):
         found.save(tmp_path / "r.docx")
+
+
+def test_a_report_is_saved_as_its_ending_says(tmp_path):
+    found = drift(made(500), made(500, seed=2))
+    begins = {".html": b"<!doctype html>", ".pdf": b"%PDF-", ".md": b"# Drift", ".json": b"{"}
+    for ending, first in begins.items():
+        assert found.save(tmp_path / f"r{ending}").read_bytes().startswith(first)
+    assert found._repr_html_().startswith('<div class="seawall">')
+
+
+def test_commands_write_every_format_and_nothing_to_the_terminal_when_quiet(files, tmp_path):
+    written = {form: tmp_path / f"report.{form}" for form in ("html", "pdf", "md")}
+    options = [word for form, path in written.items() for word in (f"--{form}", path)]
+    found = run("drift", files["base"], files["moved"], *options, "--quiet")
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert all(path.stat().st_size > 1000 for path in written.values())
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--html", "nowhere/r.html"], "there is no folder nowhere"),
+        (["--md", "."], "is a folder"),
+        (["--json", "--quiet"], "--quiet prints nothing and --json something"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_before_anything_is_read(options, said):
+    found = run("drift", "absent.parquet", "absent.parquet", *options)
+    assert isinstance(found.exception, BadInput)
+    assert said in str(found.exception)
+
+
+def test_a_drift_report_counts_both_samples_of_what_moved_in_the_same_bins():
+    base, moved = made(), made(seed=3, shift=1.0)
+    features = drift(base, moved).to_dict()["features"]
+    drawn = features["x"]["histogram"]
+    assert sum(drawn["reference"]) == sum(drawn["current"]) == 6000
+    inside = [drawn["edges"][1], drawn["edges"][-2]]  # the outermost bins hold what is beyond
+    edges = [-np.inf, *drawn["edges"][1:-1], np.inf]
+    exact = np.histogram(base["x"], edges)[0]
+    assert np.abs(exact - drawn["reference"]).max() < 0.01 * 6000
+    assert inside[0] < 0 < inside[1]
+    assert set(features["sex"]["histogram"]) == {"categories", "reference", "current"}
+    assert features["k"]["histogram"]["edges"][0] % 1 == 0.5
+
+
+def test_progress_is_told_to_the_last_row(files):
+    told = []
+    drift(files["base"], files["same"], progress=lambda *now: told.append(now))
+    assert told[-1] == ("current", 6000, 6000)
 
 
 @pytest.mark.parametrize(("current", "status"), [("same", 0), ("moved", 1)])
@@ -203,16 +235,12 @@ def test_commands_print_tables_for_people(files, tmp_path):
     base, same = files["base"], files["same"]
     columns = ("--label", "label", "--score", "score")
     found = run("drift", base, same, "--column", "x", "--tolerance", "ks=0.2")
-    assert "pass" in found.stdout
-    assert "x " in found.stdout
-    saved = tmp_path / "r.json"
-    found = run(
-        "evaluate", base, *columns, "--group", "sex", "--group", "sex,race", "--save", saved
-    )
-    assert "roc_auc" in found.stdout
-    assert "sex×race" in json.loads(saved.read_text())["fairness"]
+    assert found.stdout.startswith("✓ pass  No column of 1 moved beyond its tolerance.")
+    found = run("evaluate", base, *columns, "--group", "sex", "--group", "sex,race")
+    assert "ROC AUC" in found.stdout
+    assert "Fairness by sex×race" in found.stdout
     found = run("estimate", base, same, *columns, "--chunk-size", "3000")
-    assert "3000–5999" in found.stdout
+    assert "rows 3,000 to 5,999" in found.stdout
     assert found.exit_code == 0
 
 

@@ -11,11 +11,12 @@ from sklearn import metrics
 from sklearn.isotonic import IsotonicRegression
 
 from seawall.kernel import BadInput
-from seawall.statistics.calibration import by_width, calibration, reliability
+from seawall.statistics.calibration import calibration
 from seawall.statistics.estimation import calibrate, estimate, isotonic, realised
 from seawall.statistics.fairness import fairness
 from seawall.statistics.grid import heavy, score_grid
 from seawall.statistics.performance import confusion, performance
+from seawall.statistics.reliability import by_width, reliability
 from seawall.statistics.score import summarise_scores
 
 ALLOWANCE = 3 * math.sqrt(0.05 * 0.95 / 200)

@@ -70,7 +70,10 @@ class Chart(msgspec.Struct, frozen=True, tag="chart"):
 
 
 class Gallery(msgspec.Struct, frozen=True, tag="gallery"):
-    """Small charts of one kind, side by side as far as there is room; `key` says how to read them."""
+    """Small charts of one kind, side by side as far as there is room.
+
+    `key` says how to read them.
+    """
 
     charts: tuple[Chart, ...]
     key: str = ""

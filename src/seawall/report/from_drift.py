@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 import msgspec
 
 from seawall.kernel import Estimate, Outcome, Reason, Verdict
-from seawall.report.charts import categories, histogram, ranked_dots
+from seawall.report.charts import categories, dot_and_whisker, histogram, ranked_dots
 from seawall.report.document import (
     Block,
     Cell,
@@ -18,26 +19,31 @@ from seawall.report.document import (
     Document,
     Gallery,
     Interval,
+    Judgement,
     Section,
     Sentence,
     Table,
 )
 from seawall.report.from_verdict import estimate_of, reasons_section, verdict_of
-from seawall.report.other import is_estimate, other_sections
+from seawall.report.other import blocks_of, is_estimate, notes_section, other_sections
 from seawall.report.words import RuleText, count, listed, number, rule_text, said
 
 Shape: TypeAlias = Mapping[str, Any]
 
 MOST_ROWS = 40
 """Rows that a chart of dots can show legibly; the table has all."""
-_KNOWN = frozenset({"verdict", "features", "rows", "not_compared", "digests"})
+_KNOWN = frozenset(
+    {"verdict", "features", "rows", "not_compared", "digests", "multivariate", "warnings", "notes"}
+)
 _SHARES = ("ks", "total_variation")
 _KEY = "Filled: the reference. Outlined: the current rows, red beyond tolerance."
-_FIRST = ("missing_difference", "psi", "js", "kl", "wasserstein", "chi2", "hellinger")
+_BESIDE = ("missing_difference", "out_of_range")
+"""Shares that are judged beside the distribution."""
+_FIRST = ("missing_difference", "psi", "wasserstein", "total_variation", "js", "kl")
 
 
 class Feature(msgspec.Struct, frozen=True):
-    """A column of the result: its verdict, its measures, and the deciding ones furthest first."""
+    """A column of the result: its verdict and its measures."""
 
     name: str
     shape: Shape
@@ -57,18 +63,23 @@ class Feature(msgspec.Struct, frozen=True):
         return sorted(found, key=lambda f: -_against(f[2].value, f[1].bound))
 
     @property
-    def shift(self) -> tuple[str, Estimate] | None:
-        """How far the distribution moved: the share of probability, else what decides."""
-        for name in _SHARES:
-            if name in self.measures:
-                return name, self.measures[name]
-        return next(((rule.measure, e) for _, rule, e in self.judged), None)
+    def share(self) -> Estimate | None:
+        """The share of probability that moved, whether it decides or not."""
+        return next((self.measures[name] for name in _SHARES if name in self.measures), None)
 
     @property
-    def rank(self) -> tuple[float, float]:
+    def main(self) -> str | None:
+        """The measure that decides on the distribution."""
+        return next((r.measure for _, r, _ in self.judged if r.measure not in _BESIDE), None)
+
+    @property
+    def rank(self) -> tuple[int, float, float]:
         """The larger, the earlier: what fails, what waits, then how far it moved."""
-        order = {Outcome.FAIL: 2.0, Outcome.UNDECIDED: 1.0, Outcome.PASS: 0.0}[self.outcome]
-        return order, self.shift[1].value if self.shift else 0.0
+        order = {Outcome.FAIL: 2, Outcome.UNDECIDED: 1, Outcome.PASS: 0}[self.outcome]
+        against = max((_against(e.value, r.bound) for _, r, e in self.judged
+                       if r.measure == self.main), default=0.0)  # fmt: skip
+        share = self.share.value if self.share else 0.0
+        return order, against, 0.0 if math.isnan(share) else share
 
 
 def drift_document(result: Shape) -> Document:
@@ -76,7 +87,8 @@ def drift_document(result: Shape) -> Document:
     verdict = verdict_of(result["verdict"])
     features = sorted(
         (_feature(name, shape) for name, shape in result["features"].items()),
-        key=lambda f: (-f.rank[0], -f.rank[1] if f.rank[1] == f.rank[1] else math.inf),
+        key=lambda f: f.rank,
+        reverse=True,
     )
     moved = [f.name for f in features if f.outcome is Outcome.FAIL]
     waiting = [f.name for f in features if f.outcome is Outcome.UNDECIDED]
@@ -85,12 +97,15 @@ def drift_document(result: Shape) -> Document:
     about = f"{read['current']:,} rows against {read['reference']:,} of the reference."
     sections = [
         reasons_section(_ordered(verdict, features), "What speaks against it"),
+        *notes_section(result),
         Section("How far each column moved", _ranking(features, moved, waiting)),
     ]
+    if joint := result.get("multivariate"):
+        sections.append(Section("Rows as a whole", tuple(_whole_rows(joint))))
     if charts := _histograms(features):
         sections.append(Section("How they moved", (Gallery(charts, _KEY),)))
-    if unseen := _unseen(result["features"]):
-        sections.append(Section("Values the reference does not have", (unseen,)))
+    if changed := tuple(_changed(result["features"])):
+        sections.append(Section("Categories that came, went or were renamed", changed))
     sections += other_sections(result, _KNOWN)
     if left_out := result.get("not_compared"):
         sections.append(Section("Not compared", (Sentence(f"{', '.join(left_out)}."),)))
@@ -131,7 +146,7 @@ def _ranking(
     features: Sequence[Feature], moved: list[str], waiting: list[str]
 ) -> tuple[Block, ...]:
     """The furthest as a chart; each judged measure that does not hold has its own row."""
-    shares = all(f.shift and f.shift[0] in _SHARES for f in features)
+    shares = all(f.main in _SHARES for f in features)
     rows = [row for f in features for row in _rows(f, shares)]
     title = f"{listed(moved)} moved" if moved else "No column moved beyond tolerance"
     if waiting and not moved:
@@ -146,17 +161,15 @@ def _ranking(
 def _rows(feature: Feature, shares: bool) -> list[Interval]:
     found: list[Interval] = []
     for reason, rule, e in feature.judged:
-        share = rule.measure in _SHARES
-        if not share and reason.outcome is Outcome.PASS and feature.shift:
+        main = rule.measure == feature.main
+        if not main and reason.outcome is Outcome.PASS:
             continue
-        name = feature.name if share else f"{feature.name}, {said(rule.measure)}"
+        name = feature.name if main else f"{feature.name}, {said(rule.measure)}"
         low, high = rule.tolerated
         low = max(low, 0.0) if e.low >= 0 else low  # a distance has no negative side
         if not shares and rule.bound:
             e, low, high = _scaled(e, rule.bound), low / rule.bound, high / rule.bound
         found.append(Interval(name, e, reason.outcome, (low, high)))
-    if not found and feature.shift and shares:
-        found.append(Interval(feature.name, feature.shift[1], feature.outcome))
     return found
 
 
@@ -171,18 +184,19 @@ def _histograms(features: Sequence[Feature]) -> tuple[Chart, ...]:
 
 
 def _histogram(feature: Feature) -> Chart:
-    shape = feature.shape["histogram"]
-    moved = feature.shift
-    title = f"{feature.name} moved by {number(moved[1].value)}" if moved else feature.name
-    draw = {"title": title, "variable": feature.name, "baseline": shape["reference"],
-            "outcome": feature.outcome}  # fmt: skip
-    if "categories" in shape:
-        return categories(shape["categories"], shape["current"], **draw)
-    return histogram(shape["edges"], shape["current"], **draw)
+    shape, moved, name = feature.shape["histogram"], feature.share, feature.name
+    title = f"{name} moved by {number(moved.value)}" if moved else name
+    draw = partial(categories, shape["categories"]) if "categories" in shape else partial(
+        histogram, shape["edges"]
+    )  # fmt: skip
+    return draw(
+        shape["current"], title=title, variable=name, baseline=shape["reference"],
+        outcome=feature.outcome,
+    )  # fmt: skip
 
 
 def _everything(features: Sequence[Feature]) -> Table:
-    every = dict.fromkeys(name for f in features for name in f.measures if name not in _SHARES)
+    every = dict.fromkeys(name for f in features for name in f.measures if name != "ks")
     names = [n for n in _FIRST if n in every] + [n for n in every if n not in _FIRST]
     columns = (
         Column("column"),
@@ -195,7 +209,7 @@ def _everything(features: Sequence[Feature]) -> Table:
         (
             f.name,
             f.outcome,
-            f.shift[1] if f.shift else None,
+            f.share,
             str(f.shape["kind"]),
             *(f.measures.get(name) for name in names),
         )
@@ -205,14 +219,54 @@ def _everything(features: Sequence[Feature]) -> Table:
     return Table(columns, tuple(rows), caption)
 
 
-def _unseen(features: Shape) -> Table | None:
-    rows = tuple(
-        (name, value, n)
-        for name, feature in features.items()
-        for value, n in feature.get("new_values", {}).items()
+def _whole_rows(joint: Shape) -> Iterator[Block]:
+    """Whether a model tells the two tables apart, and by which columns."""
+    yield Judgement(verdict_of(joint["verdict"]))
+    rows = {name: (estimate_of(e), None) for name, e in list(joint.get("importance", {}).items())}
+    named = [str(name) for name in joint.get("named", ())]
+    if rows:
+        best = sorted(rows, key=lambda name: -rows[name][0].value)[:MOST_ROWS]
+        title = f"Told apart by {listed(named)}" if named else "No column tells them apart"
+        yield dot_and_whisker(
+            {name: rows[name] for name in best}, title=title, measure="loss of AUC without it",
+            reference=0.0,
+        )  # fmt: skip
+    known = {"verdict", "importance", "named"}
+    rest = {key: value for key, value in joint.items() if key not in known}
+    yield from blocks_of("rows as a whole", rest)
+
+
+def _changed(features: Shape) -> Iterator[Table]:
+    """Renamed, gone and new categories, each where there are any."""
+    columns = (
+        Column("column"),
+        Column("was"),
+        Column("is now"),
+        Column("probability", align="right"),
     )
+    rows: list[tuple[Cell, ...]] = [
+        (name, pair["old"], pair["new"], float(pair["probability"]))
+        for name, f in features.items()
+        for pair in f.get("renamed", ())
+    ]
+    if rows:
+        yield Table(columns, tuple(rows), "Perhaps renamed")
+    columns = (Column("column"), Column("value"), Column("share in the reference", align="right"))
+    rows = [
+        (name, value, estimate_of(e))
+        for name, f in features.items()
+        for value, e in f.get("vanished", {}).items()
+    ]
+    if rows:
+        yield Table(columns, tuple(rows), "In the reference only")
     columns = (Column("column"), Column("value"), Column("rows", align="right"))
-    return Table(columns, rows) if rows else None
+    rows = [
+        (name, value, n)
+        for name, f in features.items()
+        for value, n in f.get("new_values", {}).items()
+    ]
+    if rows:
+        yield Table(columns, tuple(rows), "Not in the reference")
 
 
 def _against(value: float, bound: float) -> float:

@@ -7,14 +7,16 @@ from typing import Any, TypeAlias
 
 from seawall.kernel import Estimate, Outcome, Verdict
 from seawall.report.charts import ChunkPoint, chunks, dot_and_whisker
-from seawall.report.document import Block, Cell, Column, Document, Section, Sentence, Table
+from seawall.report.document import Block, Cell, Column, Document, Section, Table
 from seawall.report.from_verdict import estimate_of, findings, reasons_section, verdict_of
-from seawall.report.other import is_estimate, other_sections
+from seawall.report.other import is_estimate, notes_section, other_sections
 from seawall.report.words import count, number, rule_text, said
 
 Shape: TypeAlias = Mapping[str, Any]
 
-_KNOWN = frozenset({"verdict", "chunks", "reference", "provisional", "calibrated", "digests"})
+_KNOWN = frozenset(
+    {"verdict", "chunks", "reference", "provisional", "calibrated", "digests", "warnings", "notes"}
+)
 _LARGER_IS_WORSE = frozenset({"mae", "rmse", "mape", "log_loss", "brier", "mse"})
 MOST_ROWS = 20
 """Rows of a table of chunks before it is told only with every measure."""
@@ -28,7 +30,7 @@ def estimation_document(result: Shape) -> Document:
     drops = _drops(verdict)
     judged = [n for n in names if n in drops]
     rest = [n for n in names if n not in drops]
-    sections = [reasons_section(verdict, "What speaks against it")]
+    sections = [reasons_section(verdict, "What speaks against it"), *notes_section(result)]
     for name in judged or names[:1]:
         heading = f"{said(name)[:1].upper()}{said(name)[1:]}"
         sections.append(Section(heading, tuple(_measure(name, result, drops.get(name)))))

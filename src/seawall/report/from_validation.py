@@ -85,10 +85,7 @@ def _measures(report: ValidationReport) -> Table:
         Column("rows", align="right"),
         Column("method"),
     )
-    rows = tuple(
-        (said(name), e, e.n, e.method)
-        for name, e in report.measures.items()
-    )
+    rows = tuple((said(name), e, e.n, e.method) for name, e in report.measures.items())
     return Table(columns, rows)
 
 

@@ -41,7 +41,7 @@ def reasons_section(verdict: Verdict, against: str = "Reasons") -> Section:
     return Section(heading, (Judgement(verdict),))
 
 
-def findings(verdict: Verdict, most: int = 2) -> str:
+def findings(verdict: Verdict) -> str:
     """What fails, or else waits, with its numbers: the sentence that a result opens with."""
     against = [r for r in by_urgency(verdict) if r.outcome is not Outcome.PASS]
     total = len(verdict.reasons)
@@ -50,6 +50,7 @@ def findings(verdict: Verdict, most: int = 2) -> str:
     if not against:
         return "The one rule holds." if total == 1 else f"All {total:,} rules hold."
     failed = [r for r in against if r.outcome is Outcome.FAIL]
+    most = 2 if failed else 1
     told = "; ".join(reason_text(r, short=True) for r in (failed or against)[:most])
     more = len(failed or against) - most
     rest = f"; and {more:,} more" if more > 0 else ""

@@ -27,6 +27,12 @@ def other_sections(result: Shape, known: frozenset[str]) -> tuple[Section, ...]:
     return tuple(Section(heading(name), blocks) for name, blocks in found if blocks)
 
 
+def notes_section(result: Shape) -> tuple[Section, ...]:
+    """What a reader must know before the numbers: the result's own warnings and notes."""
+    texts = [str(text) for key in ("warnings", "notes") for text in result.get(key) or ()]
+    return (Section("To know first", tuple(Sentence(t) for t in texts)),) if texts else ()
+
+
 def heading(name: str) -> str:
     """A key as a heading."""
     words = said(name)
@@ -38,18 +44,11 @@ def is_estimate(part: Any) -> TypeGuard[Shape]:
     return isinstance(part, Mapping) and part.keys() >= _ESTIMATE
 
 
-def measure_table(
-    measures: Shape, caption: str = "", *, method: bool = False, known: frozenset[str] = frozenset()
-) -> Table:
-    """Measures by name with their intervals and rows; `known` are shown elsewhere."""
-    rows = [(said(name), estimate_of(e)) for name, e in measures.items()
-            if name not in known and is_estimate(e)]  # fmt: skip
-    columns = [Column("measure"), Column("estimate", align="right"), Column("rows", align="right")]
-    cells: list[tuple[Cell, ...]] = [(name, e, e.n) for name, e in rows]
-    if method:
-        columns.append(Column("method"))
-        cells = [(name, e, e.n, e.method) for name, e in rows]
-    return Table(tuple(columns), tuple(cells), caption)
+def measure_table(measures: Shape, caption: str = "") -> Table:
+    """Measures by name with their intervals and rows."""
+    estimates = [(name, estimate_of(e)) for name, e in measures.items() if is_estimate(e)]
+    columns = (Column("measure"), Column("estimate", align="right"), Column("rows", align="right"))
+    return Table(columns, tuple((said(name), e, e.n) for name, e in estimates), caption)
 
 
 def blocks_of(name: str, part: Any, depth: int = 0) -> Iterator[Block]:
@@ -61,7 +60,7 @@ def blocks_of(name: str, part: Any, depth: int = 0) -> Iterator[Block]:
     elif isinstance(part, Mapping):
         yield from _mapping(part, depth)
     elif isinstance(part, (list, tuple)):
-        yield from _list(name, part)
+        yield from _list(part)
     else:
         yield Sentence(f"{heading(name)}: {said_value(part)}.")
 
@@ -79,7 +78,7 @@ def _mapping(part: Shape, depth: int) -> Iterator[Block]:
         yield Table((Column("what"), Column("value", align="right")), cells)
     nested = {key: v for key, v in part.items() if key not in plain and key not in estimates}
     if len(nested) > 1 and all(isinstance(v, Mapping) and _flat(v) for v in nested.values()):
-        yield _records("", [{"name": key, **v} for key, v in nested.items()])
+        yield _records([{"name": key, **v} for key, v in nested.items()])
         return
     for key, value in nested.items():
         if depth >= DEEPEST:
@@ -90,16 +89,16 @@ def _mapping(part: Shape, depth: int) -> Iterator[Block]:
         yield from blocks_of(key, value, depth + 1)
 
 
-def _list(name: str, part: Sequence[Any]) -> Iterator[Block]:
+def _list(part: Sequence[Any]) -> Iterator[Block]:
     if all(isinstance(row, Mapping) for row in part):
-        yield _records(name, part)
+        yield _records(part)
     elif any(isinstance(row, str) and " " in row for row in part):
         yield from (Sentence(str(row)) for row in part)
     else:
         yield Sentence(", ".join(said_value(row) for row in part))
 
 
-def _records(name: str, rows: Sequence[Shape]) -> Table:
+def _records(rows: Sequence[Shape]) -> Table:
     """Alike records as a table of every field that any of them has."""
     flat = [dict(_fields(row)) for row in rows]
     names = list(dict.fromkeys(key for row in flat for key in row))

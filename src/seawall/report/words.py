@@ -107,6 +107,26 @@ def by_urgency(verdict: Verdict) -> list[Reason]:
     return sorted(verdict.reasons, key=lambda r: order.index(r.outcome))
 
 
+def told_reasons(verdict: Verdict, most: int) -> tuple[list[Reason], str]:
+    """The reasons to read, at most so many, and what the others are in words.
+
+    Those that speak against a pass, the failing ones first; where none does, those that hold.
+    """
+    reasons = by_urgency(verdict)
+    shown = ([r for r in reasons if r.outcome is not Outcome.PASS] or reasons)[:most]
+    rest: list[str] = []
+    for outcome, one, many in (
+        (Outcome.FAIL, "fails", "fail"),
+        (Outcome.UNDECIDED, "waits", "wait"),
+        (Outcome.PASS, "holds", "hold"),
+    ):
+        left = sum(r.outcome is outcome for r in reasons[len(shown) :])
+        more = f"{left:,} more" if any(r.outcome is outcome for r in shown) else count(left, "rule")
+        if left:
+            rest.append(f"{more} {one if left == 1 else many}")
+    return shown, "; ".join(rest)
+
+
 def reason_text(reason: Reason, *, short: bool = False) -> str:
     """The rule and what was measured: "AGE: KS distance 0.313 [0.302, 0.324], more than 0.1".
 

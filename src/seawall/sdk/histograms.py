@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from seawall.statistics.summary import ColumnSummary, TableSummary
 
@@ -53,7 +54,7 @@ def counts(reference: ColumnSummary, current: ColumnSummary) -> dict[str, Any]:
     }
 
 
-def _edges(low: float, high: float, *, whole: bool) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _edges(low: float, high: float, *, whole: bool) -> NDArray[Any]:
     if not low < high:
         return np.array([low - 0.5, low + 0.5])
     if not whole:
@@ -77,7 +78,7 @@ def _categories(reference: ColumnSummary, current: ColumnSummary) -> dict[str, A
     return {"categories": shown, "reference": old, "current": new}
 
 
-def _shares(summary: ColumnSummary) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _shares(summary: ColumnSummary) -> NDArray[Any]:
     return summary.counts / max(summary.n, 1)
 
 

@@ -1,21 +1,32 @@
-"""A source of rows as the summary of its columns, on a grid made from a reference."""
+"""A source of rows as the summary of its columns, on a grid made from a reference.
+
+Rows are read once. The grid is made from the first pieces that are read, which are then counted
+as all others: of what can be read anywhere they lie evenly over it, of a stream they are its
+beginning. Pieces are read and counted on two threads; the sums are whole numbers, so that
+neither threads nor pieces show in them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import reduce
-from itertools import chain
-from typing import Any, NamedTuple
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
-from seawall.adapters.tables import batches, row_count
+from seawall.adapters.tables import Piece, Source, open_source
 from seawall.kernel import BadInput
 from seawall.sdk.report import Progress, Table
-from seawall.statistics.column import Column, length
-from seawall.statistics.counting import summarise_table
-from seawall.statistics.grid import Grid, make_grid
-from seawall.statistics.summary import TableSummary
+from seawall.statistics.column import Column, any_value, joined, kind_of, length
+from seawall.statistics.counting import summarise
+from seawall.statistics.grid import Grid, Space, make_grid
+from seawall.statistics.summary import ColumnSummary, TableSummary
+
+_THREADS = 2
+_GRID_ROWS = 1 << 16
+Part = dict[str, ColumnSummary]
 
 
 class Reference(NamedTuple):
@@ -38,15 +49,38 @@ def reference_summary(
 ) -> Reference:
     """A source counted on grids that it makes itself.
 
-    `columns`: all by default, without dates and times, which always move and are `left_out`.
-    Raises `BadInput` on an unreadable source and an unknown column.
+    `columns`: all by default, without dates and times, which always move, and those that cannot
+    be read (nested, binary): they are `left_out`. Raises `BadInput` on an unreadable source and
+    an unknown column.
     """
     # a saved baseline comes in here, before anything is read as a table
-    pieces, grids, left_out = _baseline(source, columns)
-    told = reported(pieces, "reference", source, progress)
-    return Reference(
-        grids, reduce(TableSummary.merge, (summarise_table(b, grids) for b in told)), left_out
-    )
+    there = open_source(source)
+    names = there.chosen(columns)
+    left_out: list[str] = []
+    if columns is None:
+        left_out = [*there.unreadable, *(n for n in names if n in there.times)]
+        names = [n for n in names if n not in there.times]
+    if not names:
+        raise BadInput("the reference has no column to compare", where=there.name)
+    sample, rest = there.split()
+    grids: dict[str, Grid] = {}
+
+    def begin(some: Sequence[str]) -> Part:
+        parts = [piece.read(some) for piece in sample]
+        for name in some:
+            grids[name] = _grid(name, [part[name] for part in parts], sample)
+        first: Part = {}
+        for part, piece in zip(parts, sample, strict=True):
+            _add(first, _count(part, grids, piece.where))
+        return first
+
+    done: Part = {}
+    groups = _groups(names, there.at_once and max(1, there.at_once // len(sample)))
+    for part in _in_threads(partial(begin, some) for some in groups):
+        _add(done, part)
+    told = progress and partial(progress, "reference")
+    summary = _fold(there, grids, names, rest, done, told)
+    return Reference({name: grids[name] for name in names}, summary, left_out)
 
 
 def summary_on(
@@ -58,73 +92,108 @@ def summary_on(
     With `every_column` the columns without a grid are named, else they are not looked at. Raises
     `BadInput` on an unreadable source, and a column that is not there or does not fit its grid.
     """
-    total: TableSummary | None = None
-    extra: list[str] = []
-    pieces = batches(source, None if every_column else list(grids))
-    for batch in reported(pieces, "current", source, progress):
-        extra = [name for name in batch if name not in grids]
-        part = summarise_table(batch, grids)
-        total = part if total is None else total.merge(part)
-    assert total is not None
-    return Counted(total, extra)
+    there = open_source(source)
+    names = there.chosen(list(grids))
+    extra = [n for n in (*there.columns, *there.unreadable) if n not in grids]
+    told = progress and partial(progress, "current")
+    summary = _fold(there, grids, names, there.pieces, {}, told)
+    for name, one in summary.columns.items():
+        if name in there.numeric and not one.grid.ordered and one.n == one.counts[-1] > 0:
+            held = "flags" if one.grid.kind == "boolean" else "text"
+            error = _another_type(name, "numbers", held)
+            raise BadInput(error.what, where=there.name, remedy=error.remedy)
+    return Counted(summary, extra if every_column else [])
 
 
-def reported(
-    pieces: Iterable[dict[str, Column]], what: str, source: Table, progress: Progress | None
-) -> Iterator[dict[str, Column]]:
-    """The same pieces; `progress` is told after each how many rows were dealt with."""
-    if progress is None:
-        yield from pieces
-        return
-    total, done = row_count(source), 0
-    progress(what, done, total)
-    for piece in pieces:
-        yield piece
-        done += length(next(iter(piece.values()), ()))
-        progress(what, done, total)
+def _fold(
+    source: Source, grids: Mapping[str, Grid], names: Sequence[str], pieces: Iterable[Piece],
+    done: Part, told: Callable[[int, int | None], None] | None,
+) -> TableSummary:  # fmt: skip
+    def count(piece: Piece, some: Sequence[str]) -> Part:
+        return _count(piece.read(some), grids, piece.where)
+
+    groups = _groups(names, source.at_once)
+    total = sum(p.rows for p in pieces) if isinstance(pieces, Sequence) else None
+    values = 0
+    for part in _in_threads(partial(count, piece, some) for piece in pieces for some in groups):
+        _add(done, part)
+        values += sum(one.rows for one in part.values())
+        if told:
+            told(values // len(names), total)
+    rows = {one.rows for one in done.values()}
+    if len(rows) > 1:
+        raise BadInput("columns have different lengths", where=source.name)
+    return TableSummary(rows.pop(), {name: done[name] for name in names})
 
 
-def _baseline(
-    reference: Table, columns: Sequence[str] | None
-) -> tuple[Iterable[dict[str, Column]], dict[str, Grid], list[str]]:
-    """The reference in pieces, a grid for each compared column, and what is not compared.
-
-    A reference of several pieces is read twice: every 16th row for the grids, then all.
-    """
-    stream = batches(reference, columns)
-    whole, more = next(stream), next(stream, None)
-    pieces: Iterable[dict[str, Column]] = [whole]
-    if more is not None:
-        whole = _joined([_sixteenth(b) for b in chain([whole, more], stream)])
-        pieces = batches(reference, columns)
-    grids: dict[str, Grid] = {}
-    left_out: list[str] = []
-    for name, values in whole.items():
-        grid = make_grid(values)
-        if grid.kind == "datetime" and columns is None:
-            left_out.append(name)
-        else:
-            grids[name] = grid
-    if not grids:
-        raise BadInput("the reference has no column to compare")
-    return pieces, grids, left_out
+def _groups(names: Sequence[str], size: int | None) -> list[Sequence[str]]:
+    step = size or len(names)
+    return [names[at : at + step] for at in range(0, len(names), step)]
 
 
-def _sixteenth(batch: dict[str, Column]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, values in batch.items():
-        if isinstance(values, tuple):
-            words = np.array([*values[1], None], object)
-            found[name] = words[values[0][::16]]
-        else:
-            found[name] = values[::16]
+def _in_threads(works: Iterable[Callable[[], Part]]) -> Iterator[Part]:
+    """What each work gives, in order; few are under way at once, so that memory is bounded."""
+    with ThreadPoolExecutor(_THREADS) as pool:
+        under_way: deque[Future[Part]] = deque()
+        try:
+            for work in works:
+                under_way.append(pool.submit(work))
+                if len(under_way) > _THREADS:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _add(done: Part, part: Part) -> None:
+    for name, one in part.items():
+        done[name] = done[name].merge(one) if name in done else one
+
+
+def _grid(name: str, parts: Sequence[Column], pieces: Sequence[Piece]) -> Grid:
+    """A grid from a sample; of many real numbers evenly spaced rows are enough."""
+    types = [_type_of(part) if any_value(part) else "" for part in parts]
+    known = next(filter(None, types), "")
+    for held, piece in zip(types, pieces, strict=True):
+        if held and held != known:
+            error = _another_type(name, held, known)
+            raise BadInput(error.what, where=piece.where, remedy=error.remedy)
+    step = -(-sum(map(length, parts)) // _GRID_ROWS)
+    if len(parts) > 1 and all(kind_of(part) == "numeric" for part in parts):
+        parts = [part[::step] for part in parts if not isinstance(part, tuple)]
+    return make_grid(joined(parts))
+
+
+def _count(columns: Mapping[str, Column], grids: Mapping[str, Grid], where: str) -> Part:
+    found: Part = {}
+    space = Space()
+    for name, values in columns.items():
+        try:
+            found[name] = summarise(_fitting(name, values, grids[name]), grids[name], space)
+        except BadInput as error:
+            raise BadInput(error.what, where=where, remedy=error.remedy) from error
     return found
 
 
-def _joined(parts: list[dict[str, Any]]) -> dict[str, Column]:
-    whole: dict[str, Column] = {}
-    for name in parts[0]:
-        columns = [p[name] for p in parts]
-        masked = any(isinstance(c, np.ma.MaskedArray) for c in columns)
-        whole[name] = np.ma.concatenate(columns) if masked else np.concatenate(columns)
-    return whole
+def _fitting(name: str, values: Column, grid: Grid) -> Column:
+    """The same values; `BadInput` where there are any and they are of another type."""
+    held, wanted = _type_of(values), "times" if grid.kind == "datetime" else "numbers"
+    if not grid.ordered or held == wanted:
+        return values
+    if not any_value(values):
+        return np.full(length(values), np.nan)
+    raise _another_type(name, held, wanted)
+
+
+def _type_of(values: Column) -> str:
+    if isinstance(values, tuple) or values.dtype.kind not in "iufbM":
+        return "text"
+    return "times" if values.dtype.kind == "M" else "numbers"
+
+
+def _another_type(name: str, held: str, wanted: str) -> BadInput:
+    return BadInput(
+        f"column {name} holds {held} where the reference holds {wanted}",
+        remedy="give it the reference's type, or name the columns to compare without it",
+    )

@@ -1,161 +1,133 @@
-"""Whether scores mean what they say: reliability bins and calibration errors with intervals."""
+"""Whether scores mean what they say: calibration errors with intervals."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 
-import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import Estimate
-from seawall.statistics.grid import Grid
-from seawall.statistics.intervals import clopper_pearson, mean_of, noncentrality
-from seawall.statistics.score import NEGATIVE, POSITIVE, ScoreSummary
+from seawall.statistics.intervals import clopper_pearson
+from seawall.statistics.noncentral import squared_norm
+from seawall.statistics.recalibration import calibration_intercept, calibration_slope
+from seawall.statistics.reliability import BINS, Table, by_width
+from seawall.statistics.score import ScoreSummary
+from seawall.statistics.smooth_calibration import smooth_ece
 
-Vector = NDArray[np.float64]
-BINS = 15
-"""Bins of about equal mass behind the calibration errors."""
-
-
-class Bin(msgspec.Struct, frozen=True):
-    """Labelled rows with scores from `low` to `high`: mean score and the rate of positives."""
-
-    low: float
-    high: float
-    n: int
-    score: float
-    positive: Estimate
-
-
-def middles(grid: Grid) -> Vector:
-    """The score that stands for each cell of a score grid."""
-    edges = np.clip(grid.edges, 0.0, 1.0)
-    return (edges[:-1] + edges[1:]) / 2
-
-
-def by_mass(counts: Vector, bins: int) -> NDArray[np.int64]:
-    """Each cell's bin when cells are divided into bins of about equal mass."""
-    upto = np.cumsum(counts)
-    middle = (upto - counts / 2) / max(float(upto[-1]), 1.0)
-    return np.minimum((middle * bins).astype(np.int64), bins - 1)
-
-
-def by_width(grid: Grid, bins: int) -> NDArray[np.int64]:
-    """Each cell's bin when [0, 1] is divided evenly; a cell belongs where its middle lies."""
-    return np.minimum((middles(grid) * bins).astype(np.int64), bins - 1)
-
-
-def reliability(
-    summary: ScoreSummary,
-    bins: int = BINS,
-    confidence: float = 0.95,
-    assigned: NDArray[np.int64] | None = None,
-) -> tuple[Bin, ...]:
-    """The reliability diagram: non-empty bins of about equal mass, or as `assigned` by cell."""
-    table = _Table(summary, _assign(summary, bins, assigned))
-    found: list[Bin] = []
-    for n, low, high, score, positive in zip(
-        table.n, table.low, table.high, table.score, table.positive, strict=True
-    ):
-        interval = clopper_pearson(positive * n, n, confidence)
-        rate = Estimate(positive, *interval, confidence, int(n), "Clopper-Pearson")
-        found.append(Bin(float(low), float(high), int(n), float(score), rate))
-    return tuple(found)
+Measure = Callable[[ScoreSummary, float], Estimate]
 
 
 def calibration(
     summary: ScoreSummary,
     confidence: float = 0.95,
-    bins: int = BINS,
+    bins: int | None = None,
     assigned: NDArray[np.int64] | None = None,
 ) -> dict[str, Estimate]:
-    """`ece`, `ece_debiased` and `calibration_bias` (mean score − rate of positives).
+    """Every measure of `MEASURES`; what is binned by mass can be binned as `assigned` by cell.
 
-    `ece` is the binned L1 error; it overshoots, so its lower bound takes off the largest bias
-    and McDiarmid's bound. `ece_debiased` is √Σwᵢ[(p̄ᵢ−ȳᵢ)² − ȳᵢ(1−ȳᵢ)/(nᵢ−1)] (Kumar, Liang, Ma
-    2019), 0 where the sum is negative; its interval inverts a noncentral χ² with the largest
-    bin's variance, so that it is wide enough for every bin. Both concern the stated bins.
+    `ece`, `ece_debiased` and `ece_equal_width` concern the calibration error *between bins*: how
+    far mean score and rate of positives lie apart in each. What cancels within a bin they do not
+    see, so that the error of single scores is at least as large; `ece_smooth` has no bins.
     """
-    table = _Table(summary, _assign(summary, bins, assigned))
-    total = float(table.n.sum())
-    if not total:
-        empty = Estimate(math.nan, 0.0, 1.0, confidence, 0, "no labelled rows")
-        bias = Estimate(math.nan, -1.0, 1.0, confidence, 0, "no labelled rows")
-        return {"ece": empty, "ece_debiased": empty, "calibration_bias": bias}
-    n, weight = table.n, table.n / total
-    gap = table.score - table.positive
-    noise = np.sqrt(table.variance / n)
-    value = float((weight * np.abs(gap)).sum())
-    spread = math.sqrt(math.log(2 / (1 - confidence)) / (2 * total))
-    low = max(0.0, value - float((weight * noise).sum()) - spread - table.hidden)
-    high = min(1.0, value + spread + table.hidden)
-    ece = Estimate(value, low, high, confidence, int(total), "binned L1, McDiarmid")
-    mean = float((weight * gap).sum())
-    second = float((weight * (table.variance + gap**2)).sum())
-    bias_low, bias_high = mean_of(mean, second - mean**2, int(total), confidence)
-    bias = Estimate(
-        mean, max(bias_low - table.hidden, -1.0), min(bias_high + table.hidden, 1.0),
-        confidence, int(total), "mean, Student",
-    )  # fmt: skip
+    table = Table(summary, bins, assigned)
     return {
-        "ece": ece, "ece_debiased": _debiased(table, total, confidence), "calibration_bias": bias,
-    }  # fmt: skip
+        "ece": ece(table, confidence),
+        "ece_equal_width": measure("ece_equal_width", summary, confidence),
+        "ece_debiased": ece_debiased([table], confidence)[0],
+        "ece_smooth": smooth_ece(summary, confidence),
+        "calibration_bias": calibration_bias(table, confidence),
+        "calibration_intercept": calibration_intercept(summary, confidence),
+        "calibration_slope": calibration_slope(summary, confidence),
+    }
 
 
-def _debiased(table: _Table, total: float, confidence: float) -> Estimate:
-    n, weight = table.n, table.n / total
-    method = "debiased L2, noncentral chi-squared"
-    rate = table.positive
-    correction = rate * (1 - rate) / np.maximum(n - 1, 1)
-    squared = float((weight * ((table.score - rate) ** 2 - correction)).sum())
-    value = math.sqrt(max(squared, 0.0))
-    if n.size == 0 or total < 2 * n.size:
-        return Estimate(value, 0.0, 1.0, confidence, int(total), method)
-    # every bin's share of noise in Σwᵢ(p̄ᵢ−ȳᵢ)² is σᵢ²/total; with one row it is unknown, so ¼
-    unit = float(np.maximum(table.variance, np.where(n < 10, 0.25, 0.0)).max()) / total
-    if unit <= 0:
-        unit = 0.25 / total
-    statistic = max(squared / unit + n.size, 0.0)
-    low, high = (math.sqrt(c * unit) for c in noncentrality(statistic, n.size, confidence))
-    low, high = max(0.0, low - table.hidden), min(1.0, high + table.hidden)
-    return Estimate(value, min(low, value), max(high, value), confidence, int(total), method)
+def measure(name: str, summary: ScoreSummary, confidence: float) -> Estimate:
+    """One measure of `MEASURES`."""
+    return MEASURES[name](summary, confidence)
 
 
-def _assign(
-    summary: ScoreSummary, bins: int, assigned: NDArray[np.int64] | None
-) -> NDArray[np.int64]:
-    if assigned is not None:
-        return assigned
-    return by_mass(summary.counts[: POSITIVE + 1].sum(axis=0).astype(float), bins)
+def ece(table: Table, confidence: float) -> Estimate:
+    """The binned error Σwᵢ|p̄ᵢ − ȳᵢ| (Naeini et al. 2015), which is biased upwards.
 
-
-class _Table:
-    """Per bin: rows, edges, mean score, rate of positives, variance of (score − label).
-
-    `hidden` is how far a bin's mean score may be from its cells' middles, averaged over rows.
+    Its lower bound takes off the most that noise can add, √(2/π)·Σwᵢσᵢ/√nᵢ; either bound allows for
+    Gaussian concentration of a function that no direction moves by more than its length.
     """
+    method = f"binned L1 over {table.n.size} bins, Gaussian concentration"
+    if not table.total:
+        return Estimate(math.nan, 0.0, 1.0, confidence, 0, method)
+    value = float((table.weight * np.abs(table.gap)).sum())
+    added = float((table.weight * np.sqrt(2 * table.variance / (math.pi * table.n))).sum())
+    spread = math.sqrt(float((table.weight * table.variance).sum()) / table.total)
+    reach = spread * math.sqrt(2 * math.log(2 / (1 - confidence))) + table.hidden
+    low, high = max(0.0, value - added - reach), min(1.0, value + reach)
+    return Estimate(value, low, high, confidence, int(table.total), method)
 
-    def __init__(self, summary: ScoreSummary, at: NDArray[np.int64]) -> None:
-        negative = summary.counts[NEGATIVE].astype(float)
-        positive = summary.counts[POSITIVE].astype(float)
-        both = negative + positive
-        edges, middle = np.clip(summary.grid.edges, 0.0, 1.0), middles(summary.grid)
-        size = int(at.max()) + 1
-        n = np.bincount(at, both, size)
-        kept = n > 0
-        self.n = n[kept]
-        self.score = np.bincount(at, both * middle, size)[kept] / self.n
-        self.positive = np.bincount(at, positive, size)[kept] / self.n
-        squares = np.bincount(at, positive * (1 - middle) ** 2 + negative * middle**2, size)
-        degrees = np.maximum(self.n - 1, 1)
-        gap = self.score - self.positive
-        self.variance = np.maximum((squares[kept] - self.n * gap**2) / degrees, 0.0)
-        half = (both * np.diff(edges) / 2).sum()
-        self.hidden = float(half / both.sum()) if both.sum() else 0.0
-        filled = np.flatnonzero(both)
-        first = np.full(size, 1.0)
-        last = np.zeros(size)
-        np.minimum.at(first, at[filled], edges[filled])
-        np.maximum.at(last, at[filled], edges[filled + 1])
-        self.low, self.high = first[kept], last[kept]
+
+def ece_debiased(tables: Sequence[Table], confidence: float) -> list[Estimate]:
+    """√Σwᵢ[(p̄ᵢ−ȳᵢ)² − ȳᵢ(1−ȳᵢ)/(nᵢ−1)], 0 where the sum is negative, for each table.
+
+    Estimates √Σwᵢ(p̄ᵢ−E ȳᵢ)², the L2 error between the table's bins given its scores (Kumar, Liang,
+    Ma 2019, section 4). The interval inverts a noncentral χ² of matching mean and variance.
+    """
+    size = max((t.n.size for t in tables), default=0)
+    noise, squares = np.zeros((2, len(tables), size))
+    excess = np.zeros(len(tables))
+    for i, t in enumerate(tables):
+        correction = t.positive * (1 - t.positive) / np.maximum(t.n - 1, 1)
+        excess[i] = (t.weight * (t.gap**2 - correction)).sum()
+        noise[i, : t.n.size] = t.variance / max(t.total, 1.0)
+        squares[i, : t.n.size] = t.weight * t.gap**2
+    lows, highs = squared_norm(excess, noise, squares, confidence)
+    found: list[Estimate] = []
+    for t, squared, low, high in zip(tables, excess, lows, highs, strict=True):
+        method = f"debiased L2 over {t.n.size} bins, noncentral chi-squared"
+        value = math.sqrt(max(float(squared), 0.0)) if t.total else math.nan
+        low = max(0.0, math.sqrt(low) - t.hidden)
+        high = min(1.0, math.sqrt(high) + t.hidden)
+        if t.total < 2:
+            low, high = 0.0, 1.0
+        else:
+            low, high = min(low, value), max(high, value)
+        found.append(Estimate(value, low, high, confidence, int(t.total), method))
+    return found
+
+
+def calibration_bias(table: Table, confidence: float) -> Estimate:
+    """Mean score − rate of positives; above 0 where scores promise too many.
+
+    The rate's exact interval, at the number of independent rows whose rate would vary as much as
+    the mean of score − label does (Korn & Graubard 1998).
+    """
+    method = "Clopper-Pearson at the effective sample size"
+    total, positives = table.total, float(table.positives.sum())
+    if not total:
+        return Estimate(math.nan, -1.0, 1.0, confidence, 0, method)
+    value = float((table.weight * table.gap).sum())
+    within = float((table.n * (table.variance + (table.gap - value) ** 2)).sum())
+    effect = (within + 0.5) / (positives * (total - positives) / total + 0.5)
+    low, high = clopper_pearson(positives / effect, total / effect, confidence)
+    score = value + positives / total
+    low, high = score - high - table.hidden, score - low + table.hidden
+    return Estimate(value, max(low, -1.0), min(high, 1.0), confidence, int(total), method)
+
+
+def _binned(of: Callable[[Table, float], Estimate]) -> Measure:
+    return lambda summary, confidence: of(Table(summary), confidence)
+
+
+def _equal_width(summary: ScoreSummary, confidence: float) -> Estimate:
+    return ece(Table(summary, assigned=by_width(summary.grid, BINS)), confidence)
+
+
+MEASURES: dict[str, Measure] = {
+    "ece": _binned(ece),
+    "ece_equal_width": _equal_width,
+    "ece_debiased": _binned(lambda table, confidence: ece_debiased([table], confidence)[0]),
+    "ece_smooth": smooth_ece,
+    "calibration_bias": _binned(calibration_bias),
+    "calibration_intercept": calibration_intercept,
+    "calibration_slope": calibration_slope,
+}
+"""Every calibration measure by its name."""

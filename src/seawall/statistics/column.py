@@ -37,6 +37,63 @@ def length(values: Column) -> int:
     return len(values[0]) if isinstance(values, tuple) else len(values)
 
 
+def tally(values: Column) -> tuple[list[str], list[int], int]:
+    """The distinct values as texts, how often each occurs, and how many rows lack one."""
+    if isinstance(values, tuple):
+        codes, words = values
+        shift = 1 if codes.size and int(codes.min()) < 0 else 0
+        shifted = codes.astype(np.int64, copy=False) + 1 if shift else codes
+        per = np.bincount(shifted, minlength=len(words) + shift)
+        missing, per = (int(per[0]), per[1:]) if shift else (0, per)
+    elif values.dtype.kind == "b":
+        words = (False, True)
+        present = values.compressed() if isinstance(values, np.ma.MaskedArray) else values
+        true = int(np.count_nonzero(present))
+        missing, per = values.size - present.size, np.array([present.size - true, true])
+    else:
+        codes, words = encode(values)
+        return tally((codes, words))
+    found: dict[str, int] = {}
+    for at in np.flatnonzero(per).tolist():
+        name, count = _text(words[at]), int(per[at])
+        if name is None:
+            missing += count
+        else:
+            found[name] = found.get(name, 0) + count
+    return list(found), list(found.values()), missing
+
+
+def joined(parts: Sequence[Column]) -> Column:
+    """Rows of several pieces of one column in order; text where any piece is text."""
+    if len(parts) == 1:
+        return parts[0]
+    if any(isinstance(p, tuple) or p.dtype.kind in "OUS" for p in parts):
+        table: dict[str, int] = {}
+        rows: list[NDArray[np.int64]] = []
+        for codes, names in map(encode, parts):
+            place = [table.setdefault(name, len(table)) for name in names]
+            rows.append(np.array([*place, -1], np.int64)[codes])
+        return np.concatenate(rows), list(table)
+    arrays = [p for p in parts if not isinstance(p, tuple)]
+    if any(isinstance(p, np.ma.MaskedArray) for p in arrays):
+        return np.ma.concatenate(arrays)
+    return np.concatenate(arrays)
+
+
+def any_value(values: Column) -> bool:
+    """Whether at least one row has a value."""
+    if isinstance(values, tuple):
+        return bool(np.any(np.asarray(values[0]) >= 0))
+    letter = values.dtype.kind
+    if isinstance(values, np.ma.MaskedArray):
+        return bool(values.count())
+    if letter == "O":
+        return any(value is not None and value == value for value in values.tolist())
+    if letter in "fM":
+        return not bool(np.isnan(values).all() if letter == "f" else np.isnat(values).all())
+    return values.size > 0
+
+
 def numbers(values: Column) -> tuple[NDArray[Any], int]:
     """The present values as float64, int64 (datetimes: microseconds, UTC), and how many lack.
 

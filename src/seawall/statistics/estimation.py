@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, Estimate
-from seawall.statistics.calibration import middles
 from seawall.statistics.intervals import clip, normal_quantile
 from seawall.statistics.performance import by_threshold, called, roc_auc
+from seawall.statistics.reliability import middles
 from seawall.statistics.score import POSITIVE, ScoreSummary
 
 Vector = NDArray[np.float64]

@@ -22,8 +22,8 @@ from seawall.kernel import BadInput, Digest
 from seawall.statistics.codec import Reader, Writer
 from seawall.statistics.column import Column, Kind, encode, kind_of, numbers
 
-BLOCK = 8192
-"""Rows handled at once: fits the cache, and keeps integer sums in float64 exact (< 2^53)."""
+BLOCK = 16_384
+"""Rows handled at once: what a block needs fits the cache."""
 Q_LIMIT = 1 << 20
 """Magnitude at which the integers behind mean and variance are clipped."""
 _SAMPLE = 65_536
@@ -32,6 +32,14 @@ _BINS = 4096
 _CATEGORIES = 1024
 _MAGNITUDE = np.int64(0x7FFF_FFFF_FFFF_FFFF)
 _KINDS: tuple[Kind, ...] = ("numeric", "integer", "categorical", "boolean", "datetime", "score")
+
+
+class Space:
+    """Arrays that one thread fills anew with every block, instead of asking for memory."""
+
+    def __init__(self) -> None:
+        self.real, self.whole = np.empty((2, BLOCK))
+        self.bins, self.sign = np.empty((2, BLOCK), np.int64)
 
 
 class Grid(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,12 +66,14 @@ class Grid(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def digest(self) -> Digest:
         """The content address of `to_bytes()`."""
-        return layout(self).digest
+        return _digest(self)
 
     @property
     def cells(self) -> int:
         """How many cells a count vector on this grid has."""
-        return layout(self).cells
+        if not self.ordered:
+            return len(self.categories) + 1
+        return _bins(self) + 2 * len(self.atoms)
 
     @property
     def ordered(self) -> bool:
@@ -82,10 +92,40 @@ class Grid(msgspec.Struct, frozen=True, kw_only=True):
 
     def cell_of(self, block: NDArray[Any]) -> NDArray[np.int64]:
         """The cells of present numbers (float64 or int64) on an ordered grid."""
-        shape = layout(self)
-        base = _base(self, shape.half, block)
+        base = self.bin_of(block)
+        return self.apart(block, base) if self.atoms else base
+
+    def bin_of(self, block: NDArray[Any], space: Space | None = None) -> NDArray[np.int64]:
+        """The bins that `cell_of` splits where atoms are; made in `space`, which holds them."""
+        if self.kind in ("integer", "datetime"):
+            return _whole_bins(self, block, space)
+        if self.kind == "score":
+            return _score_bins(self, block.astype(np.float64, copy=False))
+        return _number_bins(self, self.scaled(block, space), space)
+
+    def scaled(self, block: NDArray[Any], space: Space | None = None) -> NDArray[np.float64]:
+        """u = (x − centre)/scale of present floats."""
+        out = None if space is None else space.real[: block.size]
+        with np.errstate(over="ignore"):
+            shifted = np.subtract(block, self.centre, out=out, dtype=np.float64)
+            return np.multiply(shifted, 1.0 / self.scale, out=shifted)
+
+    def tally(self, block: NDArray[Any], into: NDArray[np.int64], base: NDArray[np.int64]) -> None:
+        """Add present numbers, whose bins `bin_of` gave, to a vector of this grid's cells."""
         if not self.atoms:
-            return base
+            into += np.bincount(base, minlength=into.size)
+            return
+        shape = _splitting(self)
+        counts = np.bincount(base, minlength=shape.start.size)
+        counts[shape.split] = 0
+        into[shape.start] += counts
+        rows = np.flatnonzero(shape.split[base])
+        if rows.size:
+            into += np.bincount(self.apart(block[rows], base[rows]), minlength=into.size)
+
+    def apart(self, block: NDArray[Any], base: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The cells of numbers in these bins, on a grid with atoms."""
+        shape = _splitting(self)
         at = shape.start[base]
         rows = np.flatnonzero(shape.split[base])
         if rows.size:
@@ -116,13 +156,15 @@ class Grid(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Layout(NamedTuple):
-    """What is derived from a grid once: cells, edges, and where atoms split bins."""
+    """The boundaries of a grid's cells, and which hold one value."""
 
-    digest: Digest
-    cells: int
-    half: int
     edges: NDArray[np.float64]
     exact: NDArray[np.bool_]
+
+
+class Splitting(NamedTuple):
+    """How atoms split bins: each bin's first cell and first atom, and whether it is split."""
+
     atoms: NDArray[np.float64]
     start: NDArray[np.int64]
     first: NDArray[np.int64]
@@ -142,34 +184,42 @@ def _from_bytes(data: bytes) -> Grid:
     )  # fmt: skip
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=8192)
+def _digest(grid: Grid) -> Digest:
+    return Digest.of(grid.to_bytes())
+
+
+@lru_cache(maxsize=256)
 def layout(grid: Grid) -> Layout:
     """The cells of a grid."""
-    half = (grid.high - grid.low + 1) << grid.bits
-    none = np.zeros(0, np.int64)
     if not grid.ordered:
-        exact = np.arange(len(grid.categories) + 1) < len(grid.categories)
-        digest = Digest.of(grid.to_bytes())
-        nothing = none.astype(float)
-        return Layout(digest, len(exact), 0, nothing, exact, nothing, none, none, none > 0)
-    edges, exact = _base_edges(grid, half)
+        exact = np.arange(grid.cells) < len(grid.categories)
+        return Layout(np.zeros(0), exact)
+    edges, exact = _base_edges(grid, _half(grid))
+    if not grid.atoms:
+        return Layout(edges, exact)
     atoms = np.array(grid.atoms, float)
-    bins = len(edges) - 1
-    home = _base(grid, half, atoms)
-    per = np.bincount(home, minlength=bins)
+    home = np.repeat(grid.bin_of(atoms) + 1, 2)
+    pairs = np.tile([True, False], len(atoms))
+    return Layout(np.insert(edges, home, np.repeat(atoms, 2)), np.insert(exact, home, pairs))
+
+
+@lru_cache(maxsize=256)
+def _splitting(grid: Grid) -> Splitting:
+    atoms = np.array(grid.atoms, float)
+    per = np.bincount(grid.bin_of(atoms), minlength=_bins(grid))
     before = np.concatenate([[0], np.cumsum(per)[:-1]])
-    doubled = np.repeat(atoms, 2)
-    return Layout(
-        Digest.of(grid.to_bytes()),
-        bins + 2 * len(atoms),
-        half,
-        np.insert(edges, np.repeat(home + 1, 2), doubled),
-        np.insert(exact, np.repeat(home + 1, 2), np.tile([True, False], len(atoms))),
-        atoms,
-        np.arange(bins) + 2 * before,
-        before,
-        per > 0,
-    )
+    return Splitting(atoms, np.arange(per.size) + 2 * before, before, per > 0)
+
+
+def _half(grid: Grid) -> int:
+    return (grid.high - grid.low + 1) << grid.bits
+
+
+def _bins(grid: Grid) -> int:
+    if grid.kind in ("integer", "datetime"):
+        return grid.bins + 2
+    return 2 * _half(grid) + (5 if grid.kind == "score" else 3)
 
 
 def _base_edges(grid: Grid, half: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
@@ -192,35 +242,45 @@ def _base_edges(grid: Grid, half: int) -> tuple[NDArray[np.float64], NDArray[np.
     return edges, np.zeros(2 * half + 3, np.bool_)
 
 
-def _base(grid: Grid, half: int, block: NDArray[Any]) -> NDArray[np.int64]:
-    if grid.kind in ("integer", "datetime"):
-        if block.dtype.kind == "f":
-            block = np.clip(np.floor(block), -(2.0**62), 2.0**62).astype(np.int64)
-        top = grid.bins << grid.shift
-        inside = np.clip(block, grid.origin - 1, grid.origin + top) - grid.origin
-        inside >>= grid.shift
-        inside += 1
-        return np.minimum(inside, grid.bins + 1)
-    block = block.astype(np.float64, copy=False)
+def _whole_bins(grid: Grid, block: NDArray[Any], space: Space | None) -> NDArray[np.int64]:
+    if block.dtype.kind == "f":
+        block = np.clip(np.floor(block), -(2.0**62), 2.0**62).astype(np.int64)
+    top = grid.bins << grid.shift
+    if top >= 2**62:  # differences of int64 need a bit more
+        far = (block.view(np.uint64) - np.uint64(grid.origin % 2**64)) >> np.uint64(grid.shift)
+        inside = np.minimum(far, np.uint64(grid.bins)).astype(np.int64) + 1
+        return np.where(block < grid.origin, 0, inside)
+    out = None if space is None else space.bins[: block.size]
+    inside = np.clip(block, grid.origin - 1, grid.origin + top, out=out)
+    inside -= grid.origin
+    inside >>= grid.shift
+    inside += 1
+    return np.minimum(inside, grid.bins + 1, out=inside)
+
+
+def _score_bins(grid: Grid, block: NDArray[np.float64]) -> NDArray[np.int64]:
+    half = _half(grid)
     first = ((grid.low + 1023) << grid.bits) - 1
-    if grid.kind == "score":
-        lower = block < 0.5
-        near = np.abs(np.where(lower, block, 1.0 - block))
-        size = near.view(np.int64) >> (52 - grid.bits)
-        size = np.clip(size - first, 0, half + 1)
-        at = np.where(lower, size + 1, 2 * half + 3 - size)
-        at[block < 0] = 0
-        at[block > 1] = 2 * half + 4
-        return at
-    with np.errstate(over="ignore"):
-        shifted = block - grid.centre
-        shifted *= 1.0 / grid.scale
-    raw = shifted.view(np.int64)
-    size = raw & _MAGNITUDE
+    lower = block < 0.5
+    near = np.abs(np.where(lower, block, 1.0 - block))
+    size = near.view(np.int64) >> (52 - grid.bits)
+    size = np.clip(size - first, 0, half + 1)
+    at = np.where(lower, size + 1, 2 * half + 3 - size)
+    at[block < 0] = 0
+    at[block > 1] = 2 * half + 4
+    return at
+
+
+def _number_bins(grid: Grid, scaled: NDArray[np.float64], space: Space | None) -> NDArray[np.int64]:
+    raw = scaled.view(np.int64)
+    half = _half(grid)
+    out, sign = (None, None) if space is None else (space.bins[: raw.size], space.sign[: raw.size])
+    size = np.bitwise_and(raw, _MAGNITUDE, out=out)
+    sign = np.right_shift(raw, 63, out=sign)
     size >>= 52 - grid.bits
-    size -= first
-    np.clip(size, 0, half + 1, out=size)
-    sign = raw >> 63
+    size -= ((grid.low + 1023) << grid.bits) - 1
+    np.maximum(size, 0, out=size)
+    np.minimum(size, half + 1, out=size)
     size ^= sign
     size -= sign
     size += half + 1

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from seawall.kernel import Estimate
 
 Interval = tuple[float, float]
@@ -26,6 +29,19 @@ def clopper_pearson(successes: float, n: float, confidence: float) -> Interval:
     low = float(betaincinv(successes, failures + 1, half)) if successes > 0 else 0.0
     high = float(betaincinv(successes + 1, failures, 1 - half)) if failures > 0 else 1.0
     return low, high
+
+
+def clopper_pearson_each(
+    successes: ArrayLike, n: ArrayLike, confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`clopper_pearson` of many rates at once, in their shape."""
+    from scipy.special import betaincinv
+
+    successes, n = np.asarray(successes, float), np.asarray(n, float)
+    half, failures = (1 - confidence) / 2, n - successes
+    low = betaincinv(np.maximum(successes, 1e-300), failures + 1, half)
+    high = betaincinv(successes + 1, np.maximum(failures, 1e-300), 1 - half)
+    return np.where(successes > 0, low, 0.0), np.where(failures > 0, high, 1.0)
 
 
 def rate(successes: int, n: int, confidence: float) -> Estimate:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from seawall.kernel import Digest, Estimate
-from seawall.statistics.calibration import Bin
 from seawall.statistics.fairness import Group
+from seawall.statistics.reliability import Bin
 from seawall.validation.plan import SmallGroups
 
 

@@ -8,9 +8,10 @@ import msgspec
 import numpy as np
 
 from seawall.kernel import Estimate
-from seawall.statistics.calibration import Bin, calibration, reliability
+from seawall.statistics.calibration import calibration
 from seawall.statistics.fairness import RATES, Group, fairness
 from seawall.statistics.performance import performance
+from seawall.statistics.reliability import Bin, reliability
 from seawall.statistics.score import Family, ScoreSummary
 from seawall.validation.evidence import SmallGroup
 from seawall.validation.plan import GroupPlan, ValidationPlan

@@ -9,8 +9,8 @@ import msgspec
 
 from seawall.kernel import Digest, Estimate, Outcome, Verdict, all_of, convert, to_builtins, to_json
 from seawall.registry.version import Version
-from seawall.statistics.calibration import Bin
 from seawall.statistics.fairness import Group
+from seawall.statistics.reliability import Bin
 from seawall.validation.check import run_checks
 from seawall.validation.evidence import Evidence, SmallGroup
 from seawall.validation.finding import Check, Finding, Severity

@@ -23,8 +23,7 @@ class Axis:
         ends += [r.beside.value for r in rows if r.beside]
         finite = [v for v in ends if math.isfinite(v)]
         least, most = min(finite, default=0.0), max(finite, default=1.0)
-        shares = least >= 0 and (most <= 1 or least < 0.3 * most)  # what begins at zero is drawn so
-        self.low = 0.0 if shares and least < 0.5 * most else least
+        self.low = 0.0 if 0 <= least < 0.3 * most else least  # what is near zero is drawn from it
         self.high = most if most > self.low else self.low + 1.0
         self.width = width
 

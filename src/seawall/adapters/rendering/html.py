@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
 
 from seawall.adapters.rendering.drawing import NARROW, SMALL, WIDE, elastic, svg
-from seawall.kernel import Estimate, Outcome, Verdict
+from seawall.kernel import Estimate, Outcome, Reason, Verdict
 from seawall.report.document import (
     Block,
     Cell,
@@ -21,10 +21,17 @@ from seawall.report.document import (
     Sentence,
     Table,
 )
-from seawall.report.words import MARKS, by_urgency, cell_text, count, number, reason_text
+from seawall.report.words import (
+    MARKS,
+    by_urgency,
+    cell_text,
+    number,
+    reason_text,
+    told_reasons,
+)
 
-MOST_PASSING = 12
-"""Reasons that hold and are read at once; the others are folded away."""
+MOST_REASONS = 25
+"""Reasons that are read at once; the others are folded away."""
 
 
 def html(document: Document) -> str:
@@ -38,7 +45,7 @@ def html(document: Document) -> str:
             '<meta charset="utf-8">',
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+            '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; '
             "style-src 'unsafe-inline'\">",
             f"<title>{title}</title>",
             f"<style>\n{_style()}</style>",
@@ -176,19 +183,20 @@ def _data(column: Column, cell: Cell, *, first: bool) -> str:
 
 
 def _verdict(verdict: Verdict) -> str:
-    """Every reason, the worst first; of those that hold, all but a few are folded away."""
-    reasons = by_urgency(verdict)
-    if not reasons:
+    """The reasons to read, the worst first; the others are folded away."""
+    shown, rest = told_reasons(verdict, MOST_REASONS)
+    if not shown:
         return f"<p>{_badge(verdict.outcome)}</p>"
-    items = [f"<li>{_badge(r.outcome)}<span>{escape(reason_text(r))}</span></li>" for r in reasons]
-    against = sum(r.outcome is not Outcome.PASS for r in reasons)
-    shown = against if against else min(len(items), MOST_PASSING)
-    out = f'<ul class="reasons">{"".join(items[:shown])}</ul>'
-    if left := len(items) - shown:
-        words = f"{count(left, 'rule')} {'holds' if left == 1 else 'hold'}"
-        more = f"<summary>{words if against else f'{left:,} more hold'}</summary>"
-        out += f'<details>{more}<ul class="reasons">{"".join(items[shown:])}</ul></details>'
-    return out
+    others = by_urgency(verdict)[len(shown) :]
+    more = f"<details><summary>{rest}</summary>{_reasons(others)}</details>" if rest else ""
+    return f"{_reasons(shown)}{more}"
+
+
+def _reasons(reasons: Sequence[Reason]) -> str:
+    items = "\n".join(
+        f"<li>{_badge(r.outcome)}<span>{escape(reason_text(r))}</span></li>" for r in reasons
+    )
+    return f'<ul class="reasons">\n{items}</ul>'
 
 
 def _cell(cell: Cell) -> str:

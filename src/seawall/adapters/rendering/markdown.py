@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator
 
 from seawall.adapters.rendering.bars import Axis
-from seawall.kernel import Outcome, Verdict
+from seawall.kernel import Verdict
 from seawall.report.document import Block, Chart, Document, Gallery, Judgement, Sentence, Table
-from seawall.report.words import MARKS, by_urgency, cell_text, count, reason_text
+from seawall.report.words import MARKS, cell_text, count, reason_text, told_reasons
 
-LONG = 12
-"""Rows of a table, or reasons that hold, that are read without unfolding."""
+LONG = 20
+"""Rows of a table, and reasons, that are read without unfolding."""
 BAR = 32
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~&])")
@@ -110,14 +110,11 @@ def _rows(table: Table) -> Iterator[str]:
 
 
 def _verdict(verdict: Verdict) -> Iterator[str]:
-    """The worst first; of the reasons that hold, all but a few are counted."""
-    reasons = by_urgency(verdict)
-    against = sum(r.outcome is not Outcome.PASS for r in reasons)
-    shown = reasons[: against or LONG]
+    """The worst first; the others are counted."""
+    shown, rest = told_reasons(verdict, LONG)
     for reason in shown:
         yield f"- {cell_text(reason.outcome)}: {escape(reason_text(reason))}"
-    if left := len(reasons) - len(shown):
-        rules = count(left, "rule") if against else f"{left:,} more"
-        yield f"- {MARKS[Outcome.PASS]} {rules} {'holds' if left == 1 else 'hold'}"
-    if not reasons:
+    if rest:
+        yield f"- {rest}"
+    if not shown:
         yield f"- {cell_text(verdict.outcome)}"

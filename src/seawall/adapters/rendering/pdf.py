@@ -18,11 +18,11 @@ from seawall.report.document import (
     Sentence,
     Table,
 )
-from seawall.report.words import MARKS, by_urgency, cell_text, count, reason_text
+from seawall.report.words import MARKS, cell_text, reason_text, told_reasons
 
 FONT = "Libertinus Serif"
 """The face of the text (SIL Open Font Licence); it comes with Typst."""
-MOST_PASSING = 12
+MOST_REASONS = 25
 STEP = 17
 """Pixels between the rows of a chart of dots: forty fit on a page."""
 WIDEST = 6
@@ -125,16 +125,12 @@ def _head(table: Table, at: int) -> str:
 
 
 def _verdict(verdict: Verdict) -> Said:
-    reasons = by_urgency(verdict)
-    against = sum(r.outcome is not Outcome.PASS for r in reasons)
-    shown = reasons[: against or MOST_PASSING]
-    left = len(reasons) - len(shown)
-    words = f"{count(left, 'rule')} {'holds' if left == 1 else 'hold'}."
+    shown, rest = told_reasons(verdict, MOST_REASONS)
+    told = [[_outcome(r.outcome), reason_text(r)] for r in shown]
     return {
         "kind": "reasons",
-        "reasons": [[_outcome(r.outcome), reason_text(r)] for r in shown]
-        or [[_outcome(verdict.outcome), ""]],
-        "more": (words if against else f"{left:,} more hold.") if left else "",
+        "reasons": told or [[_outcome(verdict.outcome), ""]],
+        "more": f"{rest}." if rest else "",
     }
 
 

@@ -19,7 +19,7 @@ from seawall.report.document import (
     Sentence,
     Table,
 )
-from seawall.report.words import MARKS, by_urgency, cell_text, count, reason_text
+from seawall.report.words import MARKS, cell_text, count, reason_text, told_reasons
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -91,28 +91,20 @@ def _block(block: Block, width: int) -> Iterator[RenderableType]:
 
 
 def _verdict(verdict: Verdict) -> Iterator[RenderableType]:
-    """Failing reasons first, then undecided; how many hold is counted."""
+    """Failing reasons first, then undecided; the others are counted."""
     from rich.table import Table as Grid
     from rich.text import Text
 
     grid = Grid.grid(padding=(0, 1))
     grid.add_column(no_wrap=True)
     grid.add_column(overflow="fold")
-    reasons = by_urgency(verdict)
-    against = [r for r in reasons if r.outcome is not Outcome.PASS]
-    shown = (against or reasons)[:MOST_REASONS]
+    shown, rest = told_reasons(verdict, MOST_REASONS)
     for reason in shown:
         mark = Text(MARKS[reason.outcome], style=STYLES[reason.outcome])
         grid.add_row(mark, Text(reason_text(reason)))
-    left = reasons[len(shown) :]
-    for outcome, word in ((Outcome.FAIL, "fail"), (Outcome.UNDECIDED, "wait"), (Outcome.PASS, "")):
-        if rest := sum(r.outcome is outcome for r in left):
-            verb = word or ("holds" if rest == 1 else "hold")
-            more = "" if outcome is Outcome.PASS and against else "more "
-            where = f"; {ELSEWHERE} has them" if word else ""
-            rules = f"{count(rest, 'rule')} {verb}" if not more else f"{rest:,} {more}{verb}"
-            grid.add_row(Text(MARKS[outcome], style=STYLES[outcome]), Text(f"{rules}{where}"))
-    if not reasons:
+    if rest:
+        grid.add_row("", Text(f"{rest}.", style="dim"))
+    if not shown:
         grid.add_row(Text(MARKS[verdict.outcome]), Text(verdict.outcome.value))
     yield grid
 

@@ -1,6 +1,7 @@
 """Tables from files and other libraries, as columns that the core takes."""
 
 from seawall.adapters.tables.arrow import to_columns
-from seawall.adapters.tables.read import batches, read_columns, read_table, row_count
+from seawall.adapters.tables.read import open_source, read_columns, read_table
+from seawall.adapters.tables.source import Piece, Source
 
-__all__ = ["batches", "read_columns", "read_table", "row_count", "to_columns"]
+__all__ = ["Piece", "Source", "open_source", "read_columns", "read_table", "to_columns"]

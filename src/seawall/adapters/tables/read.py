@@ -1,8 +1,9 @@
-"""Read Parquet, CSV and Arrow files, and the tables of other libraries."""
+"""What a table may be: files of several formats, folders, and the tables of other libraries."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import glob
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,31 +11,82 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.tables.arrow import to_columns
+from seawall.adapters.tables.memory import columns_of, of_frame, of_mapping, of_table
+from seawall.adapters.tables.source import Source, chosen
+from seawall.adapters.tables.streams import of_iterable, of_lazy, of_reader
 from seawall.kernel import BadInput, nearest
-from seawall.statistics.column import Column
+from seawall.statistics.column import Column, joined
 
-ROWS_AT_ONCE = 1_000_000
-"""Rows that `batches` holds in memory at a time."""
 _FORMATS = {
     ".parquet": "Parquet", ".pq": "Parquet", ".csv": "CSV", ".tsv": "CSV", ".txt": "CSV",
-    ".arrow": "Arrow", ".feather": "Arrow", ".ipc": "Arrow",
+    ".arrow": "Arrow", ".feather": "Arrow", ".ipc": "Arrow", ".arrows": "Arrow",
 }  # fmt: skip
+_TABLE = "the table"
+
+
+def open_source(source: Any) -> Source:
+    """A source whose columns are known and whose rows are still to be read.
+
+    `source`: a path to .parquet, .csv, .tsv, .arrow or .feather, to a folder of such files (with
+    `key=value` folders as columns) or a Delta table, or with * for several; a mapping of names
+    to arrays; a pyarrow, pandas or polars table, lazy frame, dataset or reader, a duckdb
+    relation, anything with the Arrow C stream interface; or an iterable of any of these, taken
+    once. Raises `BadInput` on what is missing, damaged or no table.
+    """
+    if isinstance(source, (str, Path)):
+        return _open_path(Path(source))
+    if isinstance(source, Mapping):
+        return of_mapping(_TABLE, columns_of(source, chosen(None, list(source), _TABLE)))
+    return _open_object(source)
+
+
+def _open_object(source: Any) -> Source:
+    import pyarrow as pa
+
+    home = type(source).__module__.partition(".")[0]
+    if isinstance(source, pa.RecordBatch):
+        source = pa.Table.from_batches([source])
+    if isinstance(source, pa.Table):
+        return of_table(_TABLE, source)
+    if isinstance(source, pa.RecordBatchReader):
+        return of_reader("the reader", source)
+    if home == "pandas" and hasattr(source, "columns"):
+        return of_frame(_TABLE, source)
+    if home == "polars" and hasattr(source, "collect"):
+        return of_lazy("the lazy frame", source, open_source)
+    if home == "polars" and hasattr(source, "__arrow_c_stream__"):
+        return of_table(_TABLE, pa.table(source))
+    if type(source).__module__ == "pyarrow._dataset":
+        from seawall.adapters.tables.parquet import dataset
+
+        return dataset("the dataset", source)
+    if hasattr(source, "__arrow_c_stream__"):
+        return of_reader(f"the {type(source).__name__}", pa.RecordBatchReader.from_stream(source))
+    if isinstance(source, Iterable) and not isinstance(source, (bytes, np.ndarray)):
+        return of_iterable("the iterator", source, open_source)
+    raise BadInput(
+        f"a {type(source).__name__} is not a table",
+        remedy="give a path, a mapping of arrays, a pyarrow, pandas or polars table, or batches",
+    )
 
 
 def read_columns(source: Any, columns: Sequence[str] | None = None) -> dict[str, Column]:
-    """All rows of a source as columns, text as (codes, dictionary).
+    """All rows of what `open_source` takes as columns, text as (codes, dictionary).
 
-    `source`: a path to .parquet, .csv, .tsv, .arrow or .feather; a mapping of names to arrays;
-    or anything with the Arrow C stream interface (pyarrow, pandas, polars, duckdb). `columns`
-    picks and orders. Raises `BadInput` on a missing, damaged or unknown file, or a column that
-    is not there.
+    `columns` picks and orders. Raises `BadInput` on an unreadable source, or a column that is
+    not there or holds what no table of features does.
     """
-    if isinstance(source, (str, Path)):
-        return to_columns(_read_file(Path(source), columns))
     if isinstance(source, Mapping):
-        return _from_mapping(source, columns)
-    table = _as_arrow(source)
-    return to_columns(table.select(_chosen(columns, table.column_names, "the table")))
+        return columns_of(source, chosen(columns, list(source), _TABLE))
+    there = open_source(source)
+    names = there.chosen([*there.columns, *there.unreadable] if columns is None else columns)
+    parts = [piece.load(names) for piece in there.pieces]
+    if any(isinstance(part, dict) for part in parts):
+        done = [part if isinstance(part, dict) else to_columns(part) for part in parts]
+        return {name: joined([part[name] for part in done]) for name in names}
+    import pyarrow as pa
+
+    return to_columns(pa.concat_tables(parts, promote_options="permissive"))
 
 
 def read_table(source: Any, columns: Sequence[str] | None = None) -> dict[str, NDArray[Any]]:
@@ -49,135 +101,65 @@ def read_table(source: Any, columns: Sequence[str] | None = None) -> dict[str, N
     return found
 
 
-def batches(
-    source: Any, columns: Sequence[str] | None = None, rows: int = ROWS_AT_ONCE
-) -> Iterator[dict[str, Column]]:
-    """A source in pieces of at most this many rows; only Parquet files are not read whole."""
-    if isinstance(source, (str, Path)) and _format(Path(source)) == "Parquet":
-        yield from _parquet_batches(Path(source), columns, rows)
-    else:
-        yield read_columns(source, columns)
-
-
-def row_count(source: Any) -> int | None:
-    """How many rows a Parquet file says it has; None for what must be read to know."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    if not isinstance(source, (str, Path)) or _format(Path(source)) != "Parquet":
-        return None
-    try:
-        return pq.read_metadata(source).num_rows
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(Path(source), "Parquet", error) from error
-
-
-def _parquet_batches(
-    path: Path, columns: Sequence[str] | None, rows: int
-) -> Iterator[dict[str, Column]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            chosen = _chosen(columns, file.schema_arrow.names, path.name)
-            empty = True
-            for batch in file.iter_batches(rows, columns=chosen):
-                empty = False
-                yield to_columns(pa.Table.from_batches([batch]))
-            if empty:
-                yield to_columns(file.schema_arrow.empty_table().select(chosen))
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, "Parquet", error) from error
-
-
-def _read_file(path: Path, columns: Sequence[str] | None) -> Any:
-    import pyarrow as pa
-    import pyarrow.csv as csv
-    import pyarrow.feather as feather
-    import pyarrow.parquet as pq
-
-    kind = _format(path)
-    try:
-        if kind == "Parquet":
-            with pq.ParquetFile(path) as file:
-                return file.read(_chosen(columns, file.schema_arrow.names, path.name))
-        if kind == "Arrow":
-            table = feather.read_table(path)
-        else:
-            split = csv.ParseOptions(delimiter="\t" if path.suffix.lower() == ".tsv" else ",")
-            table = csv.read_csv(path, parse_options=split)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, kind, error) from error
-    return table.select(_chosen(columns, table.column_names, path.name))
-
-
-def _format(path: Path) -> str:
+def _open_path(path: Path) -> Source:
     if not path.exists():
-        near = path.parent.iterdir() if path.parent.is_dir() else ()
-        names = [p.name for p in near if p.suffix.lower() in _FORMATS]
-        remedy = nearest(path.name, names) if names else "check the path"
-        raise BadInput(f"there is no file {path}", remedy=remedy)
-    if path.is_dir():
-        raise BadInput(f"{path} is a folder", remedy="give one file")
+        found = [Path(p) for p in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207 -- an absolute pattern is fine
+        return _several(str(path), found, None) if found else _missing(path)
+    if not path.is_dir():
+        return _open_file(path)
+    if (path / "_delta_log").is_dir():
+        from seawall.adapters.tables.delta import delta_table
+
+        return delta_table(path)
+    return _several(str(path), list(_files(path)), path)
+
+
+def _open_file(path: Path) -> Source:
     kind = _FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise BadInput(
-            f"{path} is of an unknown format",
-            remedy="give a .parquet, .csv, .tsv, .arrow or .feather file",
-        )
-    return kind
+    if kind == "Parquet":
+        from seawall.adapters.tables.parquet import parquet_file
 
+        return parquet_file(path)
+    if kind == "Arrow":
+        from seawall.adapters.tables.ipc import arrow_file
 
-def _damaged(path: Path, kind: str, error: Exception) -> BadInput:
-    told = str(error).strip().splitlines()
-    return BadInput(
-        f"{path} cannot be read as {kind}: {told[0][:160] if told else type(error).__name__}",
-        remedy="check that it is complete and of that format",
+        return arrow_file(path)
+    if kind == "CSV":
+        from seawall.adapters.tables.delimited import delimited_file
+
+        return delimited_file(path)
+    raise BadInput(
+        f"{path} is of an unknown format",
+        remedy="give a .parquet, .csv, .tsv, .arrow or .feather file",
     )
 
 
-def _chosen(columns: Sequence[str] | None, there: Sequence[str], where: str) -> list[str]:
-    if len(set(there)) != len(there):
-        twice = sorted({name for name in there if there.count(name) > 1})
-        raise BadInput(f"column {twice[0]!r} occurs twice", where=where, remedy="rename one")
-    if columns is None:
-        return list(there)
-    for name in columns:
-        if name not in there:
-            raise BadInput(f"there is no column {name!r}", where=where, remedy=nearest(name, there))
-    return list(columns)
+def _several(name: str, paths: Sequence[Path], root: Path | None) -> Source:
+    """Files of one format as one table; `root` is where `key=value` folders begin."""
+    kinds = {_FORMATS.get(path.suffix.lower(), path.suffix) for path in paths}
+    if not paths:
+        raise BadInput(f"{name} holds no table", remedy="put .parquet, .csv or .arrow files there")
+    if len(kinds) > 1:
+        raise BadInput(f"{name} holds {' and '.join(sorted(kinds))} files", remedy="name one kind")
+    if len(paths) == 1 and root is None:
+        return _open_path(paths[0])
+    if kinds == {"Parquet"}:
+        from seawall.adapters.tables.parquet import parquet_files
+
+        return parquet_files(name, paths, root)
+    return of_iterable(name, paths, open_source)
 
 
-def _as_arrow(source: Any) -> Any:
-    import pyarrow as pa
-
-    if isinstance(source, pa.Table):
-        return source
-    if not hasattr(source, "__arrow_c_stream__"):
-        raise BadInput(
-            f"a {type(source).__name__} is not a table",
-            remedy="give a path, a mapping of arrays, or a pyarrow, pandas or polars table",
-        )
-    return pa.table(source)
+def _files(folder: Path) -> Iterator[Path]:
+    """Tables below a folder; what begins with a dot or an underscore is not data."""
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder).parts
+        if path.suffix.lower() in _FORMATS and not any(p.startswith((".", "_")) for p in inside):
+            yield path
 
 
-def _from_mapping(source: Mapping[str, Any], columns: Sequence[str] | None) -> dict[str, Column]:
-    found: dict[str, Column] = {}
-    sizes: dict[int, str] = {}
-    for name in _chosen(columns, list(source), "the table"):
-        values = source[name]
-        if not isinstance(values, tuple):
-            values = np.ma.asanyarray(values) if _masked(values) else np.asarray(values)
-            if values.ndim != 1:
-                raise BadInput(f"column {name} has {values.ndim} dimensions, not one")
-        found[name] = values
-        sizes[len(values[0]) if isinstance(values, tuple) else len(values)] = name
-    if len(sizes) > 1:
-        told = ", ".join(f"{name} {size}" for size, name in sorted(sizes.items()))
-        raise BadInput(f"columns differ in length: {told}")
-    return found
-
-
-def _masked(values: Any) -> bool:
-    return isinstance(values, np.ma.MaskedArray)
+def _missing(path: Path) -> Source:
+    near = path.parent.iterdir() if path.parent.is_dir() else ()
+    names = [p.name for p in near if p.suffix.lower() in _FORMATS]
+    remedy = nearest(path.name, names) if names else "check the path"
+    raise BadInput(f"there is no file {path}", remedy=remedy)

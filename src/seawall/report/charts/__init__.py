@@ -1,6 +1,7 @@
 """Charts as Vega-Lite specifications: plain dicts, drawn by a page, a notebook or `vl-convert`."""
 
 from seawall.report.charts.chunks import ChunkPoint, chunks
+from seawall.report.charts.curves import curve
 from seawall.report.charts.dots import dot_and_whisker, ranked_dots
 from seawall.report.charts.histogram import categories, histogram
 from seawall.report.charts.reliability import ReliabilityPoint, reliability
@@ -19,6 +20,7 @@ __all__ = [
     "TimePoint",
     "categories",
     "chunks",
+    "curve",
     "dot_and_whisker",
     "e_value_path",
     "evidence_path",

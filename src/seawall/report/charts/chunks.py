@@ -81,7 +81,10 @@ def chunks(
     )
     span = None
     if limits:
-        span = (-math.inf if at_least is None else at_least, math.inf if at_most is None else at_most)
+        span = (
+            -math.inf if at_least is None else at_least,
+            math.inf if at_most is None else at_most,
+        )
     intervals = tuple(Interval(p.name, p.estimated, None, span, p.realised) for p in points)
     return Chart(title, specification(body), _summary(points, measure), table, intervals)
 

@@ -49,9 +49,7 @@ def ranked_dots(rows: Sequence[Interval], *, title: str, measure: str) -> Chart:
     return _dots(ranked, title=title, measure=measure, reference=None)
 
 
-def _dots(
-    rows: Sequence[Interval], *, title: str, measure: str, reference: float | None
-) -> Chart:
+def _dots(rows: Sequence[Interval], *, title: str, measure: str, reference: float | None) -> Chart:
     also = [] if reference is None else [reference]
     spans = [r.tolerated for r in rows if r.tolerated]
     also += [end for span in spans for end in span if math.isfinite(end)]
@@ -61,7 +59,10 @@ def _dots(
     ]
     y = {
         "field": "name", "type": "nominal", "sort": None, "title": None,
-        "axis": {"ticks": False, "domain": False, "labelPadding": 8, "labelLimit": 150},
+        "axis": {
+            "ticks": False, "domain": False, "labelPadding": 8, "labelLimit": 150,
+            "labelOverlap": False,
+        },
     }  # fmt: skip
     keys = [o.value for o in _COLOURS]
     outcome = {"field": "outcome", "type": "nominal", "legend": None}
@@ -137,7 +138,13 @@ def _tolerated(rows: Sequence[Interval], values: Sequence[Spec], y: Spec) -> Spe
     ]  # fmt: skip
     return {
         "data": {"values": shaded},
-        "mark": {"type": "bar", "color": GREY, "opacity": 0.18, "aria": False, "height": _STEP},
+        "mark": {
+            "type": "bar",
+            "color": GREY,
+            "opacity": 0.18,
+            "aria": False,
+            "height": {"band": 1},
+        },
         "encoding": {
             "y": y,
             "x": {"field": "from", **NUMBER, "stack": None},

@@ -53,7 +53,7 @@ def categories(
     """Shares per category as outlines, the baseline filled behind."""
     if len(names) != len(counts) or (baseline is not None and len(baseline) != len(counts)):
         raise ValueError(f"{title!r}: {len(names)} categories need a count each")
-    axis = {"ticks": False, "domain": False, "labelLimit": 90}
+    axis = {"ticks": False, "domain": False, "labelLimit": 90, "labelOverlap": False}
     y = {"field": "name", "type": "nominal", "sort": None, "title": None, "axis": axis}
     x = {"field": "share", "title": None, **_SHARE}
     layers: list[Spec] = []

@@ -11,7 +11,6 @@ from seawall.report.charts.parts import BLUE, GREY, INK, Spec, drawn, specificat
 from seawall.report.document import Chart
 from seawall.report.words import cell_text, number
 
-
 _SIDE = 260
 
 
@@ -23,7 +22,7 @@ class ReliabilityPoint(msgspec.Struct, frozen=True):
     rows: int
 
 
-def reliability(points: Sequence[ReliabilityPoint], *, title: str) -> Chart:
+def reliability(points: Sequence[ReliabilityPoint], *, title: str, side: int = _SIDE) -> Chart:
     """Observed against predicted rate with bands, the counts as bars below."""
     intervals = drawn([p.observed for p in points])
     values = [
@@ -38,8 +37,8 @@ def reliability(points: Sequence[ReliabilityPoint], *, title: str) -> Chart:
     unit = {"type": "quantitative", "scale": {"domain": [0, 1]}}
     x = {"field": "predicted", "title": "predicted probability", **unit}
     diagram: Spec = {
-        "width": _SIDE,
-        "height": _SIDE,
+        "width": side,
+        "height": side,
         "layer": [
             {
                 "data": {"values": [{"p": 0, "o": 0}, {"p": 1, "o": 1}]},
@@ -65,7 +64,7 @@ def reliability(points: Sequence[ReliabilityPoint], *, title: str) -> Chart:
         ],
     }
     counts: Spec = {
-        "width": _SIDE,
+        "width": side,
         "height": 60,
         "mark": {"type": "bar", "color": GREY, "width": 12},
         "encoding": {"x": x, "y": {"field": "rows", "type": "quantitative", "title": "rows"}},
