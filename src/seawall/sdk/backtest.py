@@ -10,7 +10,7 @@ import numpy as np
 from msgspec import structs
 from numpy.typing import NDArray
 
-from seawall.adapters.tables import batches
+from seawall.adapters.tables import open_source
 from seawall.kernel import BadInput, Rule, Verdict, Window, from_ns
 from seawall.monitoring.backtest import SIZES, Backtest, magnitude
 from seawall.monitoring.backtest import backtest as replay
@@ -18,7 +18,7 @@ from seawall.monitoring.looking import YEAR, Looking
 from seawall.monitoring.seasonal import HOUR, HOURS, SeasonalBaseline
 from seawall.report.document import Document
 from seawall.sdk.report import Progress, Report, Table, named
-from seawall.sdk.summaries import reference_summary, reported
+from seawall.sdk.summaries import reference_summary
 from seawall.statistics.column import Column
 from seawall.statistics.counting import summarise_table
 from seawall.statistics.deciding import check_tolerances
@@ -95,8 +95,7 @@ def _cut(
     parts: dict[int, bytes] = {}
     rows = undated = backward = 0
     last: int | None = None
-    wanted = [*grids, time]
-    for batch in reported(batches(source, wanted), "history", source, progress):
+    for batch in _pieces(source, [*grids, time]):
         stamps = _stamps(batch[time], time)
         known = np.flatnonzero(~np.isnat(stamps))
         undated += stamps.size - known.size
@@ -105,6 +104,8 @@ def _cut(
         backward += int((np.diff(path) < 0).sum())
         last = int(at[-1]) if at.size else last
         rows += at.size
+        if progress:
+            progress("history", rows + undated, None)
         for place, chosen in _groups(at // size):
             part = summarise_table(_rows(batch, grids, known[chosen]), grids)
             if place in parts:
@@ -125,11 +126,11 @@ def _seasonal(
     reference: Table, grids: Mapping[str, Grid], time: str, window: timedelta, pooled: TableSummary
 ) -> TableSummary | SeasonalBaseline:
     """By hour of the week where the reference has times, and windows shorter than a week."""
-    if window >= HOURS * HOUR or time not in next(iter(batches(reference))):
+    if window >= HOURS * HOUR or time not in open_source(reference).columns:
         return pooled
     step = 24 if window % timedelta(days=1) == timedelta(0) else 1
     parts: dict[int, bytes] = {}
-    for batch in batches(reference, [*grids, time]):
+    for batch in _pieces(reference, [*grids, time]):
         stamps = _stamps(batch[time], time)
         known = np.flatnonzero(~np.isnat(stamps))
         hours = (stamps[known].astype(np.int64) // (HOUR // MICRO) - _MONDAY) % HOURS
@@ -142,6 +143,13 @@ def _seasonal(
         return pooled
     read = ((hour, TableSummary.from_bytes(data)) for hour, data in parts.items())
     return SeasonalBaseline.of(read, step)
+
+
+def _pieces(source: Table, columns: Sequence[str]) -> Iterator[dict[str, Column]]:
+    there = open_source(source)
+    names = there.chosen(columns)
+    for piece in there.pieces:
+        yield piece.read(names)
 
 
 def _stamps(values: Column, time: str) -> NDArray[Any]:
