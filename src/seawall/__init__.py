@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from seawall.sdk.backtest import backtest
     from seawall.sdk.baseline import baseline
     from seawall.sdk.client import Client
     from seawall.sdk.drift import drift
@@ -30,6 +31,7 @@ __all__ = [
     "Client",
     "Guard",
     "__version__",
+    "backtest",
     "baseline",
     "drift",
     "estimate",
@@ -43,6 +45,7 @@ _HOMES = {
     "Baseline": "saved",
     "Client": "client",
     "Guard": "guard",
+    "backtest": "backtest",
     "baseline": "baseline",
     "drift": "drift",
     "estimate": "estimate",

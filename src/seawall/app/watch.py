@@ -69,7 +69,7 @@ def look_at_drift(app: App, endpoint: Endpoint) -> DriftLook | None:
     reading = watch(
         TableSummary(baseline.rows, {n: baseline.columns[n] for n in current.columns}),
         current,
-        looking=Looking(streams=len(current.columns)),
+        looking=Looking(streams=len(app.store.find(Endpoint))),
         window=window,
     )
     look = DriftLook(endpoint.name, version.key, reading)

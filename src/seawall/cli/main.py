@@ -9,6 +9,7 @@ import typer
 
 from seawall.cli import (
     audit,
+    backtest,
     baseline,
     declared,
     demo,
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 for part in (
     demo, serve, declared, lifecycle, rollout, operations, audit, identity,
-    drift, evaluate, estimate, segments, baseline, labels, doctor,
+    drift, evaluate, estimate, segments, backtest, baseline, labels, doctor,
 ):  # fmt: skip
     part.register(app)
 

@@ -10,7 +10,10 @@ YEAR = timedelta(days=365)
 
 
 class Looking(msgspec.Struct, frozen=True, kw_only=True):
-    """Looks once per `interval` at each of `streams`, for ever.
+    """Looks once per `interval` at each of `streams`, the watched tables, for ever.
+
+    A table is an endpoint's inputs, or one segment of them; whoever looks at several columns and
+    measures of a table splits its level over them (`watch` does), so that one budget is shared.
 
     The error is spent by rate over hours, not over a finite number of looks: every look of every
     stream gets the level interval / (mean_time_between_false_alarms x streams). The expected number
@@ -44,7 +47,7 @@ class Looking(msgspec.Struct, frozen=True, kw_only=True):
         days = self.mean_time_between_false_alarms / timedelta(days=1)
         hours = self.interval / timedelta(hours=1)
         return (
-            f"one look per {hours:g} h at level {self.alpha:.2g}, so that {self.streams} "
-            f"stream{'s' if self.streams > 1 else ''} together alarm falsely at most once in "
-            f"{days:g} days on average"
+            f"one look per {hours:g} h at level {self.alpha:.2g}, so that "
+            f"{f'{self.streams} streams together alarm' if self.streams > 1 else 'it alarms'} "
+            f"falsely at most once in {days:g} days on average"
         )

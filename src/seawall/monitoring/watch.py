@@ -85,19 +85,19 @@ def watch(
 
     `tolerances` is as for `statistics.drift.drift`. Each feature has two deciding measures, its
     distribution and its missing share. A pass is judged at `confidence`, since a false pass costs
-    one window; a fail at the level of one look, split over all deciding measures. The bounds count
-    the baseline's own uncertainty. An empty window is undecided. Raises `BadInput` on unequal
-    grids or columns.
+    one window; a fail at the level of one look, split over all deciding measures of this table, so
+    that `looking.streams` counts tables. The bounds count the baseline's own uncertainty. An empty
+    window is undecided. Raises `BadInput` on unequal grids or columns.
     """
     from seawall.statistics.drift import drift
 
     plan = looking or Looking()
-    strict = 1 - plan.alpha / max(1, 2 * len(reference.columns))
     found = (
         drift(reference, current, tolerances=tolerances, confidence=confidence).features
         if current.rows and reference.rows
         else {}
     )
+    strict = 1 - plan.alpha / max(1, sum(len(one.deciding) for one in found.values()))
     readings = [
         _read(name, one, reference.columns[name], current.columns[name], strict)
         for name, one in found.items()

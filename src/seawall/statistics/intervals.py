@@ -138,3 +138,19 @@ def noncentrality(statistic: float, df: int, confidence: float) -> Interval:
 def clip(interval: Interval, low: float, high: float) -> Interval:
     """The interval cut to a range."""
     return min(max(interval[0], low), high), min(max(interval[1], low), high)
+
+
+def poisson_rate(events: int, span: float, confidence: float) -> Estimate:
+    """Events per unit of time with the exact interval (Garwood 1936); [0, ∞) without time.
+
+    Events come one by one, independently; n is their number.
+    """
+    from scipy.special import gammaincinv
+
+    if span <= 0:
+        return Estimate(math.nan, 0.0, math.inf, confidence, events, "Poisson, exact")
+    half = (1 - confidence) / 2
+    low = float(gammaincinv(events, half)) if events else 0.0
+    high = float(gammaincinv(events + 1, 1 - half))
+    at = events / span
+    return Estimate(at, low / span, high / span, confidence, events, "Poisson, exact")

@@ -19,19 +19,28 @@ def log_evidence(p: ArrayLike, successes: ArrayLike, n: ArrayLike) -> Vector:
     The priors are centred at the rate that is tested, so no guess of the true rate is needed.
     For p = 0 or 1 the mixture is a point at p: 0 while no row contradicts it, then +inf.
     """
-    from scipy.special import betaln
-
     p, s, m = np.broadcast_arrays(*(np.asarray(v, float) for v in (p, successes, n)))
-    q = np.clip(p, 1e-12, 1 - 1e-12)
-    likelihood = s * np.log(q) + (m - s) * np.log1p(-q)
-
-    def mixed(k: float) -> Vector:
-        a, b = k * q, k * (1 - q)
-        return betaln(a + s, b + m - s) - betaln(a, b) - likelihood
-
-    value = np.logaddexp(np.log1p(-_WEIGHT) + mixed(STRENGTH), np.log(_WEIGHT) + mixed(_WEAK))
+    both = (
+        np.log1p(-_WEIGHT) + mixture(p, s, m, STRENGTH),
+        np.log(_WEIGHT) + mixture(p, s, m, _WEAK),
+    )
+    value = np.logaddexp(*both)
     value = np.where(p <= 0, np.where(s > 0, np.inf, 0.0), value)
     return np.where(p >= 1, np.where(s < m, np.inf, 0.0), value)
+
+
+def mixture(p: Vector, s: Vector, n: Vector, strength: float) -> Vector:
+    """Log of the martingale with one Beta(kp, k(1 − p)) prior, k = `strength`, for p inside (0, 1).
+
+    Howard et al. 2021, section 3.4, is this mixture with k = t/(2·ln(1/α) + ln(1 + 2·ln(1/α))) − 1,
+    tightest near t rows.
+    """
+    from scipy.special import betaln
+
+    q = np.clip(p, 1e-12, 1 - 1e-12)
+    a, b = strength * q, strength * (1 - q)
+    likelihood = s * np.log(q) + (n - s) * np.log1p(-q)
+    return betaln(a + s, b + n - s) - betaln(a, b) - likelihood
 
 
 def bounds(s: Vector, n: Vector, threshold: Vector) -> tuple[Vector, Vector]:

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from seawall.kernel import BadInput, Estimate
 from seawall.statistics.counts import excess, ratio, sample_ratio, share
 from seawall.statistics.rate import bounds, log_evidence, upper_bound
+from seawall.statistics.running_mean import BernsteinMean
 from seawall.statistics.shift import cdf_band, distribution_shift, paired_shift
 
 __all__ = [
@@ -134,26 +135,7 @@ def mean_interval(
     Predictable plug-in empirical Bernstein (Waudby-Smith & Ramdas 2024, theorem 2, c = 1/2).
     The reported value is that method's weighted mean. `BadInput` on values out of range.
     """
-    x = (np.asarray(values, float) - low) / (high - low)
-    if x.size and not (x.min() >= 0 and x.max() <= 1):
-        raise BadInput(f"values lie outside [{low:g}, {high:g}]", remedy="give their true range")
-    if not x.size:
-        return Estimate(math.nan, low, high, confidence, 0, "empirical Bernstein", "anytime")
-    t = np.arange(1, x.size + 1)
-    cost = math.log(2 / (1 - confidence))
-    mean = (0.5 + np.cumsum(x)) / (t + 1)
-    variance = (0.25 + np.cumsum((x - mean) ** 2)) / (t + 1)
-    mean_before = np.concatenate([[0.5], mean[:-1]])
-    variance_before = np.concatenate([[0.25], variance[:-1]])
-    bet = np.minimum(np.sqrt(2 * cost / (variance_before * t * np.log1p(t))), 0.5)
-    spent = cost + float(np.sum((x - mean_before) ** 2 * (-np.log1p(-bet) - bet)))
-    weight = float(np.sum(bet))
-    at, half = float(np.sum(bet * x)) / weight, spent / weight
-    width = high - low
-    return Estimate(
-        low + width * at, max(low, low + width * (at - half)),
-        min(high, low + width * (at + half)), confidence, x.size, "empirical Bernstein", "anytime",
-    )  # fmt: skip
+    return BernsteinMean(confidence, low, high).update(values).estimate()
 
 
 def _check(successes: int, n: int, confidence: float) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,17 +14,63 @@ from seawall.statistics.rate import STRENGTH, bounds
 MOST_EDGES = 64
 """Above this many inner edges the band over the whole CDF is tighter than one bound per edge."""
 _GRID = 65
+_SCALE = 0.85
 
 
-def cdf_band(n: int, confidence: float = 0.95) -> float:
-    """Half-width of the band around an empirical CDF of n independent rows, at any time.
+def cdf_band(n: int, confidence: float = 0.95, first: int = 1) -> float:
+    """Half-width of the band around an empirical CDF of n independent rows, at any time from the
+    `first` row on.
 
-    0.85·√((ln ln(e·n) + 0.8·ln(1612/α))/n) (Howard & Ramdas 2022); 1 without rows.
+    0.85·√((ln ln(e·n/first) + C)/n) with C = 0.8·ln(1612/α) from the first row on, and the constant
+    of theorem 2 (a little less) after more (Howard & Ramdas 2022); 1 before that.
     """
-    if n <= 0:
+    if n < max(first, 1):
         return 1.0
-    inner = math.log(math.log(math.e * n)) if n > 1 else 0.0
-    return min(1.0, 0.85 * math.sqrt((inner + 0.8 * math.log(1612 / (1 - confidence))) / n))
+    inner = math.log(math.log(math.e * n / first)) if n > first else 0.0
+    constant = 0.8 * math.log(1612 / (1 - confidence)) if first == 1 else _constant(1 - confidence)
+    return min(1.0, _SCALE * math.sqrt((inner + constant) / n))
+
+
+@lru_cache(maxsize=64)
+def _constant(alpha: float) -> float:
+    """The least C at which the best η makes 4·e^(−γ²C)·(1 + 1/((γ² − 1)·ln η)) at most α, with
+    γ = √(2/η)·(A − √(2(η − 1)/C)) and A = 0.85."""
+    eta = np.linspace(1.0005, 1.4, 40_000)
+
+    def spent(constant: float) -> float:
+        gamma = np.sqrt(2 / eta) * (_SCALE - np.sqrt(2 * (eta - 1) / constant))
+        square = np.where(gamma > 1, gamma**2, np.nan)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            error = 4 * np.exp(-square * constant) * (1 + 1 / ((square - 1) * np.log(eta)))
+        return float(np.nanmin(np.append(error, np.inf)))
+
+    low, high = 1.0, 1000.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (low, middle) if spent(middle) <= alpha else (middle, high)
+    return high
+
+
+def shift_from_baseline(
+    baseline: ArrayLike, counts: ArrayLike, confidence: float = 0.95
+) -> Estimate:
+    """The KS distance of a growing stream from a baseline that does not grow, at any time.
+
+    The stream's band holds at any time at α/2, the baseline's (DKW) once and for all at α/2, so the
+    baseline's own uncertainty is inside and is not paid for again at every look. Both counted in
+    the same ordered bins; distances are between the binned distributions.
+    """
+    a, b = np.asarray(baseline, float), np.asarray(counts, float)
+    if a.shape != b.shape or a.ndim != 1 or a.size < 2:
+        raise BadInput("two samples need counts in the same bins")
+    n, m = int(a.sum()), int(b.sum())
+    method = "KS of bins against a fixed baseline"
+    if not n or not m:
+        return Estimate(math.nan, 0.0, 1.0, confidence, n + m, method, "anytime")
+    gap = np.cumsum(a)[:-1] / n - np.cumsum(b)[:-1] / m
+    once = math.sqrt(math.log(4 / (1 - confidence)) / (2 * n))
+    half = once + cdf_band(m, (1 + confidence) / 2)
+    return _distance(gap, gap - half, gap + half, confidence, n + m, method)
 
 
 def distribution_shift(
