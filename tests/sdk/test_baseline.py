@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seawall.statistics.estimation import calibrate, realised
+from seawall.statistics.recalibration import calibrate
 
 import seawall
 from seawall.kernel import BadInput

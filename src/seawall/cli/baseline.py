@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from seawall.cli.context import Json, emit
-from seawall.cli.showing import Save, Threshold, escape_markup, interval, number, table_of, tell
+from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -78,35 +78,47 @@ def compare(
     old: Path = typer.Argument(help="The baseline in use, or data."),
     new: Path = typer.Argument(help="What would replace it."),
     current: Path | None = typer.Argument(None, help="Data that is compared with both."),
-    save: Path | None = Save,
+    html: Path | None = Html,
+    pdf: Path | None = Pdf,
+    markdown: Path | None = Markdown,
     as_json: bool = Json,
+    quiet: bool = Quiet,
 ) -> None:
     """What drift is no longer seen once NEW replaces OLD."""
     from seawall.sdk.replacement import compare_baselines
 
-    report = compare_baselines(str(old), str(new), str(current) if current else None)
-    tell(report, save, as_json, _show_replacement)
+    outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
+    outputs.tell(compare_baselines(str(old), str(new), str(current) if current else None))
 
 
 def _show(terminal: Console, body: dict[str, Any]) -> None:
+    from rich import box
+    from rich.markup import escape
+    from rich.table import Table
+
     terminal.print(f"{body['rows']:,} rows, {body['digest']}", markup=False)
-    table = table_of("column", "kind", "missing", "distinct", "low", "median", "high", "top")
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for at, head in enumerate(
+        ("column", "kind", "missing", "distinct", "low", "median", "high", "top")
+    ):
+        table.add_column(head, justify="right" if 2 <= at < 7 else "left", no_wrap=at > 0)
     for name, column in body["columns"].items():
         distinct = column.get("distinct")
         top = column["top"][0]["value"] if column["top"] else None
         table.add_row(
-            escape_markup(name), column["kind"], _percent(column["missing_share"]),
+            escape(name), column["kind"], _percent(column["missing_share"]),
             "–" if distinct is None else f"{'' if distinct['method'] == 'counted' else '≈ '}"
             f"{distinct['value']:,.0f}",
             _short(column.get("low")), _short(column.get("quantiles", {}).get("0.5")),
-            _short(column.get("high")), escape_markup(_short(top)),
+            _short(column.get("high")), escape(_short(top)),
         )  # fmt: skip
     terminal.print(table)
     if keys := body.get("keys"):
         twice = keys["duplicate_rows"]
+        span = f"{_percent(twice['low'])} to {_percent(twice['high'])}"
         terminal.print(
             f"key {', '.join(keys['columns'])}: {_percent(twice['value'])} of rows repeat an "
-            f"earlier one ({interval(twice)})",
+            f"earlier one ({span})",
             markup=False,
         )
     if scores := body.get("scores"):
@@ -116,21 +128,6 @@ def _show(terminal: Console, body: dict[str, Any]) -> None:
             f"labelled rows{groups}, threshold {scores['threshold']:g}",
             markup=False,
         )
-
-
-def _show_replacement(body: dict[str, Any]) -> Any:
-    """Columns by the drift that is hidden, the largest first."""
-    rows = [(name, f, next(iter(f["measures"].values()))) for name, f in body["features"].items()]
-    rows.sort(key=lambda row: -(row[2]["value"] or 0.0))
-    table = table_of("column", "verdict", "hidden drift", "95% interval", "missing +")
-    if body.get("hidden"):
-        table.caption = "fails against OLD, not against NEW: " + ", ".join(body["hidden"])
-    for name, feature, apart in rows:
-        table.add_row(
-            escape_markup(name), feature["verdict"]["outcome"], number(apart["value"]),
-            interval(apart), number(feature["measures"]["missing_difference"]["value"]),
-        )  # fmt: skip
-    return table
 
 
 def _percent(share: float | None) -> str:

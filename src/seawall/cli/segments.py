@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
 
 from seawall.cli.context import Json
-from seawall.cli.showing import Save, Threshold, escape_markup, interval, number, table_of, tell
+from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
 
 
 def register(app: typer.Typer) -> None:
@@ -28,30 +27,19 @@ def segments(
     threshold: float = Threshold,
     regression: bool = typer.Option(False, "--regression", help="Labels are numbers."),
     tolerance: float = typer.Option(0.05, "--tolerance", min=0, help="How much is too much."),
-    save: Path | None = Save,
+    html: Path | None = Html,
+    pdf: Path | None = Pdf,
+    markdown: Path | None = Markdown,
     as_json: bool = Json,
+    quiet: bool = Quiet,
 ) -> None:
     """Where a model does worst, or which rows there are more or fewer of."""
     from seawall.sdk.segments import segments as compute
 
+    outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
     report = compute(
         str(data), label=label, score=score, prediction=prediction,
         reference=str(reference) if reference else None, columns=column or None,
         threshold=threshold, regression=regression, tolerance=tolerance,
     )  # fmt: skip
-    tell(report, save, as_json, _show_segments)
-
-
-def _show_segments(body: dict[str, Any]) -> Any:
-    moved = body["measure"] == "share_change"
-    heads = ("now", "reference", "change") if moved else ("here", "elsewhere", "excess")
-    table = table_of("slice", "rows", *heads, "simultaneous interval")
-    for one in body["segments"]:
-        by = " and ".join(f"{k} {v}" for k, v in one["by"].items())
-        table.add_row(
-            escape_markup(by), f"{one['n']:,}", number(one["own"]), number(one["elsewhere"]),
-            number(one["excess"]["value"]), interval(one["excess"]),
-        )  # fmt: skip
-    searched = body["searched"]
-    table.caption = f"{searched['slices']:,} slices of {len(searched['columns'])} columns searched"
-    return table
+    outputs.tell(report)

@@ -21,6 +21,7 @@ from seawall.monitoring.label_cohorts import (
 )
 from seawall.monitoring.label_join import NEVER, Integers, LabelJoin, join_labels
 from seawall.monitoring.maturity import MaturityPoint, maturity_curve, settled_age
+from seawall.report.document import Document
 from seawall.sdk.report import CONFIDENCE, Report, Table
 from seawall.statistics.column import Column, encode
 from seawall.statistics.intervals import rate
@@ -35,6 +36,11 @@ class LabelReport(Report, frozen=True):
     """What `labels` found."""
 
     subject = "labels"
+
+    def _document(self) -> Document:
+        from seawall.report.from_labels import labels_document
+
+        return labels_document(self.to_dict())
 
 
 def labels(

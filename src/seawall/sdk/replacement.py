@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from seawall.kernel import Estimate, Rule, Verdict, all_of
+from seawall.report.document import Document
 from seawall.sdk.drift import drift
 from seawall.sdk.report import CONFIDENCE, Report, Table
 from seawall.sdk.summaries import reference_summary
@@ -20,6 +21,11 @@ class ReplacementReport(Report, frozen=True):
     """What `compare_baselines` found."""
 
     subject = "replacement of the baseline"
+
+    def _document(self) -> Document:
+        from seawall.report.from_replacement import replacement_document
+
+        return replacement_document(self.to_dict())
 
 
 def compare_baselines(old: Table, new: Table, current: Table | None = None) -> ReplacementReport:

@@ -8,6 +8,7 @@ from typing import Any
 
 from seawall.adapters.tables import Source, open_source
 from seawall.kernel import BadInput, Outcome, Reason, Rule, Verdict
+from seawall.report.document import Document
 from seawall.sdk.losses import Answers, losses, picked
 from seawall.sdk.report import CONFIDENCE, Report, Table
 from seawall.sdk.summaries import reference_summary
@@ -26,6 +27,11 @@ class SegmentsReport(Report, frozen=True):
     """What `segments` found."""
 
     subject = "worst segments"
+
+    def _document(self) -> Document:
+        from seawall.report.from_segments import segments_document
+
+        return segments_document(self.to_dict())
 
 
 def segments(
