@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from seawall.statistics.recalibration import calibrate
 
 import seawall
 from seawall.kernel import BadInput
@@ -64,8 +63,19 @@ def test_saved_scores_calibrate_as_the_rows_do(saved):
     rows = labelled_scores(people(), "score", "label", (), 0.5)
     assert held is not None
     assert (held.summary.counts == rows.summary.counts).all()
-    assert realised(held.summary, 0.5, 0.95) == realised(rows.summary, 0.5, 0.95)
-    assert calibrate(held.summary, 0.5).isotonic == calibrate(rows.summary, 0.5).isotonic
+
+
+def test_a_saved_baseline_estimates_what_its_rows_do(saved):
+    current = people(shift=6, seed=3)
+    asked = {"label": "label", "score": "score", "chunk_size": 1_000}
+    by_rows, by_file = (seawall.estimate(r, current, **asked) for r in (people(), saved))
+    assert by_file.to_dict() == by_rows.to_dict()
+
+
+def test_an_estimate_that_needs_rows_refuses_a_saved_baseline(saved):
+    for asked in ({"score": "score", "features": ["income"]}, {"prediction": "income"}):
+        with pytest.raises(BadInput, match="a saved baseline has no"):
+            seawall.estimate(saved, people(seed=4), label="label", **asked)
 
 
 @pytest.mark.parametrize(

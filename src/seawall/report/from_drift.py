@@ -24,6 +24,7 @@ from seawall.report.document import (
     Sentence,
     Table,
 )
+from seawall.report.from_harm import harm_section
 from seawall.report.from_verdict import estimate_of, reasons_section, verdict_of
 from seawall.report.other import blocks_of, is_estimate, notes_section, other_sections
 from seawall.report.words import RuleText, count, listed, number, rule_text, said
@@ -33,7 +34,17 @@ Shape: TypeAlias = Mapping[str, Any]
 MOST_ROWS = 40
 """Rows that a chart of dots can show legibly; the table has all."""
 _KNOWN = frozenset(
-    {"verdict", "features", "rows", "not_compared", "digests", "multivariate", "warnings", "notes"}
+    {
+        "verdict",
+        "features",
+        "rows",
+        "not_compared",
+        "digests",
+        "multivariate",
+        "harm",
+        "warnings",
+        "notes",
+    }
 )
 _SHARES = ("ks", "total_variation")
 _KEY = "Filled: the reference. Outlined: the current rows, red beyond tolerance."
@@ -100,6 +111,8 @@ def drift_document(result: Shape) -> Document:
         *notes_section(result),
         Section("How far each column moved", _ranking(features, moved, waiting)),
     ]
+    if effect := result.get("harm"):
+        sections.append(harm_section(effect, set(moved)))
     if joint := result.get("multivariate"):
         sections.append(Section("Rows as a whole", tuple(_whole_rows(joint))))
     if charts := _histograms(features):

@@ -10,7 +10,9 @@ from seawall.kernel import BadInput, all_of
 from seawall.report.document import Document
 from seawall.sdk.estimated import Estimated
 from seawall.sdk.report import Report, Table, named
+from seawall.sdk.saved import saved_baseline, saved_scores
 from seawall.statistics.column import Column, length
+from seawall.statistics.score import ScoreSummary
 
 
 class EstimationReport(Report, frozen=True):
@@ -62,7 +64,10 @@ def estimate(
     twice = sorted({c for c in wanted if wanted.count(c) > 1})
     if twice:
         raise BadInput(f"column {twice[0]!r} is named twice", remedy="give each one part only")
-    base, table = read_columns(reference, wanted), _without_label(current, wanted, label)
+    base = read_columns(reference, wanted) if saved_baseline(reference) is None else _saved(
+        reference, label, score, features, threshold
+    )  # fmt: skip
+    table = _without_label(current, wanted, label)
     rows = length(table[wanted[1]])
     size = chunk_size or max(rows, 1)
     starts = range(0, max(rows, 1), size)
@@ -93,8 +98,23 @@ def _without_label(source: Table, wanted: Sequence[str], label: str) -> dict[str
     return {name: table[name] for name in wanted if name in table}
 
 
+def _saved(
+    reference: Table, label: str, score: str | None, features: Sequence[str], threshold: float
+) -> ScoreSummary:
+    """The labelled scores that a baseline holds; `BadInput` where rows are needed."""
+    if score is None or features:
+        what = "features to correct by" if features else "losses of a regression"
+        raise BadInput(
+            f"a saved baseline has no {what}", where=str(reference),
+            remedy="give the reference as a table of rows",
+        )  # fmt: skip
+    held = saved_scores(reference, score=score, label=label, threshold=threshold)
+    assert held is not None
+    return held.summary
+
+
 def _estimator(
-    base: dict[str, Column], label: str, score: str | None, prediction: str | None,
+    base: dict[str, Column] | ScoreSummary, label: str, score: str | None, prediction: str | None,
     features: Sequence[str], threshold: float, cost: Mapping[str, float] | None,
     label_budget: int | None, chunks: int,
 ) -> Estimated:  # fmt: skip
@@ -108,6 +128,7 @@ def _estimator(
         raise BadInput(f"{what} is for binary models", remedy="name the score's column")
     from seawall.sdk.estimated_losses import EstimatedLosses
 
+    assert not isinstance(base, ScoreSummary)
     return EstimatedLosses(base, label, prediction, features, chunks)
 
 

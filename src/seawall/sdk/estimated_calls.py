@@ -21,6 +21,7 @@ from seawall.statistics.grid import heavy, score_grid
 from seawall.statistics.intervals import difference
 from seawall.statistics.raking import ROWS, Raking, learn_raking
 from seawall.statistics.recalibration import Calibrated, calibrate, make_bins
+from seawall.statistics.score import ScoreSummary
 
 DROP = 0.05
 """How much lower than on the reference an estimated measure may be by default."""
@@ -36,18 +37,23 @@ class EstimatedCalls:
     """CBPE of chunks against one labelled reference; with features, re-weighted for each chunk."""
 
     def __init__(
-        self, base: Mapping[str, Column], label: str, score: str, prediction: str | None,
-        features: Sequence[str], threshold: float, cost: Mapping[str, float] | None, chunks: int,
+        self, base: Mapping[str, Column] | ScoreSummary, label: str, score: str,
+        prediction: str | None, features: Sequence[str], threshold: float,
+        cost: Mapping[str, float] | None, chunks: int,
     ) -> None:  # fmt: skip
         self.label, self.score, self.prediction = label, score, prediction
         self.threshold, self.worth = threshold, _worth(cost)
         self.features = tuple(features)
-        cut = () if prediction else (threshold,)
-        self.grid = score_grid((*heavy(numbers(base[score])[0]), *cut))
-        self.known = self.count(base)
+        if isinstance(base, ScoreSummary):
+            self.grid, self.known = base.grid, self._called(base)
+        else:
+            cut = () if prediction else (threshold,)
+            self.grid = score_grid((*heavy(numbers(base[score])[0]), *cut))
+            self.known = self.count(base)
         self.bins = make_bins(self.known, None if prediction else threshold)
         self.learnt = calibrate(self.known, self.bins)
-        self.weighing = _Weighing(base, self) if features else None
+        rows = base if isinstance(base, Mapping) and features else None
+        self.weighing = _Weighing(rows, self) if rows else None
         self.was = realised(self.known, CONFIDENCE, self.worth)
         self.family = family_of(chunks, 2)
         self.strict_was = realised(self.known, self.family, self.worth)
@@ -62,7 +68,9 @@ class EstimatedCalls:
         if self.prediction:
             _only_calls(part[self.prediction], self.prediction)
         by = ((self.prediction,),) if self.prediction else ()
-        counted = count_scores(part, self.score, there, by, self.grid)
+        return self._called(count_scores(part, self.score, there, by, self.grid))
+
+    def _called(self, counted: ScoreSummary) -> CalledScores:
         if self.prediction:
             return call_by_column(counted, self.prediction)
         return call_by_threshold(counted, self.threshold)
