@@ -76,6 +76,7 @@ def registering(office: Office) -> list[str]:
     ]  # fmt: skip
 
 
+@pytest.mark.timeout(600)
 def test_the_life_of_a_version_on_the_command_line(office: Office, tmp_path: Path) -> None:
     for who in ("ada", "vera", "otto"):
         applied = office.json(who, "apply", "-f", str(office.folder / who))

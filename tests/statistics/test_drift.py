@@ -4,6 +4,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from seawall.kernel import BadInput, Outcome
@@ -192,3 +194,11 @@ def test_a_tolerance_can_be_given_by_column_and_unknown_names_are_refused():
     assert compare(a, a + 0.5, tolerances={"x": 0.9}).verdict.outcome is Outcome.PASS
     with pytest.raises(BadInput, match="did you mean 'ks'"):
         compare(a, a, tolerances={"kss": 0.1})
+
+
+@given(st.lists(st.integers(0, 60), min_size=2, max_size=12).filter(any))
+def test_a_table_has_not_moved_from_itself(counts):
+    rows = np.repeat(np.arange(len(counts)), counts)
+    for values in (rows, rows.astype(float), np.array([f"c{r}" for r in rows], object)):
+        for name, e in measures(values, values).items():
+            assert e.low <= 0 <= e.high, name

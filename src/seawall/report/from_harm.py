@@ -12,7 +12,7 @@ from seawall.report.from_verdict import estimate_of
 from seawall.report.words import listed, number
 
 Shape: TypeAlias = Mapping[str, Any]
-_ALL = "all columns, by the score"
+_ALL = "all, by score"
 
 
 def harm_section(effect: Shape, moved: set[str]) -> Section:

@@ -99,7 +99,7 @@ def _estimate(name: str, a: Vector, b: Vector, chosen: int, confidence: float) -
     if chosen and low:
         low = noncentrality(statistic, a.size, confidence)[0]
     variance = _variance(p, form.slope_p) / n + _variance(q, form.slope_q) / m
-    half = normal_quantile(confidence) * math.sqrt(variance)
+    half = normal_quantile(confidence) * math.sqrt(max(variance, 0.0))  # of equal samples 0
     low = max(0.0, min(low * noise / form.factor, form.value - half))
     high = min(top**2 if name == "hellinger" else top,
                max(high * noise / form.factor, form.value + half))  # fmt: skip

@@ -135,7 +135,8 @@ def _intervals(chart: Chart, width: int) -> Iterator[RenderableType]:
     legend += ["○ estimated", "◆ realised"] if beside else []
     for text in (axis.scale, "  ".join(legend)):
         if text:
-            yield Text(f"{' ' * before}{text}", style="dim", no_wrap=True, overflow="crop")
+            left = " " * max(0, min(before, width - len(text)))
+            yield Text(f"{left}{text}", style="dim", no_wrap=True, overflow="crop")
     if left := len(chart.intervals) - len(rows):
         yield _more(left, "row")
 
