@@ -31,7 +31,7 @@ def labels_document(result: Shape) -> Document:
     if result["settled_age_days"] is not None:
         sentence += f"; nine in ten come within {age(result['settled_age_days'])}"
     if result["staleness_days"] is not None:
-        sentence += f"; the newest came {age(result['staleness_days'])} before the last decision"
+        sentence += f"; the newest came {age(result['staleness_days'])} ago"
     sections = [reasons_section(verdict, "What speaks against it"), _curve(result["curve"])]
     if result["age_days"] is not None:
         sections.append(_cohorts(result))
