@@ -302,5 +302,5 @@ def test_the_command_shows_the_curve_and_cohorts(tmp_path):
     )  # fmt: skip
     assert found.exit_code == 1
     assert "2026-03-12" in found.stdout
-    assert "arm=steady" in found.stdout
-    assert "every outcome has its decision" in found.stdout
+    assert "arm steady" in found.stdout
+    assert "Every outcome has its decision" in found.stdout

@@ -20,6 +20,7 @@ from seawall.report.document import (
     Sentence,
     Table,
 )
+from seawall.report.from_cost import cost_section
 from seawall.report.from_verdict import estimate_of, findings, reasons_section, verdict_of
 from seawall.report.other import blocks_of, measure_table, notes_section, other_sections
 from seawall.report.words import RuleText, count, number, rule_text, said
@@ -29,7 +30,7 @@ Shape: TypeAlias = Mapping[str, Any]
 MOST_ROWS = 40
 """Rows that a chart of dots can show legibly; the table has all."""
 _KNOWN = frozenset(
-    {"verdict", "task", "measures", "groups", "fairness", "rows", "calibration", "curves",
+    {"verdict", "task", "measures", "groups", "fairness", "rows", "calibration", "curves", "cost",
      "against", "confusion", "digests", "warnings", "notes"}
 )  # fmt: skip
 _SIDE, MOST_DIAGRAMS = 170, 12
@@ -60,8 +61,9 @@ def evaluation_document(result: Shape) -> Document:
     if confusion := result.get("confusion"):
         sections.append(Section("Which classes are taken for which", (_confusion(confusion),)))
     if charts := tuple(_curves(result.get("curves") or {})):
-        best = tuple(blocks_of("best threshold", result["curves"].get("best")))
-        sections.append(Section("Over all thresholds", (Gallery(charts), *best)))
+        sections.append(Section("Over all thresholds", (Gallery(charts),)))
+    if cost := result.get("cost"):
+        sections.append(cost_section(cost, result.get("curves", {}).get("best")))
     if other := result.get("against"):
         sections.insert(1, Section("Against the other model", tuple(_against(other))))
     sections += other_sections(result, _KNOWN)

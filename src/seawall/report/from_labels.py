@@ -8,8 +8,8 @@ from typing import Any, TypeAlias
 from seawall.kernel import Outcome
 from seawall.report.charts import dot_and_whisker
 from seawall.report.document import Block, Cell, Column, Document, Section, Sentence, Table
-from seawall.report.from_verdict import estimate_of, reasons_section, verdict_of
-from seawall.report.words import count, number
+from seawall.report.from_verdict import estimate_of, findings, reasons_section, verdict_of
+from seawall.report.words import count
 
 Shape: TypeAlias = Mapping[str, Any]
 _ODD = {
@@ -31,7 +31,7 @@ def labels_document(result: Shape) -> Document:
     if result["settled_age_days"] is not None:
         sentence += f"; nine in ten come within {age(result['settled_age_days'])}"
     if result["staleness_days"] is not None:
-        sentence += f"; the newest came {age(result['staleness_days'])} before the last decision"
+        sentence += f"; the newest came {age(result['staleness_days'])} ago"
     sections = [reasons_section(verdict, "What speaks against it"), _curve(result["curve"])]
     if result["age_days"] is not None:
         sections.append(_cohorts(result))
@@ -40,12 +40,13 @@ def labels_document(result: Shape) -> Document:
     if result["proxies"]:
         sections.append(_proxies(result["proxies"]))
     sections.append(_join(join))
-    return Document("Labels", f"{sentence}.", tuple(sections), verdict.outcome)
+    told = f"{findings(verdict)} {sentence}."
+    return Document("Labels", told, tuple(sections), verdict.outcome)
 
 
 def age(days: float) -> str:
     """A span of days in words: "6 h", "7 d"."""
-    return f"{number(days * 24)} h" if days < 1 else f"{number(days)} d"
+    return f"{days * 24:.3g} h" if days < 1 else f"{days:.3g} d"
 
 
 def _curve(points: Sequence[Shape]) -> Section:
