@@ -384,5 +384,5 @@ def test_a_hostile_column_name_is_shown_as_it_is_in_every_format(name: str) -> N
     cells = [b for a, b in pairwise(plain) if a.type == "td_open"]
     assert "".join(c.content for c in cells[0].children or ()) == seen
     assert not any("<script" in t.content for t in plain if t.type == "html_block")
-    if name != HOSTILE[-2]:  # its letters depend on the machine's fonts
+    if name not in HOSTILE[-3:-1]:  # their letters depend on the machine's fonts
         assert seen.replace(" ", "") in paper(document)[0].replace(" ", "")
