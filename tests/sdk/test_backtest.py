@@ -126,3 +126,12 @@ def test_the_report_is_a_page(files, tmp_path):
     found = backtest(*files, time="at")
     page = found.save(tmp_path / "past.html").read_text()
     assert "Which tolerance would be quiet" in page
+
+
+def test_a_text_is_replayed_by_its_measures():
+    rng = np.random.default_rng(5)
+    notes = np.array([f"case {i} near the harbour wall" for i in range(2000)], object)
+    then = {"note": notes, "x": rng.normal(size=2000)}
+    hours = np.datetime64("2026-01-01", "us") + np.arange(2000) * np.timedelta64(1, "h")
+    found = backtest(then, then | {"t": hours}, time="t").to_dict()
+    assert found["rows"]["history"] == 2000

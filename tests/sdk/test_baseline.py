@@ -203,3 +203,25 @@ def test_the_commands_save_show_and_compare(saved, tmp_path):
     status, drifted = run("drift", target, data)
     assert (status, drifted["verdict"]["outcome"]) == (0, "pass")
     assert list(drifted["features"]) == ["AGEP"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        lambda path, rows: seawall.segments(rows, reference=path),
+        lambda path, rows: seawall.evaluate(path, label="label", score="score"),
+        lambda path, rows: seawall.drift(path, rows, columns=["age"], multivariate=True),
+        lambda path, rows: seawall.drift(path, rows, label="label", score="score"),
+    ],
+)
+def test_what_needs_rows_says_that_a_baseline_has_none(tmp_path, asked):
+    path = str(seawall.baseline(people()).save(tmp_path / "people.baseline"))
+    with pytest.raises(BadInput, match="counts, no rows, and this needs rows"):
+        asked(path, people(seed=2))
+
+
+def test_a_key_that_is_no_column_and_groups_of_no_score_are_refused():
+    with pytest.raises(BadInput, match=r"no column 'idd'.*'id'"):
+        seawall.baseline(people(), key=["idd"])
+    with pytest.raises(BadInput, match="name score and label too"):
+        seawall.baseline(people(), groups=["region"])

@@ -68,6 +68,18 @@ def test_realised_measures_verify_the_estimates():
     assert found["warnings"] == []
 
 
+def test_unusable_rows_are_told_by_table_and_column():
+    now = scored(200, 2)
+    with pytest.raises(BadInput, match="no rows"):
+        seawall.estimate(scored(), scored(0), label="label", score="score")
+    now["age"] = np.array(["old"] * 200, object)
+    with pytest.raises(BadInput, match="column age holds text"):
+        seawall.estimate(scored(), now, label="label", score="score", features=["age"])
+    now["score"] = now["score"] + 1
+    with pytest.raises(BadInput, match=r"outside \[0, 1\].*a table in memory, score score"):
+        seawall.estimate(scored(), now, label="label", score="score")
+
+
 def test_a_prediction_column_gives_the_calls():
     base, now = scored(), scored(8000, 4)
     for table in (base, now):

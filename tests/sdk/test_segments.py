@@ -83,3 +83,39 @@ def test_what_cannot_be_searched_is_refused_in_one_line(asked, said, tmp_path):
     with pytest.raises(BadInput, match=said) as caught:
         segments(tmp_path / "t.parquet", **asked)
     assert "\n" not in str(caught.value)
+
+
+def with_text(seed):
+    notes = [f"case {i} near the harbour wall" for i in range(8_000)]
+    return table(seed).append_column("note", pa.array(notes))
+
+
+def test_a_text_is_searched_by_its_measures():
+    found = segments(with_text(10), label="label", score="score").to_dict()
+    assert "note words" in found["searched"]["columns"]
+    assert set(found["segments"][0]["by"]) == {"age"}
+
+
+def test_harm_and_the_whole_row_check_take_a_text_by_its_measures():
+    found = drift(with_text(11), with_text(12), label="label", score="score", multivariate=True)
+    assert "note words" in found.to_dict()["harm"]["features"]
+    assert found.to_dict()["multivariate"]["auc"]["low"] < 0.5
+
+
+def test_few_rows_leave_a_change_of_shares_undecided():
+    for few in (table(13).slice(0, 0), table(13).slice(0, 20)):
+        assert segments(few, reference=table(14)).verdict.outcome is Outcome.UNDECIDED
+        assert segments(table(14), reference=few).verdict.outcome is Outcome.UNDECIDED
+
+
+def test_text_where_the_reference_holds_numbers_is_refused():
+    words = table(15).set_column(0, "age", pa.array([f"x{i % 50}" for i in range(8_000)]))
+    with pytest.raises(BadInput, match="column age holds text where the reference holds numbers"):
+        segments(words, reference=table(16))
+
+
+def test_answers_that_nothing_would_look_at_are_refused():
+    with pytest.raises(BadInput, match="name the label too"):
+        drift(table(17), table(18), score="score")
+    with pytest.raises(BadInput, match="leave them out"):
+        segments(table(17), reference=table(18), score="score")

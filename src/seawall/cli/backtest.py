@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def backtest(
-    reference: Path = typer.Argument(help="The baseline: Parquet, CSV or Arrow."),
+    reference: Path = typer.Argument(help="The baseline: a file or folder of rows."),
     history: Path = typer.Argument(help="Past rows, with their times."),
     time: str = typer.Option(help="The column that holds a row's time."),
     window: str = typer.Option("1d", help="One look each: 15m, 1h, 1d, 1w."),

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def drift(
-    reference: Path = typer.Argument(help="The baseline: Parquet, CSV or Arrow."),
+    reference: Path = typer.Argument(help="The baseline: a file or folder, or NAME.baseline."),
     current: Path = typer.Argument(help="What is compared with it."),
     column: list[str] = typer.Option([], "--column", help="Compare only this column; repeatable."),
     tolerance: list[str] = typer.Option(

@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
-    data: Path = typer.Argument(help="Labelled rows: Parquet, CSV or Arrow."),
+    data: Path = typer.Argument(help="Labelled rows: Parquet, CSV, Arrow, Delta, a folder."),
     label: str = typer.Option(..., "--label", help="Column of labels: 0/1, classes, numbers."),
     score: str | None = typer.Option(None, "--score", help="Column of probabilities of 1."),
     prediction: str | None = typer.Option(

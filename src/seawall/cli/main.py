@@ -102,4 +102,6 @@ def _tell_usage(error: Any) -> None:
 
 
 def _say(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201 -- messages go to stderr, by contract
+    from seawall.report.printable import on_one_line
+
+    print(on_one_line(line), file=sys.stderr)  # noqa: T201 -- messages go to stderr, by contract

@@ -29,6 +29,8 @@ def segments_document(result: Shape) -> Document:
     among = f"{searched['slices']:,} slices of {count(len(searched['columns']), 'column')}"
     if not found:
         sentence = f"No slice stands out among {among}."
+        if not searched["slices"]:
+            sentence = "No slice has enough rows to be searched."
         return Document("Worst segments", sentence, (reasons_section(verdict),), verdict.outcome)
     worst = found[0]
     sentence = (

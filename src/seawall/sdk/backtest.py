@@ -24,6 +24,7 @@ from seawall.statistics.counting import summarise_table
 from seawall.statistics.deciding import check_tolerances
 from seawall.statistics.grid import Grid
 from seawall.statistics.summary import TableSummary
+from seawall.statistics.text import on_grids, sources
 
 MICRO = timedelta(microseconds=1)
 _MONDAY = 4 * 24
@@ -95,7 +96,7 @@ def _cut(
     parts: dict[int, bytes] = {}
     rows = undated = backward = 0
     last: int | None = None
-    for batch in _pieces(source, [*grids, time]):
+    for batch in _pieces(source, grids, time):
         stamps = _stamps(batch[time], time)
         known = np.flatnonzero(~np.isnat(stamps))
         undated += stamps.size - known.size
@@ -130,7 +131,7 @@ def _seasonal(
         return pooled
     step = 24 if window % timedelta(days=1) == timedelta(0) else 1
     parts: dict[int, bytes] = {}
-    for batch in _pieces(reference, [*grids, time]):
+    for batch in _pieces(reference, grids, time):
         stamps = _stamps(batch[time], time)
         known = np.flatnonzero(~np.isnat(stamps))
         hours = (stamps[known].astype(np.int64) // (HOUR // MICRO) - _MONDAY) % HOURS
@@ -145,11 +146,12 @@ def _seasonal(
     return SeasonalBaseline.of(read, step)
 
 
-def _pieces(source: Table, columns: Sequence[str]) -> Iterator[dict[str, Column]]:
+def _pieces(source: Table, grids: Mapping[str, Grid], time: str) -> Iterator[dict[str, Column]]:
     there = open_source(source)
-    names = there.chosen(columns)
+    names = there.chosen([*sources(grids), time])
     for piece in there.pieces:
-        yield piece.read(names)
+        read = piece.read(names)
+        yield on_grids(read, grids) | {time: read[time]}
 
 
 def _stamps(values: Column, time: str) -> NDArray[Any]:

@@ -48,6 +48,9 @@ def baseline(
     if not isinstance(pieces, Sequence):
         raise BadInput("a stream of rows is gone once read, and a baseline reads twice",
                        remedy="write it to a Parquet file first")  # fmt: skip
+    open_source(data).chosen([*key, *groups])
+    if groups and not score:
+        raise BadInput("groups are those of a model's scores", remedy="name score and label too")
     base = reference_summary(data, columns, times=True)
     single = [name for name in base.grids if name in open_source(data).columns]
     distinct: dict[str, Distinct] | None = None

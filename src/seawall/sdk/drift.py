@@ -18,7 +18,9 @@ from seawall.sdk.summaries import Reference, reference_summary, summary_on
 from seawall.statistics.categories import same_distribution
 from seawall.statistics.drift import Drift
 from seawall.statistics.drift import drift as compare
+from seawall.statistics.grid import Grid
 from seawall.statistics.summary import TableSummary
+from seawall.statistics.text import on_grids, sources
 
 
 class DriftReport(Report, frozen=True):
@@ -62,6 +64,8 @@ def drift(
         raise BadInput(
             "a tolerance for multivariate_auc, and no such check", remedy="ask for multivariate"
         )
+    if not label and (score or prediction):
+        raise BadInput("answers alone do not say what was wrong", remedy="name the label too")
     answers = Answers(label, score, prediction, threshold) if label else None
     base = reference_summary(reference, columns, progress)
     if label and columns is None:
@@ -83,7 +87,7 @@ def drift(
         body["harm"] = harms(reference, base.summary, now.summary, answers)
     if not multivariate:
         return DriftReport(found.verdict, body, inputs)
-    joint = _multivariate(reference, current, list(base.grids), auc)
+    joint = _multivariate(reference, current, base.grids, auc)
     return DriftReport(
         all_of([found.verdict, joint.verdict]), body | {"multivariate": joint.to_dict()}, inputs
     )
@@ -96,13 +100,16 @@ def _without(base: Reference, label: str) -> Reference:
     return Reference(grids, TableSummary(base.summary.rows, columns), [*base.left_out, label])
 
 
-def _multivariate(reference: Table, current: Table, names: list[str], tolerance: Any) -> Any:
+def _multivariate(
+    reference: Table, current: Table, grids: Mapping[str, Grid], tolerance: Any
+) -> Any:
     from seawall.sdk.sample import sample
     from seawall.statistics.domain import TOLERANCE, domain
 
+    names = sources(grids)
     return domain(
-        sample(reference, names),
-        sample(current, names),
+        on_grids(sample(reference, names), grids),
+        on_grids(sample(current, names), grids),
         tolerance=TOLERANCE if tolerance is None else tolerance,
         confidence=CONFIDENCE,
     )
@@ -113,7 +120,7 @@ def _renamed(error: BadInput, base: Reference, current: Table) -> BadInput:
     if saved_baseline(current) or is_frame(current):
         return error
     there = open_source(current)
-    gone = [name for name in base.grids if name not in there.columns]
+    gone = [n for n in sources(base.grids) if n in base.grids and n not in there.columns]
     others = [n for n in there.columns if n not in base.grids and n not in base.left_out]
     if not gone or not others or not isinstance(there.pieces, Sequence):
         return error

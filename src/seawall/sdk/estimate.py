@@ -11,8 +11,9 @@ from seawall.report.document import Document
 from seawall.sdk.estimated import Estimated
 from seawall.sdk.report import Report, Table, named
 from seawall.sdk.saved import saved_baseline, saved_scores
-from seawall.statistics.column import Column, length
+from seawall.statistics.column import Column, any_value, length
 from seawall.statistics.score import ScoreSummary
+from seawall.statistics.text import may_be_text
 
 
 class EstimationReport(Report, frozen=True):
@@ -69,14 +70,23 @@ def estimate(
     )  # fmt: skip
     table = _without_label(current, wanted, label)
     rows = length(table[wanted[1]])
-    size = chunk_size or max(rows, 1)
-    starts = range(0, max(rows, 1), size)
+    here = named(current=current)["current"]
+    if not rows:
+        raise BadInput("there are no rows", where=here, remedy="give rows to estimate")
+    if isinstance(base, dict):
+        _same_kinds(base, table, features, here)
+    size = chunk_size or rows
+    starts = range(0, rows, size)
     estimated = _estimator(
         base, label, score, prediction, features, threshold, cost, label_budget, len(starts)
     )
     for start in starts:
         part = {name: _slice(values, start, start + size) for name, values in table.items()}
-        estimated.add(part, start, min(start + size, rows) - 1)
+        try:
+            estimated.add(part, start, min(start + size, rows) - 1)
+        except BadInput as error:
+            where = f"{here}, {error.where}" if error.where else here
+            raise BadInput(error.what, where=where, remedy=error.remedy) from error
     found = estimated.body()
     if label_budget is not None:
         from seawall.sdk.label_rows import choose_rows
@@ -96,6 +106,17 @@ def _without_label(source: Table, wanted: Sequence[str], label: str) -> dict[str
     if any(name not in table for name in needed):
         read_columns(source, needed)  # says which one, and where
     return {name: table[name] for name in wanted if name in table}
+
+
+def _same_kinds(
+    base: Mapping[str, Column], table: Mapping[str, Column], features: Sequence[str], where: str
+) -> None:
+    for name in features:
+        if may_be_text(table[name]) and any_value(table[name]) and not may_be_text(base[name]):
+            raise BadInput(
+                f"column {name} holds text where the reference holds numbers", where=where,
+                remedy="give it the reference's type, or leave the feature out",
+            )  # fmt: skip
 
 
 def _saved(

@@ -16,6 +16,7 @@ from seawall.statistics.drift import judge_in_family
 from seawall.statistics.harm import BINS, LEAST, harm
 from seawall.statistics.named_bins import named_bins
 from seawall.statistics.summary import TableSummary
+from seawall.statistics.text import on_grids, sources
 
 TOLERANCE = 0.02
 """How much the error rate may rise by one column's drift before it is called harmful."""
@@ -41,12 +42,14 @@ def harms(
         )
     chosen = there.chosen(answers.columns)
     names = [n for n in base.columns if n not in (answers.label, answers.prediction)]
+    grids = {n: base.columns[n].grid for n in names}
     codings = {n: named_bins(base.columns[n], BINS, LEAST) for n in names}
     rows = {n: np.zeros(len(codings[n].labels), np.int64) for n in names}
     wrong = {n: counts.copy() for n, counts in rows.items()}
     for piece in there.pieces:
-        columns = piece.read(list(dict.fromkeys([*chosen, *names])))
-        loss, labelled = losses(columns, answers, piece.where)
+        read = piece.read(list(dict.fromkeys([*chosen, *sources(grids)])))
+        loss, labelled = losses(read, answers, piece.where)
+        columns = on_grids(read, grids)
         for name, code in codings.items():
             codes, size = code.codes(picked(columns[name], labelled)), len(code.labels)
             rows[name] += np.bincount(codes, minlength=size)

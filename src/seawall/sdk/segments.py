@@ -6,15 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from seawall.adapters.tables import Source, open_source
 from seawall.kernel import BadInput, Outcome, Reason, Rule, Verdict
 from seawall.report.document import Document
 from seawall.sdk.losses import Answers, losses, picked
 from seawall.sdk.report import CONFIDENCE, Report, Table
-from seawall.sdk.summaries import reference_summary
+from seawall.sdk.summaries import fitting, reference_summary
 from seawall.statistics import segments as search
+from seawall.statistics.column import Column
 from seawall.statistics.named_bins import NamedBins, named_bins
 from seawall.statistics.segments import Searched, Tally, tally
+from seawall.statistics.text import on_grids, sources
 
 TOLERANCE = 0.05
 """How much more often than elsewhere a slice may be wrong, or how much of all rows may move."""
@@ -60,6 +65,8 @@ def segments(
             "segments are searched for errors or for drift",
             remedy="give either a label, with scores or predictions, or a reference",
         )
+    if not label and (score or prediction or regression):
+        raise BadInput("a change of shares looks at no answers", remedy="leave them out")
     answers = Answers(label, score, prediction, threshold, regression) if label else None
     apart = set(answers.columns) if answers else set[str]()
     base = reference_summary(data if reference is None else reference, columns)
@@ -84,7 +91,8 @@ def segments(
 def _counted(
     there: Source, codings: Mapping[str, NamedBins], answers: Answers | None = None
 ) -> Tally:
-    names = there.chosen([*codings, *(answers.columns if answers else ())])
+    grids = {name: coding.grid for name, coding in codings.items()}
+    names = there.chosen([*sources(grids), *(answers.columns if answers else ())])
     return reduce(Tally.plus, _tallies(there, names, codings, answers))
 
 
@@ -92,15 +100,24 @@ def _tallies(
     there: Source, names: list[str], codings: Mapping[str, NamedBins], answers: Answers | None
 ) -> Iterable[Tally]:
     pairs = len(codings) <= MOST_COLUMNS
+    grids = {name: coding.grid for name, coding in codings.items()}
     for piece in there.pieces:
-        columns = piece.read(names)
+        read = piece.read(names)
+        columns = on_grids(read, grids)
         if answers is None:
-            codes = {n: c.codes(columns[n]) for n, c in codings.items()}
+            codes = {n: _codes(n, columns[n], c, piece.where) for n, c in codings.items()}
             yield tally(codes, codings, pairs=pairs)
         else:
-            loss, labelled = losses(columns, answers, piece.where)
+            loss, labelled = losses(read, answers, piece.where)
             codes = {n: c.codes(picked(columns[n], labelled)) for n, c in codings.items()}
             yield tally(codes, codings, loss[labelled], pairs=pairs)
+
+
+def _codes(name: str, values: Column, coding: NamedBins, where: str) -> NDArray[np.int64]:
+    try:
+        return coding.codes(fitting(name, values, coding.grid))
+    except BadInput as error:
+        raise BadInput(error.what, where=where, remedy=error.remedy) from error
 
 
 def _twice(source: Table) -> Source:

@@ -224,13 +224,13 @@ def _count(columns: Mapping[str, Column], grids: Mapping[str, Grid], where: str)
     for source, rows in columns.items():
         for name, values in measured(source, rows, grids).items():
             try:
-                found[name] = summarise(_fitting(name, values, grids[name]), grids[name], space)
+                found[name] = summarise(fitting(name, values, grids[name]), grids[name], space)
             except BadInput as error:
                 raise BadInput(error.what, where=where, remedy=error.remedy) from error
     return found
 
 
-def _fitting(name: str, values: Column, grid: Grid) -> Column:
+def fitting(name: str, values: Column, grid: Grid) -> Column:
     """The same values; `BadInput` where there are any and they are of another type."""
     held, wanted = _type_of(values), "times" if grid.kind == "datetime" else "numbers"
     if not grid.ordered or held == wanted:

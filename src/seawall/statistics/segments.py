@@ -117,6 +117,7 @@ def moved(
         _Change(names, at, float(a), float(b), n, m)
         for names, table in reference.by.items()
         for n, m in [(float(table[0].sum()), float(current.by[names][0].sum()))]
+        if min(n, m) >= smallest
         for at, (a, b) in _cells(table[0], current.by[names][0])
         if a + b >= smallest
     ]

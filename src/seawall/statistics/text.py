@@ -110,6 +110,15 @@ def measured(name: str, values: Column, grids: Mapping[str, Grid]) -> dict[str, 
     return measure_text(name, values, grids[name + KNOWN].categories)
 
 
+def on_grids(columns: Mapping[str, Column], grids: Mapping[str, Grid]) -> dict[str, Column]:
+    """The columns that the grids count, of those read for `sources` of them."""
+    return {
+        name: values
+        for source in sources(grids)
+        for name, values in measured(source, columns[source], grids).items()
+    }
+
+
 def counted(names: Iterable[str], grids: Mapping[str, Grid]) -> list[str]:
     """The columns that have a grid on behalf of these columns, in their order."""
     found: list[str] = []

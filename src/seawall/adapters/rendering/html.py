@@ -21,6 +21,7 @@ from seawall.report.document import (
     Sentence,
     Table,
 )
+from seawall.report.printable import printable
 from seawall.report.words import (
     MARKS,
     by_urgency,
@@ -36,6 +37,7 @@ MOST_REASONS = 25
 
 def html(document: Document) -> str:
     """The whole page. Charts are drawn when the extra `charts` is there, else their table shows."""
+    document = printable(document)
     title = escape(document.title)
     return "\n".join(
         [
@@ -70,6 +72,7 @@ def html(document: Document) -> str:
 
 def fragment(document: Document) -> str:
     """The document without the page around it, its style kept to itself, for a notebook."""
+    document = printable(document)
     return "\n".join(
         [
             f'<div class="seawall"><style>{_style()}</style>',

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from seawall.adapters.rendering.bars import Axis
 from seawall.kernel import Verdict
 from seawall.report.document import Block, Chart, Document, Gallery, Judgement, Sentence, Table
+from seawall.report.printable import printable
 from seawall.report.words import MARKS, cell_text, count, reason_text, told_reasons
 
 LONG = 20
@@ -24,6 +25,7 @@ _OPENING = re.compile(r"^(\d*)([-+=.)])")
 
 def markdown(document: Document) -> str:
     """The whole document, ending in a newline."""
+    document = printable(document)
     lines = [f"# {escape(document.title)}", ""]
     mark = f"**{cell_text(document.outcome)}**: " if document.outcome else ""
     lines += [f"{mark}{escape(document.sentence)}", ""]

@@ -18,6 +18,7 @@ from seawall.report.document import (
     Sentence,
     Table,
 )
+from seawall.report.printable import printable
 from seawall.report.words import MARKS, cell_text, reason_text, told_reasons
 
 FONT = "Libertinus Serif"
@@ -37,6 +38,7 @@ def pdf(document: Document) -> bytes:
     Charts are drawn when the extra `charts` is there, else their table shows. Raises `BadInput`
     when the extra `pdf` is not installed.
     """
+    document = printable(document)
     need_typst()
     import typst
 

@@ -19,6 +19,7 @@ from seawall.report.document import (
     Sentence,
     Table,
 )
+from seawall.report.printable import printable
 from seawall.report.words import MARKS, cell_text, count, reason_text, told_reasons
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def terminal(document: Document, console: Console) -> None:
     from rich.padding import Padding
     from rich.text import Text
 
+    document = printable(document)
     console.print(_headline(document))
     for section in document.sections:
         if section.detail:

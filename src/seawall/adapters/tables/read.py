@@ -128,6 +128,11 @@ def _open_file(path: Path) -> Source:
         from seawall.adapters.tables.delimited import delimited_file
 
         return delimited_file(path)
+    if path.suffix.lower() == ".baseline":
+        raise BadInput(
+            f"{path} is a saved baseline: counts, no rows, and this needs rows",
+            remedy="give the table that it was saved from",
+        )
     raise BadInput(
         f"{path} is of an unknown format",
         remedy="give a .parquet, .csv, .tsv, .arrow or .feather file",
