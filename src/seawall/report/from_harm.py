@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
@@ -22,7 +23,7 @@ def harm_section(effect: Shape, moved: set[str]) -> Section:
     told |= effect["features"]
     rows = [
         Interval(name, estimate_of(one["change"]), Outcome(one["outcome"]),
-                 (min(0.0, float(one["change"]["low"])), tolerance))
+                 (-math.inf, tolerance))
         for name, one in told.items()
     ]  # fmt: skip
     chart = ranked_dots(rows, title=_finding(told, moved, tolerance), measure="error rate added")

@@ -25,6 +25,8 @@ def replacement_document(result: Shape) -> Document:
         if hidden
         else f"No drift of {total} is shown to be hidden by the new baseline."
     )
+    if result["only_old"]:
+        sentence += f" It lacks {listed(result['only_old'])}: their drift is not seen at all."
     rows: list[Interval] = []
     for name, feature in result["features"].items():
         rule = rule_text(outcomes[name].reasons[0])

@@ -9,7 +9,7 @@ import msgspec
 from seawall.kernel import Estimate, Rule, Verdict, all_of
 from seawall.report.document import Document
 from seawall.sdk.drift import drift
-from seawall.sdk.report import CONFIDENCE, Report, Table
+from seawall.sdk.report import CONFIDENCE, Report, Table, named
 from seawall.sdk.summaries import reference_summary
 from seawall.statistics.deciding import MEASURES, TOLERANCES
 from seawall.statistics.drift import judge_in_family
@@ -61,7 +61,7 @@ def compare_baselines(old: Table, new: Table, current: Table | None = None) -> R
     }
     if current is not None:
         body["hidden"] = _hidden(old, new, current)
-    return ReplacementReport(all_of(verdicts), body)
+    return ReplacementReport(all_of(verdicts), body, named(old=old, new=new))
 
 
 def _hidden(old: Table, new: Table, current: Table) -> list[str]:

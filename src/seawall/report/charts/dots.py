@@ -105,14 +105,16 @@ def _dots(rows: Sequence[Interval], *, title: str, measure: str, reference: floa
                 "encoding": {"y": y, "x": {"value": "width"}, "text": {"field": "mark"}},
             }
         )
-    spec = specification(
-        {"width": WIDE, "height": {"step": _STEP}, "data": {"values": values}, "layer": layers}
-    )
+    # the reader's font may be wider than the one that the drawing was measured with
+    longest = max((len(row.name) for row in rows), default=0)
+    padding = {"left": 5 + 1.2 * min(longest, 24), "right": 24, "top": 5, "bottom": 5}
+    body = {"width": WIDE, "height": {"step": _STEP}, "padding": padding}
+    spec = specification(body | {"data": {"values": values}, "layer": layers})
     heads = ("", measure, "rows", *(("outcome",) if judged else ()))
-    body = tuple(
+    cells = tuple(
         (r.name, r.estimate, r.estimate.n, *((r.outcome,) if judged else ())) for r in rows
     )
-    return Chart(title, spec, _summary(rows, measure), table_of(title, heads, body), tuple(rows))
+    return Chart(title, spec, _summary(rows, measure), table_of(title, heads, cells), tuple(rows))
 
 
 def _row(row: Interval, numbers: Spec, measure: str) -> Spec:
