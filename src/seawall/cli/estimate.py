@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from seawall.cli.context import Json
+from seawall.cli.named import cost_values
 from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
 
 
@@ -51,23 +52,7 @@ def estimate(
     outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
     report = compute(
         str(reference), str(current), label=label, score=score, prediction=prediction,
-        features=feature, chunk_size=chunk_size, threshold=threshold, cost=_cost(cost),
+        features=feature, chunk_size=chunk_size, threshold=threshold, cost=cost_values(cost),
         label_budget=label_budget, label_rows=label_rows,
     )  # fmt: skip
     outputs.tell(report)
-
-
-def _cost(text: str | None) -> dict[str, float] | None:
-    from seawall.kernel import BadInput
-
-    if text is None:
-        return None
-    try:
-        return {
-            name.strip(): float(value)
-            for name, value in (part.split("=") for part in text.split(","))
-        }
-    except ValueError as error:
-        raise BadInput(
-            f"the cost matrix {text!r} cannot be read", remedy="write --cost tp=5,fp=-1,fn=-20"
-        ) from error

@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from seawall.cli.context import Json
+from seawall.cli.named import cost_values, named_values
 from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
 from seawall.cli.tolerance import tolerances_of
 
@@ -63,36 +64,10 @@ def evaluate(
     outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
     report = compute(
         str(data), label=label, score=score, prediction=prediction,
-        class_scores=_named(class_score, "--class-score", "CLASS=COLUMN"),
+        class_scores=named_values(class_score, "--class-score", "CLASS=COLUMN"),
         groups=[tuple(g.split(",")) for g in group], threshold=threshold, task=task,
-        cost=_values(cost), quantile=quantile, against=against,
+        cost=cost_values(cost), quantile=quantile, against=against,
         against_prediction=against_prediction, against_tolerance=against_tolerance,
         tolerances=tolerances_of(tolerance),
     )  # fmt: skip
     outputs.tell(report)
-
-
-def _named(given: list[str], option: str, form: str) -> dict[str, str]:
-    from seawall.kernel import BadInput
-
-    found: dict[str, str] = {}
-    for text in given:
-        name, equals, value = text.partition("=")
-        if not (name and equals and value):
-            raise BadInput(f"{option} {text} is not {form}")
-        if name in found:
-            raise BadInput(f"{option} names {name} twice")
-        found[name] = value
-    return found
-
-
-def _values(cost: str | None) -> dict[str, float] | None:
-    from seawall.kernel import BadInput
-
-    if cost is None:
-        return None
-    form = "tp=NUMBER,fp=NUMBER,fn=NUMBER,tn=NUMBER"
-    try:
-        return {k: float(v) for k, v in _named(cost.split(","), "--cost", form).items()}
-    except ValueError as error:
-        raise BadInput(f"--cost {cost} is not {form}") from error

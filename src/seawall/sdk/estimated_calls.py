@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.kernel import BadInput, Estimate, Rule, Verdict, nearest
+from seawall.kernel import BadInput, Estimate, Rule, Verdict
 from seawall.sdk.estimated import UNLIKE, Verification, family_of, told, unlike_warning
 from seawall.sdk.report import CONFIDENCE
 from seawall.sdk.scores import count_scores
 from seawall.statistics.calls import CalledScores, call_by_column, call_by_threshold
-from seawall.statistics.cbpe import CELLS, Expected, expect, realised
+from seawall.statistics.cbpe import Expected, expect, realised
 from seawall.statistics.coding import as_numbers
 from seawall.statistics.column import Column, encode, numbers
+from seawall.statistics.cost import cost_of
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.grid import heavy, score_grid
 from seawall.statistics.intervals import difference
@@ -42,7 +43,7 @@ class EstimatedCalls:
         cost: Mapping[str, float] | None, chunks: int,
     ) -> None:  # fmt: skip
         self.label, self.score, self.prediction = label, score, prediction
-        self.threshold, self.worth = threshold, _worth(cost)
+        self.threshold, self.worth = threshold, cost_of(dict(cost)).to_dict() if cost else None
         self.features = tuple(features)
         if isinstance(base, ScoreSummary):
             self.grid, self.known = base.grid, self._called(base)
@@ -214,17 +215,6 @@ def binary(values: Column) -> NDArray[np.int64]:
 
 def _take(values: Column, rows: NDArray[np.int64]) -> Column:
     return (values[0][rows], values[1]) if isinstance(values, tuple) else values[rows]
-
-
-def _worth(cost: Mapping[str, float] | None) -> dict[str, float] | None:
-    if cost is None:
-        return None
-    for name, value in cost.items():
-        if name not in CELLS:
-            raise BadInput(f"a cost matrix has no {name!r}", remedy=nearest(name, CELLS))
-        if not np.isfinite(value):
-            raise BadInput(f"the value of {name} is {value}", remedy="give a finite number")
-    return {name: float(cost.get(name, 0.0)) for name in CELLS}
 
 
 def _drop(was: Estimate, now: Estimate) -> Estimate:

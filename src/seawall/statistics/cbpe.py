@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -18,7 +17,8 @@ from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, Estimate
 from seawall.statistics.calls import CalledScores
-from seawall.statistics.intervals import mean_of, normal_quantile
+from seawall.statistics.cost import Cost, value_of
+from seawall.statistics.intervals import normal_quantile
 from seawall.statistics.performance import by_threshold, confusion, roc_auc
 from seawall.statistics.recalibration import Calibrated
 
@@ -128,21 +128,8 @@ def realised(
     measured["roc_auc"] = roc_auc(chunk.scores(), confidence)
     found = {name: measured[name] for name in MEASURES}
     if worth is not None:
-        found[VALUE] = _worth(calls_of=confusion(calls, 0.5), worth=worth, confidence=confidence)
+        found[VALUE] = value_of(confusion(calls, 0.5), Cost(**worth), confidence)
     return found
-
-
-def _worth(calls_of: Any, worth: Mapping[str, float], confidence: float) -> Estimate:
-    counts = np.array([getattr(calls_of, cell) for cell in CELLS], float)
-    values = np.array([worth[cell] for cell in CELLS])
-    n = counts.sum()
-    if not n:
-        return Estimate(math.nan, *_range(VALUE, worth), confidence, 0, "mean, Student")
-    mean = float(counts @ values / n)
-    variance = float(counts @ (values - mean) ** 2 / max(n - 1, 1))
-    low, high = mean_of(mean, variance, int(n), confidence)
-    least, most = _range(VALUE, worth)
-    return Estimate(mean, max(low, least), min(high, most), confidence, int(n), "mean, Student")
 
 
 def _range(name: str, worth: Mapping[str, float] | None) -> tuple[float, float]:
