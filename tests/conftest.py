@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,9 @@ from tests.services.postgres import Postgres
 
 from seawall.adapters.sql import SqlStore, migrate
 from seawall.kernel import FixedClock
+
+# Benchmarks stand beside the package, not in it: make them importable.
+sys.path.append(str(Path(__file__).parents[1]))
 
 # No test judges speed: a slow machine is no fault of the code.
 settings.register_profile("seawall", deadline=None, suppress_health_check=[HealthCheck.too_slow])
