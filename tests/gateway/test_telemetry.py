@@ -86,7 +86,7 @@ def test_a_shadow_that_fails_costs_callers_nothing(control: Control, serve: Serv
         def scores(self, matrix: np.ndarray) -> np.ndarray:
             raise RuntimeError("no memory")
 
-    served.gateway.holder.live["m"].decider.models["shadow"] = Broken()  # type: ignore[index]
+    served.gateway.holder.live["m"].models["shadow"] = Broken()  # type: ignore[index]
     assert served.score(GOOD)[0]["verdict"] == "pass"
     served.worker.flush()
     assert control.body("counters", "shadow", "m@2").errors == 1

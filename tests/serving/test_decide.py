@@ -10,7 +10,7 @@ from tests.gateway.control import GOOD, START, arm, bundle
 
 from seawall.kernel import BadInput, Unavailable
 from seawall.serving.bundle import Conditions
-from seawall.serving.decide import VERDICTS, Answers, Decider
+from seawall.serving.decide import Answer, Decider, batch_of, check_models, run
 from seawall.serving.fallback import Fallback
 from seawall.serving.guard import Condition, Guard, GuardSet
 
@@ -40,40 +40,49 @@ def answers(
     killed: bool = False,
     others: dict[str, Any] | None = None,
     **given: Any,
-) -> Answers:
-    decider = Decider(bundle(**given), {"champion": champion or Scores(), **(others or {})})
-    checked = decider.validator.records(records)
-    return decider.decide(checked, positions or [0.5] * len(records), at, killed=killed)
+) -> list[Answer]:
+    decider = Decider(bundle(**given))
+    batch = batch_of(decider.validator.records(records))
+    steps = decider.decide(batch, positions or [0.5] * len(records), at, killed=killed)
+    return run(steps, {"champion": champion or Scores(), **(others or {})})
 
 
-def verdicts(found: Answers) -> list[str]:
-    return [VERDICTS[v] for v in found.verdict]
+def verdicts(found: list[Answer]) -> list[str]:
+    return [a.verdict for a in found]
+
+
+def labels(found: list[Answer]) -> list[int | None]:
+    return [a.label for a in found]
+
+
+def scores(found: list[Answer]) -> list[float | None]:
+    return [a.score for a in found]
 
 
 def test_each_row_gets_its_score_and_the_label_at_the_threshold():
     found = answers([GOOD | {"age": 49}, GOOD | {"age": 50}])
-    assert found.score.tolist() == pytest.approx([0.49, 0.5])
-    assert found.label.tolist() == [0, 1]
+    assert scores(found) == pytest.approx([0.49, 0.5])
+    assert labels(found) == [0, 1]
     assert verdicts(found) == ["pass", "pass"]
-    assert found.reason == {}
+    assert [a.reason for a in found] == [None, None]
 
 
 def test_each_arm_answers_its_own_rows():
     arms = (arm(weight=0.5), arm("canary", "m@2", weight=0.5))
     others = {"canary": Scores(0.9)}
     found = answers([GOOD] * 3, positions=[0.1, 0.7, 0.2], arms=arms, others=others)
-    assert [found.arms[i].name for i in found.arm] == ["canary", "champion", "canary"]
-    assert found.score.tolist() == pytest.approx([0.9, 0.4, 0.9])
-    assert found.probability == (0.5, 0.5)
+    assert [a.arm.name for a in found] == ["canary", "champion", "canary"]
+    assert scores(found) == pytest.approx([0.9, 0.4, 0.9])
+    assert {a.probability for a in found} == {0.5}
 
 
 def test_an_invalid_row_gets_the_default_and_its_neighbours_their_model():
     found = answers([GOOD, GOOD | {"age": -1}], on_invalid="fallback", fallback=FALLBACK)
     assert verdicts(found) == ["pass", "fallback"]
-    assert found.score.tolist() == pytest.approx([0.4, 0.1])
-    assert np.isnan(found.model_score[1])
-    assert found.fallback == {1: "default"}
-    assert found.reason[1] == "the input is not valid: age out of range; ask a person"
+    assert scores(found) == pytest.approx([0.4, 0.1])
+    assert found[1].model_score is None
+    assert [a.fallback for a in found] == [None, "default"]
+    assert found[1].reason == "the input is not valid: age out of range; ask a person"
 
 
 def test_a_failing_model_is_answered_for_by_the_fallback_arm():
@@ -81,9 +90,9 @@ def test_a_failing_model_is_answered_for_by_the_fallback_arm():
     fallback = Fallback(label=0, reason="the old model answers", arm="holdout")
     others = {"holdout": Scores(0.7)}
     found = answers([GOOD], Scores(error=True), arms=arms, fallback=fallback, others=others)
-    assert found.failed.tolist() == [True]
-    assert (found.score[0], found.label[0]) == (0.7, 1)
-    assert found.fallback == {0: "holdout"}
+    assert found[0].failed
+    assert (found[0].score, found[0].label) == (0.7, 1)
+    assert found[0].fallback == "holdout"
 
 
 def test_when_the_fallback_arm_fails_too_the_default_answers():
@@ -91,23 +100,23 @@ def test_when_the_fallback_arm_fails_too_the_default_answers():
     fallback = Fallback(label=1, reason="safe side", arm="holdout")
     others = {"holdout": Scores(error=True)}
     found = answers([GOOD], Scores(error=True), arms=arms, fallback=fallback, others=others)
-    assert found.label.tolist() == [1]
-    assert found.fallback == {0: "default"}
+    assert labels(found) == [1]
+    assert found[0].fallback == "default"
 
 
 def test_without_a_fallback_a_failed_row_has_no_answer_and_says_why():
     found = answers([GOOD], Scores(error=True))
     assert verdicts(found) == ["block"]
-    assert found.label.tolist() == [-1]
-    assert found.reason == {0: "the model failed"}
+    assert labels(found) == [None]
+    assert found[0].reason == "the model failed"
 
 
 @pytest.mark.parametrize("score", [float("nan"), float("inf"), -0.1, 1.1])
 def test_a_score_that_is_no_probability_never_leaves(score: float):
     found = answers([GOOD], Scores(score), fallback=FALLBACK)
     assert verdicts(found) == ["fallback"]
-    assert found.score.tolist() == [0.1]
-    assert found.guards == {0: {"valid_score": "fallback"}}
+    assert scores(found) == [0.1]
+    assert found[0].guards == {"valid_score": "fallback"}
 
 
 def test_the_strictest_guard_that_trips_decides():
@@ -124,17 +133,17 @@ def test_the_strictest_guard_that_trips_decides():
     ]
     found = answers(rows, guards=guards, fallback=FALLBACK)
     assert verdicts(found) == ["pass", "flag", "fallback", "block"]
-    assert found.label.tolist() == [1, 0, 0, -1]
-    assert found.guards[3] == {"minor": "block", "low grade": "fallback"}
-    assert found.fallback == {2: "default"}
-    assert found.model_score[3] == pytest.approx(0.16)
+    assert labels(found) == [1, 0, 0, None]
+    assert found[3].guards == {"minor": "block", "low grade": "fallback"}
+    assert [a.fallback for a in found] == [None, None, "default", None]
+    assert found[3].model_score == pytest.approx(0.16)
 
 
 def test_a_killed_endpoint_answers_by_its_default_without_asking_a_model():
     found = answers([GOOD], Scores(error=True), killed=True, fallback=FALLBACK)
-    assert found.label.tolist() == [0]
-    assert not found.failed.any()
-    assert found.reason == {0: "switched off; ask a person"}
+    assert labels(found) == [0]
+    assert not found[0].failed
+    assert found[0].reason == "switched off; ask a person"
 
 
 def test_a_killed_endpoint_without_fallback_is_unavailable():
@@ -153,7 +162,9 @@ def test_an_expired_champion_is_answered_for():
 
 def test_every_arm_needs_a_model():
     with pytest.raises(BadInput, match="canary"):
-        answers([GOOD], arms=(arm(weight=0.5), arm("canary", weight=0.5)))
+        check_models(
+            bundle(arms=(arm(weight=0.5), arm("canary", weight=0.5))), {"champion": Scores()}
+        )
 
 
 @pytest.mark.parametrize(

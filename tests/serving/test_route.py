@@ -12,7 +12,7 @@ PLACES = [position(unit_hash(f"person {i}", SALT)) for i in range(20_000)]
 
 def arms(canary: float, holdout: float = 0.0) -> list[str]:
     route = Route({"champion": 1 - canary - holdout, "canary": canary, "holdout": holdout})
-    return [route.arms[i] for i in route(PLACES)]
+    return [route.arms[route(p)] for p in PLACES]
 
 
 def test_shares_are_the_weights():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import hmac
 import math
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Generator, MutableMapping
+from contextlib import contextmanager
 from importlib.metadata import version
 from time import perf_counter
 from typing import Any
@@ -15,11 +16,12 @@ import msgspec
 import structlog
 
 from seawall.gateway import reply
+from seawall.gateway.given import Given, given_any, given_typed
 from seawall.gateway.holder import Holder
 from seawall.gateway.live import Live
 from seawall.gateway.metrics import Labels, Metrics
 from seawall.gateway.reply import Reply, plain
-from seawall.gateway.request import Ask, decode, parse_infer, parse_invocation
+from seawall.gateway.request import decode, parse_infer, parse_invocation
 from seawall.gateway.service import Context, Decided, Invalid, Service
 from seawall.kernel import (
     Conflict,
@@ -198,39 +200,42 @@ class GatewayApp:
     async def _infer(self, request: Request, live: Live) -> Reply:
         length = request.header(b"inference-header-content-length")
         _is_json(request, binary=length is not None)
-        decided, ask = await self._decide(
-            request, live, lambda: parse_infer(request.body, length, live.names)
-        )
-        return reply.infer(decided, ask.id)
+        with self._admitted(live):
+            ask = parse_infer(request.body, length, live.names)
+            return reply.infer(await self._decide(request, live, given_any(live, ask)), ask.id)
 
     async def _invoke(self, request: Request, live: Live) -> Reply:
         _is_json(request)
-        decided, _ = await self._decide(
-            request, live, lambda: parse_invocation(request.body, live.names)
-        )
-        return reply.invocation(decided)
+        with self._admitted(live):
+            if typed := live.decider.reader.invocation(request.body):
+                given = given_typed(live, *typed)
+            else:
+                given = given_any(live, parse_invocation(request.body, live.names))
+            return reply.invocation(await self._decide(request, live, given))
 
-    async def _decide(
-        self, request: Request, live: Live, parse: Callable[[], Ask]
-    ) -> tuple[Decided, Ask]:
+    @contextmanager
+    def _admitted(self, live: Live) -> Generator[None]:
+        """Count the request as under way, or turn it away."""
         status, wait, why = live.admit()
         if status != 200:
             self._service.refuse(live)
             raise _Limited(status, wait, why)
         live.requests += 1
         try:
-            ask = parse()
-            context = Context(
-                request.started,
-                _short(request.header(b"seawall-caller")),
-                _short(request.header(b"seawall-purpose")),
-                _trace_id(request.header(b"traceparent")),
-            )
-            if ask.rows <= INLINE_ROWS and live.bundle.log == "enqueued":
-                return self._service.decide(live, ask, context), ask
-            return await asyncio.to_thread(self._service.decide, live, ask, context), ask
+            yield
         finally:
             live.requests -= 1
+
+    async def _decide(self, request: Request, live: Live, given: Given) -> Decided:
+        context = Context(
+            request.started,
+            _short(request.header(b"seawall-caller")),
+            _short(request.header(b"seawall-purpose")),
+            _trace_id(request.header(b"traceparent")),
+        )
+        if len(given.batch.rows) <= INLINE_ROWS and live.bundle.log == "enqueued":
+            return self._service.decide(live, given, context)
+        return await asyncio.to_thread(self._service.decide, live, given, context)
 
     async def _learn(self, request: Request) -> Reply:
         _is_json(request)

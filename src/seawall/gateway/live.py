@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import msgspec
 
 from seawall.serving.bundle import Bundle
-from seawall.serving.decide import Decider, Model
+from seawall.serving.decide import Decider, Model, check_models
 from seawall.serving.limit import TokenBucket
 from seawall.serving.telemetry import parts_key
 
@@ -31,8 +31,9 @@ class Live:
         self.bundle, self.digest = bundle, bundle.digest
         self.bundle_digest = str(self.digest)
         self.policy_digest = None if bundle.policy is None else str(bundle.policy)
+        check_models(bundle, models)
+        self.models, self.decider = models, Decider(bundle)
         self.version_digests = {a.name: str(a.artefact) for a in bundle.arms}
-        self.decider = Decider(bundle, models)
         self.killed = killed
         self.names = bundle.signature.names
         self.kept = tuple(dict.fromkeys((*self.names, *bundle.protected)))

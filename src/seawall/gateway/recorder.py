@@ -13,7 +13,7 @@ from seawall.gateway.joins import LATE, Counted, Joins
 from seawall.gateway.live import Live
 from seawall.kernel import from_ns
 from seawall.serving.bundle import Arm
-from seawall.serving.decide import Answers
+from seawall.serving.decide import Answer, Batch
 from seawall.serving.signature import Field
 from seawall.serving.telemetry import (
     Body,
@@ -34,7 +34,6 @@ from seawall.statistics.counting import summarise, summarise_table
 from seawall.statistics.grid import latency_grid, score_grid
 from seawall.statistics.score import summarise_scores
 
-_FALLBACK = 2
 MOST_GROUPS = 64
 OTHER = "(other)"
 
@@ -45,11 +44,19 @@ class Served(NamedTuple):
     live: Live
     time_ns: int
     ids: list[str]
-    matrix: NDArray[np.float64]
-    good: NDArray[np.bool_]
-    answers: Answers
+    batch: Batch
+    answers: list[Answer]
     latency_ms: float
     violations: tuple[Violation, ...]
+
+
+class _ServedRow(NamedTuple):
+    """One of them; `row` is None when no model was asked."""
+
+    id: str
+    row: Sequence[float] | None
+    answer: Answer
+    latency_ms: float
 
 
 class Turned(NamedTuple):
@@ -115,7 +122,7 @@ class Recorder:
         groups: dict[Any, list[Served]] = defaultdict(list)
         for batch in _drain(self._served):
             window = window_start("counters", from_ns(batch.time_ns))
-            groups[id(batch.live), window, id(batch.answers.arms)].append(batch)
+            groups[id(batch.live), window].append(batch)
         for batches in groups.values():
             self._served_rows(rows, batches)
         for turned in _drain(self._turned):
@@ -124,42 +131,47 @@ class Recorder:
         return rows
 
     def _served_rows(self, rows: Rows, batches: Sequence[Served]) -> None:
-        live, time_ns, arms = batches[0].live, batches[0].time_ns, batches[0].answers.arms
-        matrix = np.concatenate([b.matrix for b in batches])
-        good = np.concatenate([b.good for b in batches])
-        arm = np.concatenate([b.answers.arm for b in batches])
-        scores = np.concatenate([b.answers.model_score for b in batches])
-        verdict = np.concatenate([b.answers.verdict for b in batches])
-        failed = np.concatenate([b.answers.failed for b in batches])
-        latency = np.repeat([b.latency_ms for b in batches], [len(b.ids) for b in batches])
-        slow = np.zeros(len(arm), dtype=bool)
-        if live.bundle.latency_objective_ms is not None:
-            slow = latency > live.bundle.latency_objective_ms
-        guards, invalid = _named(batches, len(arms))
-        for index, part in enumerate(arms):
-            mine = arm == index
-            if not mine.any():
+        live, time_ns = batches[0].live, batches[0].time_ns
+        invalid: dict[str, int] = {}
+        by_arm: dict[str, list[_ServedRow]] = {"champion": []}
+        for batch in batches:
+            _count_violations(invalid, batch.violations)
+            for place, answer in enumerate(batch.answers):
+                score = answer.model_score
+                asked = answer.failed or (score is not None and score == score)
+                row = batch.batch.rows[place] if asked else None
+                by_arm.setdefault(answer.arm.name, []).append(
+                    _ServedRow(batch.ids[place], row, answer, batch.latency_ms)
+                )
+        objective = live.bundle.latency_objective_ms
+        for name, served in by_arm.items():
+            arm = live.champion if name == "champion" else served[0].answer.arm
+            if not served:
+                if invalid:
+                    rows.put(live, arm, "counters", time_ns, Counters(invalid=invalid))
                 continue
+            latency = np.array([s.latency_ms for s in served])
             counters = Counters(
-                decisions=int(mine.sum()),
-                errors=int((mine & failed).sum()),
-                fallbacks=int((mine & (verdict == _FALLBACK)).sum()),
-                slow=int((mine & slow).sum()),
-                guards=guards[index],
-                invalid=invalid if part.name == "champion" else {},
-                latency_bytes=summarise(latency[mine], latency_grid()).to_bytes(),
+                decisions=len(served),
+                errors=sum(s.answer.failed for s in served),
+                fallbacks=sum(s.answer.verdict == "fallback" for s in served),
+                slow=0 if objective is None else int((latency > objective).sum()),
+                guards=_guards(served),
+                invalid=invalid if arm.name == "champion" else {},
+                latency_bytes=summarise(latency, latency_grid()).to_bytes(),
             )
-            rows.put(live, part, "counters", time_ns, counters)
-            asked = mine & good & (failed | ~np.isnan(scores))
-            if asked.any():
-                _model_rows(rows, live, part, time_ns, matrix[asked], scores[asked])
-        if live.shadow and live.champion in arms:
-            mine = good & (arm == arms.index(live.champion)) & ~np.isnan(scores)
-            if mine.any():
-                ids = [i for b in batches for i in b.ids]
-                chosen = [ids[place] for place in np.flatnonzero(mine)]
+            rows.put(live, arm, "counters", time_ns, counters)
+            asked = [s for s in served if s.row is not None]
+            if not asked:
+                continue
+            matrix = np.array([s.row for s in asked], dtype=np.float64)
+            scores = np.array([s.answer.model_score for s in asked], dtype=np.float64)
+            _model_rows(rows, live, arm, time_ns, matrix, scores)
+            there = ~np.isnan(scores)
+            if live.shadow and arm == live.champion and there.any():
+                ids = [s.id for s, t in zip(asked, there.tolist(), strict=True) if t]
                 self._shadow_rows(
-                    rows, live, live.shadow, time_ns, matrix[mine], scores[mine], chosen
+                    rows, live, live.shadow, time_ns, matrix[there], scores[there], ids
                 )
 
     def _shadow_rows(
@@ -173,7 +185,7 @@ class Recorder:
         ids: list[str],
     ) -> None:
         try:
-            scores = live.decider.models["shadow"].scores(matrix.astype(np.float32))
+            scores = live.models["shadow"].scores(matrix.astype(np.float32))
         except Exception:  # noqa: BLE001 -- whatever a shadow raises, it is counted and nobody waits
             errors = Counters(decisions=len(ids), errors=len(ids))
             rows.put(live, shadow, "counters", time_ns, errors)
@@ -226,19 +238,14 @@ def _model_rows(
         rows.put(live, arm, "inputs", time_ns, Inputs({live.grids_key: table.to_bytes()}))
 
 
-def _named(batches: Sequence[Served], arms: int) -> tuple[list[dict[str, int]], dict[str, int]]:
-    """Guard trips by arm, and what was invalid in rows that a fallback answered."""
-    guards: list[dict[str, int]] = [{} for _ in range(arms)]
-    invalid: dict[str, int] = {}
-    for batch in batches:
-        for row, tripped in batch.answers.guards.items():
-            counts = guards[int(batch.answers.arm[row])]
-            for name, action in tripped.items():
-                key = f"{name}: {action}"
-                counts[key] = counts.get(key, 0) + 1
-        if batch.violations:
-            _count_violations(invalid, batch.violations)
-    return guards, invalid
+def _guards(served: Sequence[_ServedRow]) -> dict[str, int]:
+    """How often each guard took its action."""
+    counts: dict[str, int] = {}
+    for row in served:
+        for name, action in row.answer.guards.items():
+            key = f"{name}: {action}"
+            counts[key] = counts.get(key, 0) + 1
+    return counts
 
 
 def _count_violations(counts: dict[str, int], violations: Iterable[Violation]) -> None:

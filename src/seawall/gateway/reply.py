@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import msgspec
@@ -32,45 +31,36 @@ def plain(status: int, content: Any, headers: Headers | None = None) -> Reply:
 
 def decided_headers(decided: Decided) -> Headers:
     """The id of the (first) decision, the versions and arms that answered, the worst verdict."""
-    answers = decided.answers
-    if len(answers.arms) == 1 or len(answers.arm) == 1:
-        arms = [answers.arms[int(answers.arm[0])]]
-    else:
-        arms = [answers.arms[i] for i in sorted(set(answers.arm.tolist()))]
+    first, *others = decided.answers
+    arms = {first.arm.name: first.arm.version}
+    verdict = first.verdict
+    if others:
+        arms |= {a.arm.name: a.arm.version for a in others}
+        verdict = max((a.verdict for a in decided.answers), key=VERDICTS.index)
     return [
         JSON,
         (b"seawall-decision-id", decided.ids[0].encode()),
-        (b"seawall-model-version", ",".join(a.version for a in arms).encode()),
-        (b"seawall-arm", ",".join(a.name for a in arms).encode()),
-        (b"seawall-verdict", VERDICTS[int(answers.verdict.max())].encode()),
+        (b"seawall-model-version", ",".join(arms.values()).encode()),
+        (b"seawall-arm", ",".join(arms).encode()),
+        (b"seawall-verdict", verdict.encode()),
     ]
 
 
 def rows(decided: Decided) -> list[dict[str, Any]]:
     """Each row's answer; `reason` is there when the verdict is not `pass`."""
-    answers = decided.answers
     found: list[dict[str, Any]] = []
-    for row, (score, label, arm, verdict) in enumerate(
-        zip(
-            answers.score.tolist(),
-            answers.label.tolist(),
-            answers.arm.tolist(),
-            answers.verdict.tolist(),
-            strict=True,
-        )
-    ):
-        part = answers.arms[arm]
-        answer = {
-            "score": score if math.isfinite(score) else None,
-            "label": label if label >= 0 else None,
-            "decision_id": decided.ids[row],
-            "arm": part.name,
-            "version": part.version,
-            "verdict": VERDICTS[verdict],
+    for decision_id, answer in zip(decided.ids, decided.answers, strict=True):
+        said = {
+            "score": answer.score,
+            "label": answer.label,
+            "decision_id": decision_id,
+            "arm": answer.arm.name,
+            "version": answer.arm.version,
+            "verdict": answer.verdict,
         }
-        if row in answers.reason:
-            answer["reason"] = answers.reason[row]
-        found.append(answer)
+        if answer.reason:
+            said["reason"] = answer.reason
+        found.append(said)
     return found
 
 

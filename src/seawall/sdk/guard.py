@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import base64
 import binascii
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
+import numpy as np
 
 from seawall.kernel import BadInput, Clock, Corrupt, Digest, Ids, NotFound, SystemClock, now
 from seawall.serving.bundle import Bundle
-from seawall.serving.decide import VERDICTS, Decider, Model, RowVerdict, invalid_reason
+from seawall.serving.decide import (
+    Batch,
+    Decider,
+    Model,
+    RowVerdict,
+    batch_of,
+    check_models,
+    run,
+)
 from seawall.serving.route import position, unit_hash
 from seawall.serving.validate import Violation
 
@@ -49,7 +57,8 @@ class Guard:
     ) -> None:
         self.bundle = bundle
         self._clock = clock or SystemClock()
-        self._decider = Decider(bundle, models)
+        check_models(bundle, models)
+        self._models, self._decider = models, Decider(bundle)
         self._ids = Ids(self._clock)
 
     @classmethod
@@ -87,13 +96,19 @@ class Guard:
 
         Raises `Unavailable` when the endpoint is switched off and has no fallback.
         """
+        decider, bundle = self._decider, self.bundle
         decision_id = self._ids()
-        if unit is None and self.bundle.unit and record.get(self.bundle.unit) is not None:
-            unit = str(record[self.bundle.unit])
-        place = position(unit_hash(decision_id if unit is None else unit, self.bundle.salt))
-        checked = self._decider.validator.records([record])
-        if checked.bad[0] and self.bundle.on_invalid == "reject":
-            champion = self.bundle.arm("champion")
+        if unit is None and bundle.unit and record.get(bundle.unit) is not None:
+            unit = str(record[bundle.unit])
+        place = position(unit_hash(decision_id if unit is None else unit, bundle.salt))
+        violations: tuple[Violation, ...] = ()
+        if typed := decider.reader.record(record):
+            batch = Batch((typed.values,), np.array((typed.values,), dtype=np.float32))
+        else:
+            checked = decider.validator.records([record])
+            batch, violations = batch_of(checked), checked.violations
+        if batch.bad and bundle.on_invalid == "reject":
+            champion = bundle.arm("champion")
             assert champion is not None
             return GuardDecision(
                 decision_id=decision_id,
@@ -102,23 +117,22 @@ class Guard:
                 verdict="block",
                 arm=champion.name,
                 version=champion.version,
-                reason=invalid_reason(checked.violations),
-                violations=checked.violations,
+                reason=batch.why_bad,
+                violations=violations,
             )
-        answers = self._decider.decide(checked, [place], now(self._clock))
-        score, label = float(answers.score[0]), int(answers.label[0])
-        arm = answers.arms[int(answers.arm[0])]
+        steps = decider.decide(batch, (place,), now(self._clock))
+        (answer,) = run(steps, self._models)
         return GuardDecision(
             decision_id=decision_id,
-            score=score if math.isfinite(score) else None,
-            label=label if label >= 0 else None,
-            verdict=VERDICTS[int(answers.verdict[0])],
-            arm=arm.name,
-            version=arm.version,
-            reason=answers.reason.get(0),
-            fallback=answers.fallback.get(0),
-            guards=answers.guards.get(0, {}),
-            violations=checked.violations,
+            score=answer.score,
+            label=answer.label,
+            verdict=answer.verdict,
+            arm=answer.arm.name,
+            version=answer.arm.version,
+            reason=answer.reason,
+            fallback=answer.fallback,
+            guards=answer.guards,
+            violations=violations,
         )
 
 

@@ -1,10 +1,14 @@
-"""From checked inputs to answers: arm, model, output guards, fallback; many rows at once."""
+"""From checked inputs to answers: arm, model, output guards, fallback.
+
+`Decider.decide` asks no model itself: it yields a `Question` for every model that it needs and is
+sent the scores, so one set of rules serves models in this process (`run`) and models elsewhere.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -12,14 +16,15 @@ from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, Unavailable
 from seawall.serving.bundle import Arm, Bundle
-from seawall.serving.guard import GuardSet, Trip
+from seawall.serving.guard import SEVERITY, GuardSet
 from seawall.serving.route import Route
+from seawall.serving.typed import TypedReader
 from seawall.serving.validate import Checked, Validator, Violation
 
 RowVerdict = Literal["pass", "flag", "fallback", "block"]
 VERDICTS: tuple[RowVerdict, ...] = ("pass", "flag", "fallback", "block")
-_FLAG, _FALLBACK, _BLOCK = 1, 2, 3
 DEFAULT = "default"
+FAILED = "the model failed"
 
 
 class Model(Protocol):
@@ -30,217 +35,193 @@ class Model(Protocol):
         ...
 
 
-class Answers(msgspec.Struct, frozen=True, kw_only=True):
-    """What n rows are answered. Rows of which there is nothing to say are not in the mappings."""
+class Batch(NamedTuple):
+    """n rows to answer: their fields as the model gets them, and which of them it must not get."""
 
-    arms: tuple[Arm, ...]
-    probability: tuple[float, ...]
-    """Of each arm."""
-    arm: NDArray[np.intp]
-    """Index into `arms`."""
-    model_score: NDArray[np.float64]
-    """What the arm's own model said; NaN where it was not asked or failed."""
-    score: NDArray[np.float64]
-    """What is answered; NaN where there is no score to give, never without a reason."""
-    label: NDArray[np.int8]
-    """What is answered; −1 where there is no answer."""
-    verdict: NDArray[np.int8]
-    """Index into `VERDICTS`."""
-    failed: NDArray[np.bool_]
-    """The arm's model raised an error."""
-    fallback: dict[int, str] = {}
-    """What answered in the model's place: `default`, or the name of an arm."""
-    reason: dict[int, str] = {}
-    guards: dict[int, dict[str, str]] = {}
-    """By row, the action of each guard that tripped."""
+    rows: Sequence[Sequence[float]]
+    matrix: NDArray[np.float32]
+    """The same rows, n × fields."""
+    bad: frozenset[int] = frozenset()
+    why_bad: str = ""
+
+
+class Question(NamedTuple):
+    """What an arm's model is asked; the answer is a score a row, or None when it failed."""
+
+    arm: str
+    matrix: NDArray[np.float32]
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What one row is answered.
+
+    `model_score` is what the arm's own model said: None where it was not asked or failed, and any
+    number at all where it is broken. `score` and `label` are None where there is nothing to answer,
+    never without a reason; `fallback` is what answered in the model's place: `default` or an arm.
+    """
+
+    arm: Arm
+    probability: float
+    model_score: float | None
+    score: float | None
+    label: int | None
+    verdict: RowVerdict = "pass"
+    reason: str | None = None
+    guards: dict[str, str] = {}
+    fallback: str | None = None
+    failed: bool = False
+
+
+Steps = Generator[Question, Sequence[float] | None, list[Answer]]
+
+
+def run(steps: Steps, models: Mapping[str, Model]) -> list[Answer]:
+    """Answer with models that are in this process; whatever one raises, its rows fall back."""
+    try:
+        question = next(steps)
+        while True:
+            try:
+                scores = models[question.arm].scores(question.matrix).tolist()
+            except Exception:  # noqa: BLE001 -- a model is somebody else's code
+                scores = None
+            question = steps.send(scores)
+    except StopIteration as done:
+        return done.value
+
+
+def batch_of(checked: Checked) -> Batch:
+    """Inputs as the validator left them."""
+    bad = frozenset(np.flatnonzero(checked.bad).tolist())
+    why = invalid_reason(checked.violations) if bad else ""
+    return Batch(checked.matrix.tolist(), checked.matrix.astype(np.float32), bad, why)
 
 
 class Decider:
-    """A bundle with its models, ready to answer. Raises `BadInput` when they do not fit."""
+    """A bundle's rules, ready to answer. Raises `BadInput` for one that contradicts itself."""
 
-    def __init__(self, bundle: Bundle, models: Mapping[str, Model]) -> None:
-        if missing := {a.name for a in bundle.arms} - models.keys():
-            raise BadInput(f"no model for the arm {min(missing)!r}", where=bundle.endpoint)
-        self.bundle, self.models = bundle, models
+    def __init__(self, bundle: Bundle) -> None:
+        self.bundle = bundle
         also = {*bundle.protected, *([bundle.unit] if bundle.unit else [])}
         self.validator = Validator(bundle.signature, also)
+        self.reader = TypedReader(bundle.signature, also)
         self._guards = GuardSet(bundle.guards, bundle.signature)
-        expiries = [a.conditions.expires for a in bundle.arms if a.conditions.expires]
-        self._expiries = sorted(expiries)
-        self._route, self._passed = Route({}), -1
-        champion = bundle.arm("champion")
-        assert champion is not None
-        self._champion = champion
+        self._expiries = sorted(a.conditions.expires for a in bundle.arms if a.conditions.expires)
         self._named = {a.name: a for a in bundle.arms}
-        self._arms: tuple[Arm, ...] = ()
+        self._champion = self._named["champion"]
+        self._route, self._passed = Route({}), -1
+        self._shares: tuple[tuple[Arm, float], ...] = ()
 
     def route(self, at: datetime) -> Route:
         """The route as the approvals allow it at this moment; without arms if none may answer."""
         passed = sum(at >= e for e in self._expiries)
         if passed != self._passed:
             self._route, self._passed = Route(self.bundle.weights(at)), passed
-            self._arms = tuple(self._named[name] for name in self._route.arms)
+            shares = self._route.probability.items()
+            self._shares = tuple((self._named[name], share) for name, share in shares)
         return self._route
 
     def decide(
-        self,
-        checked: Checked,
-        positions: Sequence[float],
-        at: datetime,
-        *,
-        killed: bool = False,
-    ) -> Answers:
+        self, batch: Batch, positions: Sequence[float], at: datetime, *, killed: bool = False
+    ) -> Steps:
         """Answer rows whose units lie at these positions of the route.
 
         Raises `Unavailable` when no model may answer and there is no fallback.
         """
-        rows = len(checked.matrix)
-        route = self.route(at)
-        off = "switched off" if killed or self.bundle.killed else ""
-        if not off and not route.arms:
-            off = f"the approval of {self._champion.version} has expired"
-        if off and self.bundle.fallback is None:
-            raise Unavailable(
-                f"endpoint {self.bundle.endpoint}: {off}",
-                remedy="ask its owner; no fallback is set",
-            )
-        answers = Answers(
-            arms=(self._champion,) if off else self._arms,
-            probability=(1.0,) if off else tuple(route.probability.values()),
-            arm=np.zeros(rows, dtype=np.intp) if off else route(positions),
-            model_score=np.full(rows, np.nan),
-            score=np.full(rows, np.nan),
-            label=np.full(rows, -1, dtype=np.int8),
-            verdict=np.zeros(rows, dtype=np.int8),
-            failed=np.zeros(rows, dtype=bool),
-            fallback={},
-            reason={},
-            guards={},
-        )
-        if off:
-            everywhere = np.ones(rows, dtype=bool)
-            usable = killed is False and not self.bundle.killed
-            self._fall_back(answers, checked, everywhere, off, try_arm=usable)
+        route, count = self.route(at), len(batch.rows)
+        off = killed or self.bundle.killed
+        if off or not route.arms:
+            why = "switched off" if off else f"the approval of {self._champion.version} has expired"
+            if self.bundle.fallback is None:
+                what = f"endpoint {self.bundle.endpoint}: {why}"
+                raise Unavailable(what, remedy="ask its owner; no fallback is set")
+            answers = [_falls(self._champion, 1.0, why)] * count
+            yield from self._fall_back(answers, range(count), batch, models=not off)
             return answers
-        good = ~checked.bad
-        inputs = checked.matrix.astype(np.float32)
-        for index, arm in enumerate(answers.arms):
-            mine = good & (answers.arm == index) if len(answers.arms) > 1 else good
-            if mine.all():
-                self._ask(answers, arm, inputs, mine)
-            elif mine.any():
-                self._ask(answers, arm, inputs[mine], mine)
-        if checked.bad.any():
-            self._default(answers, checked.bad, invalid_reason(checked.violations))
-        self._apply_guards(answers, checked, good & ~answers.failed)
-        if answers.failed.any():
-            self._fall_back(answers, checked, answers.failed, "the model failed", try_arm=True)
+        shares, bad = self._shares, batch.bad
+        arms = [route(p) for p in positions]
+        answers = [_falls(*shares[arm], batch.why_bad) for arm in arms] if bad else []
+        for index in sorted(set(arms)):
+            arm, share = shares[index]
+            mine = [i for i, a in enumerate(arms) if a == index and i not in bad]
+            if not mine:
+                continue
+            whole = len(mine) == count
+            scores = yield Question(arm.name, batch.matrix if whole else batch.matrix[mine])
+            found = self._settle(arm, share, [batch.rows[i] for i in mine], scores)
+            if whole:
+                answers = found
+                break
+            answers = answers or [_falls(arm, share, "")] * count
+            for i, answer in zip(mine, found, strict=True):
+                answers[i] = answer
+        falling = [i for i, answer in enumerate(answers) if answer.verdict == "fallback"]
+        if falling:
+            yield from self._fall_back(answers, falling, batch, models=True)
         return answers
 
-    def _ask(
-        self, answers: Answers, arm: Arm, inputs: NDArray[np.float32], rows: NDArray[np.bool_]
-    ) -> None:
-        try:
-            scores = self.models[arm.name].scores(inputs)
-            answers.model_score[rows] = scores
-        except Exception:  # noqa: BLE001 -- whatever a model raises, its rows get the fallback
-            answers.failed[rows] = True
-            return
-        answers.score[rows] = scores
-        answers.label[rows] = scores >= arm.threshold
-
-    def _apply_guards(self, answers: Answers, checked: Checked, rows: NDArray[np.bool_]) -> None:
-        if rows.all():
-            trips = self._guards.trips(answers.score, checked.matrix)
-        elif rows.any():
-            trips = [
-                _spread(t, rows)
-                for t in self._guards.trips(answers.score[rows], checked.matrix[rows])
-            ]
-        else:
-            return
-        for trip in trips:
-            for row in np.flatnonzero(trip.rows).tolist():
-                answers.guards.setdefault(row, {})[trip.name] = trip.action
-        for action, code in (("flag", _FLAG), ("fallback", _FALLBACK), ("block", _BLOCK)):
-            for trip in trips:
-                if trip.action != action:
-                    continue
-                mine = trip.rows & (answers.verdict < code)
-                if not mine.any():
-                    continue
-                if action == "fallback":
-                    self._fall_back(answers, checked, mine, trip.reason, try_arm=True)
-                    continue
-                _say(answers, mine, code, trip.reason)
-                if action == "block":
-                    answers.score[mine], answers.label[mine] = np.nan, -1
-                    for row in np.flatnonzero(mine).tolist():
-                        answers.fallback.pop(row, None)
+    def _settle(
+        self,
+        arm: Arm,
+        share: float,
+        rows: Sequence[Sequence[float]],
+        scores: Sequence[float] | None,
+    ) -> list[Answer]:
+        """What the guards make of an arm's scores; what is to fall back has no answer yet."""
+        if scores is None:
+            return [_falls(arm, share, FAILED, failed=True)] * len(rows)
+        answers: list[Answer] = []
+        for score, row in zip(scores, rows, strict=True):
+            trips = self._guards.trips(score, row)
+            if not trips:
+                label = 1 if score >= arm.threshold else 0
+                answers.append(Answer(arm, share, score, score, label))
+                continue
+            worst = max(trips, key=lambda t: SEVERITY[t.action])
+            guards: dict[str, str] = {t.name: t.action for t in trips}
+            if worst.action == "flag":
+                label = 1 if score >= arm.threshold else 0
+                answer = Answer(arm, share, score, score, label, "flag", worst.reason, guards)
+            else:
+                answer = Answer(arm, share, score, None, None, worst.action, worst.reason, guards)
+            answers.append(answer)
+        return answers
 
     def _fall_back(
-        self,
-        answers: Answers,
-        checked: Checked,
-        rows: NDArray[np.bool_],
-        why: str,
-        *,
-        try_arm: bool,
-    ) -> None:
+        self, answers: list[Answer], falling: Sequence[int], batch: Batch, *, models: bool
+    ) -> Generator[Question, Sequence[float] | None, None]:
         """Answer these rows by the fallback arm's model where it may, and the rest by default."""
-        fallback = self.bundle.fallback
-        rest = rows.copy()
-        if try_arm and fallback and fallback.arm:
-            arm = self._named[fallback.arm]
-            own = np.array([a.name == arm.name for a in answers.arms])[answers.arm]
-            expired = arm.conditions.expires
-            ask = (
-                rows
-                & ~checked.bad
-                & ~(own & ~np.isnan(answers.model_score))
-                & ~(own & answers.failed)
+        fallback, rest = self.bundle.fallback, list(falling)
+        arm = self._named[fallback.arm] if fallback and fallback.arm else None
+        if fallback and arm and models and not self._is_past(arm.conditions.expires):
+            ask = [i for i in rest if i not in batch.bad and not _was_asked(answers[i], arm)]
+            scores = (yield Question(arm.name, batch.matrix[ask])) if ask else None
+            for i, score in zip(ask, scores or (), strict=False):
+                if any(t.action != "flag" for t in self._guards.trips(score, batch.rows[i])):
+                    continue
+                rest.remove(i)
+                answers[i] = msgspec.structs.replace(
+                    answers[i],
+                    score=score,
+                    label=1 if score >= arm.threshold else 0,
+                    reason=f"{answers[i].reason}; {fallback.reason}",
+                    fallback=arm.name,
+                )
+        for i in rest:
+            why = answers[i].reason
+            if fallback is None:
+                answers[i] = msgspec.structs.replace(answers[i], verdict="block")
+                continue
+            answers[i] = msgspec.structs.replace(
+                answers[i],
+                score=fallback.score,
+                label=fallback.label,
+                reason=f"{why}; {fallback.reason}",
+                fallback=DEFAULT,
             )
-            if ask.any() and not (expired and self._is_past(expired)):
-                rest &= ~self._answer_by(answers, checked, ask, arm, f"{why}; {fallback.reason}")
-        if rest.any():
-            self._default(answers, rest, why)
 
-    def _is_past(self, expires: datetime) -> bool:
+    def _is_past(self, expires: datetime | None) -> bool:
         """Whether the route in use was made after this moment."""
-        return self._expiries.index(expires) < self._passed
-
-    def _answer_by(
-        self, answers: Answers, checked: Checked, rows: NDArray[np.bool_], arm: Arm, why: str
-    ) -> NDArray[np.bool_]:
-        """Let another arm's model answer; returns the rows that its answer stands for."""
-        matrix = checked.matrix[rows]
-        try:
-            scores = self.models[arm.name].scores(matrix.astype(np.float32))
-        except Exception:  # noqa: BLE001 -- then the default answers
-            return np.zeros_like(rows)
-        stands = np.ones(len(scores), dtype=bool)
-        for trip in self._guards.trips(scores, matrix):
-            if trip.action != "flag":
-                stands &= ~trip.rows
-        answered = rows.copy()
-        answered[rows] = stands
-        answers.score[answered] = scores[stands]
-        answers.label[answered] = scores[stands] >= arm.threshold
-        _say(answers, answered, _FALLBACK, why)
-        answers.fallback.update(dict.fromkeys(np.flatnonzero(answered).tolist(), arm.name))
-        return answered
-
-    def _default(self, answers: Answers, rows: NDArray[np.bool_], why: str) -> None:
-        """Give the safe default, or no answer where there is none."""
-        fallback = self.bundle.fallback
-        if fallback is None:
-            answers.score[rows], answers.label[rows] = np.nan, -1
-            _say(answers, rows, _BLOCK, why)
-            return
-        answers.score[rows] = np.nan if fallback.score is None else fallback.score
-        answers.label[rows] = fallback.label
-        _say(answers, rows, _FALLBACK, f"{why}; {fallback.reason}")
-        answers.fallback.update(dict.fromkeys(np.flatnonzero(rows).tolist(), DEFAULT))
+        return expires is not None and self._expiries.index(expires) < self._passed
 
 
 def invalid_reason(violations: Sequence[Violation]) -> str:
@@ -251,13 +232,15 @@ def invalid_reason(violations: Sequence[Violation]) -> str:
     return "the input is not valid: " + ", ".join(wrong[:8]) + (", …" if len(wrong) > 8 else "")
 
 
-def _say(answers: Answers, rows: NDArray[np.bool_], verdict: int, why: str) -> None:
-    answers.verdict[rows] = verdict
-    answers.reason.update(dict.fromkeys(np.flatnonzero(rows).tolist(), why))
+def check_models(bundle: Bundle, models: Mapping[str, object]) -> None:
+    """Raise `BadInput` unless there is a model for every arm."""
+    if missing := {a.name for a in bundle.arms} - models.keys():
+        raise BadInput(f"no model for the arm {min(missing)!r}", where=bundle.endpoint)
 
 
-def _spread(trip: Trip, rows: NDArray[np.bool_]) -> Trip:
-    """A trip on some of the rows as one on all of them."""
-    wide = np.zeros_like(rows)
-    wide[rows] = trip.rows
-    return msgspec.structs.replace(trip, rows=wide)
+def _falls(arm: Arm, share: float, why: str, *, failed: bool = False) -> Answer:
+    return Answer(arm, share, None, None, None, "fallback", why, failed=failed)
+
+
+def _was_asked(answer: Answer, arm: Arm) -> bool:
+    return answer.arm.name == arm.name and (answer.failed or answer.model_score is not None)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, nearest
 from seawall.serving.signature import Category, Signature
@@ -57,12 +56,14 @@ VALID_SCORE = "valid_score"
 
 
 class Trip(msgspec.Struct, frozen=True):
-    """A guard that tripped, and on which rows."""
+    """A guard that tripped."""
 
     name: str
     action: GuardAction
     reason: str
-    rows: NDArray[np.bool_]
+
+
+_NO_SCORE = Trip(VALID_SCORE, "fallback", "the model's score is not a number from 0 to 1")
 
 
 class GuardSet:
@@ -73,32 +74,44 @@ class GuardSet:
     """
 
     def __init__(self, guards: Sequence[Guard], signature: Signature) -> None:
-        self._guards = [(g, [_ready(c, g, signature) for c in g.where]) for g in guards]
+        self._guards = [
+            (
+                Trip(g.name, g.action, g.reason or f"guard {g.name}"),
+                -math.inf if g.score_at_least is None else g.score_at_least,
+                math.inf if g.score_at_most is None else g.score_at_most,
+                tuple(_ready(c, g, signature) for c in g.where),
+            )
+            for g in guards
+        ]
 
-    def trips(self, scores: NDArray[np.float64], matrix: NDArray[np.float64]) -> list[Trip]:
-        """The guards that trip on any of n scores (n) of n inputs (n × fields)."""
-        found: list[Trip] = []
-        valid = (scores >= 0.0) & (scores <= 1.0)
-        if not valid.all():
-            why = "the model's score is not a number from 0 to 1"
-            found.append(Trip(VALID_SCORE, "fallback", why, ~valid))
-        for guard, conditions in self._guards:
-            rows = valid
-            if guard.score_at_least is not None:
-                rows = rows & (scores >= guard.score_at_least)
-            if guard.score_at_most is not None:
-                rows = rows & (scores <= guard.score_at_most)
-            for column, low, high, codes in conditions:
-                values = matrix[:, column]
-                inside = np.isin(values, codes) if codes else (values >= low) & (values <= high)
-                rows = rows & inside
-            if rows.any():
-                reason = guard.reason or f"guard {guard.name}"
-                found.append(Trip(guard.name, guard.action, reason, rows))
-        return found
+    def trips(self, score: float, row: Sequence[float]) -> list[Trip]:
+        """The guards that trip on the score of one input (its fields as the model gets them)."""
+        if not 0.0 <= score <= 1.0:
+            return [_NO_SCORE]
+        return [
+            trip
+            for trip, low, high, conditions in self._guards
+            if low <= score <= high and all(_holds(c, row) for c in conditions)
+        ]
 
 
-def _ready(condition: Condition, guard: Guard, signature: Signature) -> tuple[Any, ...]:
+class _Ready(NamedTuple):
+    """A condition on the field in this column: one of the codes, or from `low` to `high`."""
+
+    column: int
+    low: float
+    high: float
+    codes: frozenset[float]
+
+
+def _holds(condition: _Ready, row: Sequence[float]) -> bool:
+    value = row[condition.column]
+    if condition.codes:
+        return value in condition.codes
+    return condition.low <= value <= condition.high
+
+
+def _ready(condition: Condition, guard: Guard, signature: Signature) -> _Ready:
     where = f"guard {guard.name}"
     names = signature.names
     if condition.field not in names:
@@ -106,7 +119,7 @@ def _ready(condition: Condition, guard: Guard, signature: Signature) -> tuple[An
         raise BadInput(what, where=where, remedy=nearest(condition.field, names))
     column = names.index(condition.field)
     field = signature.fields[column]
-    codes: list[float] = []
+    codes: set[float] = set()
     for category in condition.one_of:
         if field.kind == "category" and category not in field.codes:
             what = f"{condition.field} has no category {category!r}"
@@ -114,7 +127,7 @@ def _ready(condition: Condition, guard: Guard, signature: Signature) -> tuple[An
         if isinstance(category, str) and field.kind != "category":
             what = f"{condition.field} is no category but {field.kind}"
             raise BadInput(what, where=where, remedy="name numbers")
-        codes.append(field.codes[category] if field.kind == "category" else float(category))
-    low = -np.inf if condition.at_least is None else condition.at_least
-    high = np.inf if condition.at_most is None else condition.at_most
-    return column, low, high, codes
+        codes.add(field.codes[category] if field.kind == "category" else float(category))
+    low = -math.inf if condition.at_least is None else condition.at_least
+    high = math.inf if condition.at_most is None else condition.at_most
+    return _Ready(column, low, high, frozenset(codes))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Mapping
+from itertools import accumulate
 
-import numpy as np
-from numpy.typing import NDArray
-
-ROUTED = ("canary", "champion", "holdout")
+FIRST, LAST = "canary", "holdout"
 
 
 def unit_hash(unit: str, salt: bytes) -> bytes:
@@ -22,20 +21,25 @@ def position(digest: bytes) -> float:
 
 
 class Route:
-    """Arms as intervals of [0, 1): the canary from the bottom, the hold-out from the top.
+    """Arms as intervals of [0, 1): the canary from the bottom, the hold-out at the top.
 
-    The champion has what is between them. So a unit in the canary stays in it while the canary's
-    weight grows, and one in the hold-out stays there. `weights` are by arm and add up to one.
+    Between them lie the variants of an A/B test, in the order of their names, and above those the
+    champion. So a unit in the canary stays in it while the canary's weight grows, and one in the
+    hold-out stays there. `weights` are by arm and add up to one; no weights, no arms.
     """
 
     def __init__(self, weights: Mapping[str, float]) -> None:
-        self.arms = tuple(a for a in ROUTED if weights.get(a, 0.0) > 0.0)
-        shares = [weights[a] for a in self.arms]
-        self.probability = dict(zip(self.arms, shares, strict=True))
-        top = 1.0 - weights.get("holdout", 0.0)
-        edges = {"canary": weights.get("canary", 0.0), "champion": top, "holdout": 1.0}
-        self._edges = np.array([edges[a] for a in self.arms][:-1])
+        self.arms = tuple(sorted((a for a, w in weights.items() if w > 0.0), key=_place))
+        self.probability = {a: weights[a] for a in self.arms}
+        edges = list(accumulate(self.probability.values()))
+        if self.arms[-1:] == (LAST,):  # measured from the top, where it stays whatever lies below
+            edges[-2:] = [1.0 - weights[LAST], 1.0]
+        self._edges = edges[:-1]
 
-    def __call__(self, positions: Sequence[float]) -> NDArray[np.intp]:
-        """The index in `arms` of the arm of each position."""
-        return np.searchsorted(self._edges, positions, side="right")
+    def __call__(self, position: float) -> int:
+        """The index in `arms` of the arm at this position."""
+        return bisect_right(self._edges, position)
+
+
+def _place(arm: str) -> tuple[int, str]:
+    return {FIRST: 0, "champion": 2, LAST: 3}.get(arm, 1), arm

@@ -1,8 +1,4 @@
-"""Checks inputs against a signature: row by row for one, column by column for many.
-
-`Validator.row` is the fast way for a single row in which all is well; it gives None whenever
-anything is unusual, and `Validator.columns` then says what.
-"""
+"""Checks inputs against a signature, column by column, and says all that is wrong with them."""
 
 from __future__ import annotations
 
@@ -56,34 +52,6 @@ class Validator:
     def __init__(self, signature: Signature, also: Collection[str] = ()) -> None:
         self.signature = signature
         self.known = {*signature.names, *also}
-        self._row = [(f.name, f.kind, f.low, f.high, f.codes) for f in signature.fields]
-
-    def row(self, record: Mapping[str, Any]) -> list[float] | None:
-        """The model's input of one record, or None if it must be looked at more closely."""
-        if not record.keys() <= self.known:
-            return None
-        values: list[float] = []
-        for name, kind, low, high, codes in self._row:
-            value = record.get(name)
-            of = type(value)
-            if kind == "number":
-                if (of is not float and of is not int) or not low <= value <= high:  # type: ignore[operator]
-                    return None
-                values.append(value)  # type: ignore[arg-type]
-            elif kind == "integer":
-                if of is not int or not low <= value <= high:  # type: ignore[operator]
-                    return None
-                values.append(value)  # type: ignore[arg-type]
-            elif kind == "category":
-                code = codes.get(value) if of is str or of is int else None  # type: ignore[arg-type]
-                if code is None:
-                    return None
-                values.append(code)
-            else:
-                if of is not bool:
-                    return None
-                values.append(1.0 if value else 0.0)
-        return values
 
     def records(self, records: Sequence[Mapping[str, Any]]) -> Checked:
         """The model's input of many records, with every violation."""

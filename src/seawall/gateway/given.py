@@ -1,0 +1,127 @@
+"""What a request gives for its rows: inputs, routing keys, subjects, groups, what may be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from seawall.gateway.live import Live
+from seawall.gateway.request import Ask
+from seawall.kernel import BadInput
+from seawall.serving.decide import Batch, batch_of
+from seawall.serving.decision_privacy import apply_privacy
+from seawall.serving.typed import LONGEST, TypedRow
+from seawall.serving.validate import Violation
+
+_SCALARS = (str, int, float, bool)
+Groups = tuple[str | None, ...]
+
+
+class Given(NamedTuple):
+    """A request's rows, read and checked; every sequence has an item for each row."""
+
+    batch: Batch
+    units: Sequence[str | None] | None
+    """Routing keys; a row without one is its own unit."""
+    subjects: Sequence[str | None]
+    groups: Sequence[Groups]
+    kept: Sequence[dict[str, Any]]
+    """What the log keeps of the inputs, after the privacy rule."""
+    parameters: Mapping[str, Any]
+    violations: tuple[Violation, ...] = ()
+
+
+def given_typed(live: Live, rows: Sequence[TypedRow], parameters: Mapping[str, Any]) -> Given:
+    """Rows in which all is well."""
+    values = [row.values for row in rows]
+    batch = Batch(values, np.array(values, dtype=np.float32))
+    unit, count = live.bundle.unit, len(rows)
+    units = None
+    if unit is not None:
+        sent = [row.sent.get(unit) for row in rows]
+        units = _for_each(
+            sent if any(v is not None for v in sent) else None, unit, parameters, count
+        )
+    subjects = _for_each(None, "subject", parameters, count) if parameters else [None] * count
+    protected = live.bundle.protected
+    groups = [tuple(_group(row.sent.get(name)) for name in protected) for row in rows]
+    kept: Sequence[dict[str, Any]] = [row.sent for row in rows]
+    if unit is not None and unit not in live.kept:
+        kept = [{n: v for n, v in row.items() if n != unit} for row in kept]
+    return Given(batch, units, subjects, groups, _private(live, kept), parameters)
+
+
+def given_any(live: Live, ask: Ask) -> Given:
+    """Rows of any kind, with every violation."""
+    validator = live.decider.validator
+    if ask.records is not None:
+        checked = validator.records(ask.records)
+    else:
+        checked = validator.columns(ask.columns or {}, ask.rows)
+    unit, parameters = live.bundle.unit, ask.parameters
+    units = None if unit is None else _for_each(ask.column(unit), unit, parameters, ask.rows)
+    subjects = _for_each(ask.column("subject"), "subject", parameters, ask.rows)
+    columns = [ask.column(name) for name in live.bundle.protected]
+    groups = [tuple(_group(c[row]) if c else None for c in columns) for row in range(ask.rows)]
+    if ask.records is not None:
+        kept = [{n: r[n] for n in live.kept if n in r} for r in ask.records]
+    else:
+        there = {n: c for n in live.kept if (c := ask.column(n)) is not None}
+        kept = [{n: c[row] for n, c in there.items()} for row in range(ask.rows)]
+    kept = [{n: _keepable(v) for n, v in row.items()} for row in kept]
+    batch = batch_of(checked)
+    return Given(
+        batch, units, subjects, groups, _private(live, kept), parameters, checked.violations
+    )
+
+
+def text(value: Any) -> str | None:
+    """What a caller says of itself, as a short text."""
+    if value is None:
+        return None
+    if not isinstance(value, _SCALARS):
+        raise BadInput("a routing key, subject, caller or purpose is a text or a number")
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return str(value)[:LONGEST]
+
+
+def _for_each(
+    column: Sequence[Any] | None, name: str, parameters: Mapping[str, Any], rows: int
+) -> list[str | None]:
+    """A value for every row: a column of this name, or a parameter for one row or for all."""
+    if column is None:
+        given = parameters.get(name)
+        column = given if isinstance(given, list) else [given] * rows  # pyright: ignore[reportUnknownVariableType]
+    values: Sequence[Any] = column
+    if len(values) != rows:
+        raise BadInput(f"{name} has {len(values)} values for {rows} rows")
+    return [text(v) for v in values]
+
+
+def _group(value: Any) -> str | None:
+    """A protected value as the name of a group."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return text(value) if isinstance(value, _SCALARS) and value == value else None
+
+
+def _private(live: Live, kept: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
+    rules = live.bundle.privacy
+    if not rules:
+        return kept
+    key = live.bundle.privacy_key
+    return [apply_privacy(row, rules, key) for row in kept]
+
+
+def _keepable(value: Any) -> Any:
+    """A value that was not checked, such that any log can keep it."""
+    if type(value) is int and not -(2**63) <= value < 2**63:
+        return float(value) if abs(value) < 10**300 else str(value)[:LONGEST]
+    if isinstance(value, str):
+        return value[:LONGEST]
+    if value is None or isinstance(value, _SCALARS):
+        return value
+    return f"({type(value).__name__})"
