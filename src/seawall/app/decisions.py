@@ -19,7 +19,7 @@ from seawall.registry.version import Version
 from seawall.serving.decision import DecisionRecord, disclose, leaf_data
 from seawall.serving.reasons import METHOD, PrincipalReason, principal_reasons
 from seawall.serving.signature import Signature
-from seawall.serving.validate import Validator
+from seawall.serving.typed import TypedReader
 from seawall.statistics.summary import TableSummary
 
 
@@ -68,7 +68,7 @@ def reasons(app: App, record: DecisionRecord) -> tuple[PrincipalReason, ...]:
         return ()
     version = app.store.get(Version, record.model)
     signature = from_json(app.objects.get(version.objects["signature"]), Signature)
-    row = Validator(signature).row({n: record.input.get(n) for n in signature.names})
+    row = TypedReader(signature).record({n: record.input.get(n) for n in signature.names})
     if row is None:
         return ()
     baseline = TableSummary.from_bytes(app.objects.get(version.objects["baseline"])).columns
@@ -78,7 +78,7 @@ def reasons(app: App, record: DecisionRecord) -> tuple[PrincipalReason, ...]:
     model = load(app.objects.get(version.artefact.digest), version.artefact.format)
     typical = {name: column.quantile(0.5) for name, column in ordered.items()}
     threshold = 0.5 if record.threshold is None else record.threshold
-    return principal_reasons(signature.names, row, typical, model.scores, threshold)
+    return principal_reasons(signature.names, row.values, typical, model.scores, threshold)
 
 
 def prove(app: App, who: Identity, decision_id: str) -> bytes:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import hmac
 import math
-from collections.abc import Awaitable, Callable, Generator, MutableMapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, MutableMapping
+from functools import lru_cache
 from importlib.metadata import version
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import msgspec
@@ -21,7 +21,7 @@ from seawall.gateway.holder import Holder
 from seawall.gateway.live import Live
 from seawall.gateway.metrics import Labels, Metrics
 from seawall.gateway.reply import Reply, plain
-from seawall.gateway.request import decode, parse_infer, parse_invocation
+from seawall.gateway.request import Ask, decode, parse_infer, parse_invocation
 from seawall.gateway.service import Context, Decided, Invalid, Service
 from seawall.kernel import (
     Conflict,
@@ -33,6 +33,7 @@ from seawall.kernel import (
     nearest,
 )
 from seawall.serving.outcome import Outcome
+from seawall.serving.typed import LONGEST
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -64,7 +65,7 @@ class _Limited(SeawallError):
         self.status_code, self.wait = status, wait
 
 
-class Request(msgspec.Struct, frozen=True):
+class Request(NamedTuple):
     """One request with its body."""
 
     method: str
@@ -105,7 +106,7 @@ class GatewayApp:
         if scope["type"] != "http":
             return
         started = perf_counter()
-        path = tuple(unquote(p) for p in scope["path"].split("/") if p)
+        path = _parts(scope["path"])
         answer = await self._answer(scope, path, receive, started)
         if answer is None:
             return  # the caller has gone
@@ -200,42 +201,43 @@ class GatewayApp:
     async def _infer(self, request: Request, live: Live) -> Reply:
         length = request.header(b"inference-header-content-length")
         _is_json(request, binary=length is not None)
-        with self._admitted(live):
-            ask = parse_infer(request.body, length, live.names)
-            return reply.infer(await self._decide(request, live, given_any(live, ask)), ask.id)
+        asked: list[Ask] = []
+
+        def read() -> Given:
+            asked.append(parse_infer(request.body, length, live.names))
+            return given_any(live, asked[0])
+
+        return reply.infer(await self._decide(request, live, read), asked[0].id)
 
     async def _invoke(self, request: Request, live: Live) -> Reply:
         _is_json(request)
-        with self._admitted(live):
-            if typed := live.decider.reader.invocation(request.body):
-                given = given_typed(live, *typed)
-            else:
-                given = given_any(live, parse_invocation(request.body, live.names))
-            return reply.invocation(await self._decide(request, live, given))
 
-    @contextmanager
-    def _admitted(self, live: Live) -> Generator[None]:
-        """Count the request as under way, or turn it away."""
+        def read() -> Given:
+            if typed := live.decider.reader.invocation(request.body):
+                return given_typed(live, *typed)
+            return given_any(live, parse_invocation(request.body, live.names))
+
+        return reply.invocation(await self._decide(request, live, read))
+
+    async def _decide(self, request: Request, live: Live, read: Callable[[], Given]) -> Decided:
         status, wait, why = live.admit()
         if status != 200:
             self._service.refuse(live)
             raise _Limited(status, wait, why)
         live.requests += 1
         try:
-            yield
+            given, headers = read(), request.headers
+            context = Context(
+                request.started,
+                _short(headers.get(b"seawall-caller")),
+                _short(headers.get(b"seawall-purpose")),
+                _trace_id(headers.get(b"traceparent")),
+            )
+            if len(given.batch.rows) <= INLINE_ROWS and live.bundle.log == "enqueued":
+                return self._service.decide(live, given, context)
+            return await asyncio.to_thread(self._service.decide, live, given, context)
         finally:
             live.requests -= 1
-
-    async def _decide(self, request: Request, live: Live, given: Given) -> Decided:
-        context = Context(
-            request.started,
-            _short(request.header(b"seawall-caller")),
-            _short(request.header(b"seawall-purpose")),
-            _trace_id(request.header(b"traceparent")),
-        )
-        if len(given.batch.rows) <= INLINE_ROWS and live.bundle.log == "enqueued":
-            return self._service.decide(live, given, context)
-        return await asyncio.to_thread(self._service.decide, live, given, context)
 
     async def _learn(self, request: Request) -> Reply:
         _is_json(request)
@@ -283,7 +285,14 @@ async def _body(receive: Receive, most: int) -> bytes | None:
             return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
+@lru_cache(maxsize=256)
+def _parts(path: str) -> tuple[str, ...]:
+    return tuple(unquote(p) for p in path.split("/") if p)
+
+
 def _is_json(request: Request, *, binary: bool = False) -> None:
+    if request.headers.get(b"content-type") == b"application/json":
+        return
     kind, *options = (request.header(b"content-type") or "application/json").lower().split(";")
     allowed = {"application/json", "application/octet-stream"} if binary else {"application/json"}
     if kind.strip() not in allowed:
@@ -323,12 +332,14 @@ _ROUTES = frozenset(
 )
 
 
-def _short(text: str | None) -> str | None:
-    return text[:128] if text else None
+def _short(value: bytes | None) -> str | None:
+    return value.decode("latin-1")[:LONGEST] if value else None
 
 
-def _trace_id(traceparent: str | None) -> str | None:
+def _trace_id(traceparent: bytes | None) -> str | None:
     """The trace id of a W3C `traceparent` header."""
-    parts = traceparent.split("-") if traceparent else []
+    if not traceparent:
+        return None
+    parts = traceparent.decode("latin-1").split("-")
     right = len(parts) >= 4 and len(parts[1]) == 32 and parts[1].isalnum()
     return parts[1] if right else None

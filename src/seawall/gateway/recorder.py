@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from seawall.gateway.joins import LATE, Counted, Joins
 from seawall.gateway.live import Live
-from seawall.kernel import from_ns
 from seawall.serving.bundle import Arm
 from seawall.serving.decide import Answer, Batch
 from seawall.serving.signature import Field
@@ -50,13 +49,8 @@ class Served(NamedTuple):
     violations: tuple[Violation, ...]
 
 
-class _ServedRow(NamedTuple):
-    """One of them; `row` is None when no model was asked."""
-
-    id: str
-    row: Sequence[float] | None
-    answer: Answer
-    latency_ms: float
+_ServedRow = tuple[str, Sequence[float], Answer, float]
+"""One of them: its id, the model's input, the answer, the latency in milliseconds."""
 
 
 class Turned(NamedTuple):
@@ -82,7 +76,7 @@ class Rows:
         self, endpoint: str, version: str, arm: str, stream: Stream, time_ns: int, body: Body
     ) -> None:
         """Add a body by the parts of its key."""
-        key = (endpoint, version, arm, stream, window_start(stream, from_ns(time_ns)))
+        key = (endpoint, version, arm, stream, window_start(stream, time_ns))
         data, held = encode(body), self.bodies.get(key)
         self.bodies[key] = data if held is None else merge(held, data)
 
@@ -121,7 +115,7 @@ class Recorder:
         self.waiting = 0
         groups: dict[Any, list[Served]] = defaultdict(list)
         for batch in _drain(self._served):
-            window = window_start("counters", from_ns(batch.time_ns))
+            window = window_start("counters", batch.time_ns)
             groups[id(batch.live), window].append(batch)
         for batches in groups.values():
             self._served_rows(rows, batches)
@@ -133,45 +127,43 @@ class Recorder:
     def _served_rows(self, rows: Rows, batches: Sequence[Served]) -> None:
         live, time_ns = batches[0].live, batches[0].time_ns
         invalid: dict[str, int] = {}
+        for batch in batches:
+            if batch.violations:
+                _count_violations(invalid, batch.violations)
         by_arm: dict[str, list[_ServedRow]] = {"champion": []}
         for batch in batches:
-            _count_violations(invalid, batch.violations)
-            for place, answer in enumerate(batch.answers):
-                score = answer.model_score
-                asked = answer.failed or (score is not None and score == score)
-                row = batch.batch.rows[place] if asked else None
-                by_arm.setdefault(answer.arm.name, []).append(
-                    _ServedRow(batch.ids[place], row, answer, batch.latency_ms)
-                )
+            for row in zip(batch.ids, batch.batch.rows, batch.answers, strict=True):
+                by_arm.setdefault(row[2].arm.name, []).append((*row, batch.latency_ms))
         objective = live.bundle.latency_objective_ms
         for name, served in by_arm.items():
-            arm = live.champion if name == "champion" else served[0].answer.arm
+            arm = served[0][2].arm if served else live.champion
             if not served:
                 if invalid:
                     rows.put(live, arm, "counters", time_ns, Counters(invalid=invalid))
                 continue
-            latency = np.array([s.latency_ms for s in served])
+            ids, inputs, answers, spent = zip(*served, strict=True)
+            latency = np.array(spent)
             counters = Counters(
                 decisions=len(served),
-                errors=sum(s.answer.failed for s in served),
-                fallbacks=sum(s.answer.verdict == "fallback" for s in served),
+                errors=sum(a.failed for a in answers),
+                fallbacks=sum(a.verdict == "fallback" for a in answers),
                 slow=0 if objective is None else int((latency > objective).sum()),
-                guards=_guards(served),
-                invalid=invalid if arm.name == "champion" else {},
+                guards=_guards(answers),
+                invalid=invalid if name == "champion" else {},
                 latency_bytes=summarise(latency, latency_grid()).to_bytes(),
             )
             rows.put(live, arm, "counters", time_ns, counters)
-            asked = [s for s in served if s.row is not None]
-            if not asked:
-                continue
-            matrix = np.array([s.row for s in asked], dtype=np.float64)
-            scores = np.array([s.answer.model_score for s in asked], dtype=np.float64)
-            _model_rows(rows, live, arm, time_ns, matrix, scores)
+            scores = np.array([a.model_score for a in answers], dtype=np.float64)
             there = ~np.isnan(scores)
+            asked = there | np.array([a.failed for a in answers])
+            if not asked.any():
+                continue
+            matrix = np.array(inputs)
+            _model_rows(rows, live, arm, time_ns, matrix[asked], scores[asked])
             if live.shadow and arm == live.champion and there.any():
-                ids = [s.id for s, t in zip(asked, there.tolist(), strict=True) if t]
+                known = [i for i, t in zip(ids, there.tolist(), strict=True) if t]
                 self._shadow_rows(
-                    rows, live, live.shadow, time_ns, matrix[there], scores[there], ids
+                    rows, live, live.shadow, time_ns, matrix[there], scores[there], known
                 )
 
     def _shadow_rows(
@@ -238,11 +230,11 @@ def _model_rows(
         rows.put(live, arm, "inputs", time_ns, Inputs({live.grids_key: table.to_bytes()}))
 
 
-def _guards(served: Sequence[_ServedRow]) -> dict[str, int]:
+def _guards(answers: Iterable[Answer]) -> dict[str, int]:
     """How often each guard took its action."""
     counts: dict[str, int] = {}
-    for row in served:
-        for name, action in row.answer.guards.items():
+    for answer in answers:
+        for name, action in answer.guards.items() if answer.guards else ():
             key = f"{name}: {action}"
             counts[key] = counts.get(key, 0) + 1
     return counts
@@ -266,7 +258,7 @@ def _turned_rows(rows: Rows, turned: Turned) -> None:
 def _label_rows(rows: Rows, labels: Sequence[Counted]) -> None:
     groups: dict[Any, list[Counted]] = defaultdict(list)
     for label in labels:
-        groups[label.cohort, window_start("labels", from_ns(label.time_ns))].append(label)
+        groups[label.cohort, window_start("labels", label.time_ns)].append(label)
     for (cohort, start), counted in groups.items():
         timely = [c for c in counted if c.label != LATE]
         right = sum(c.sign for c in timely if (c.score >= cohort.threshold) == bool(c.label))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
-import secrets
 import threading
 from datetime import datetime
 from typing import Literal, Self
@@ -75,10 +75,9 @@ class Ids:
         tick = (self._clock.now_ns() // 1_000_000) << 12
         with self._lock:
             self._last = tick = max(tick, self._last + 1)
-        value = (tick >> 12) << 80 | 0x7 << 76 | (tick & 0xFFF) << 64
-        value |= 0b10 << 62 | secrets.randbits(62)
-        text = f"{value:032x}"
-        return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+        made, rest = f"{tick >> 12:012x}", os.urandom(8).hex()
+        variant = "89ab"[int(rest[0], 16) & 3]
+        return f"{made[:8]}-{made[8:]}-7{tick & 0xFFF:03x}-{variant}{rest[1:4]}-{rest[4:]}"
 
 
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")

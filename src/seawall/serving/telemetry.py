@@ -7,14 +7,14 @@ bodies without being told; it is associative and commutative, so deltas may come
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal, TypeVar, get_args
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.kernel import BadInput, Corrupt, Digest, to_ns
+from seawall.kernel import BadInput, Corrupt, Digest
 from seawall.statistics.score import Family, ScoreSummary
 from seawall.statistics.summary import ColumnSummary, TableSummary
 
@@ -27,6 +27,7 @@ WINDOW: dict[Stream, timedelta] = {
     "labels": timedelta(hours=1),
     "shadow": timedelta(hours=1),
 }
+_STEP_NS = {stream: round(w.total_seconds()) * 1_000_000_000 for stream, w in WINDOW.items()}
 SHADOW_BINS = 20
 
 Row = tuple[str, str, str, str, int, bytes]
@@ -150,10 +151,10 @@ _COLUMN = b"SWCS"
 V = TypeVar("V")
 
 
-def window_start(stream: Stream, moment: datetime) -> int:
-    """The start, in nanoseconds, of the stream's window that holds the moment."""
-    step = round(WINDOW[stream].total_seconds()) * 1_000_000_000
-    return to_ns(moment) // step * step
+def window_start(stream: Stream, time_ns: int) -> int:
+    """The start of the stream's window that holds the moment, both in nanoseconds."""
+    step = _STEP_NS[stream]
+    return time_ns - time_ns % step
 
 
 def encode(body: Body) -> bytes:
