@@ -11,8 +11,9 @@ from tests.gateway.control import START, arm, bundle
 
 from seawall.kernel import Corrupt, Digest
 from seawall.serving.bundle import Bundle, Conditions
+from seawall.serving.condition import Condition
 from seawall.serving.fallback import Fallback
-from seawall.serving.guard import Condition, Guard
+from seawall.serving.guard import Guard
 
 LIMITED = Conditions(traffic_share_max=0.2)
 FULL = bundle(
@@ -23,7 +24,7 @@ FULL = bundle(
         arm("shadow", "m@3", seed=4),
     ),
     guards=(Guard(name="g", action="flag", where=(Condition("grade", one_of=("low",)),)),),
-    fallback=Fallback(label=0, reason="ask a person", arm="champion"),
+    fallback=Fallback(label=0, reason="ask a person", arms=("champion",)),
     privacy={"age": "digest", "*": "plain"},
     policy=Digest.of(b"policy"),
     safe=True,
@@ -53,7 +54,7 @@ def test_bytes_that_are_no_bundle_are_corrupt(noise: bytes, cut: int):
         {"arms": (arm(weight=0.9), arm("shadow", weight=0.1))},
         {"arms": (arm(weight=0.5), arm("canary", weight=0.5, conditions=LIMITED))},
         {"arms": (arm(weight=1.2), arm("canary", weight=-0.2))},
-        {"fallback": Fallback(label=0, reason="", arm="canary")},
+        {"fallback": Fallback(label=0, reason="", arms=("canary",))},
         {"on_invalid": "fallback"},
         {"salt": b"short"},
         {"number": 0},

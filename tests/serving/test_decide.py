@@ -10,9 +10,10 @@ from tests.gateway.control import GOOD, START, arm, bundle
 
 from seawall.kernel import BadInput, Unavailable
 from seawall.serving.bundle import Conditions
+from seawall.serving.condition import Condition
 from seawall.serving.decide import Answer, Decider, batch_of, check_models, run
 from seawall.serving.fallback import Fallback
-from seawall.serving.guard import Condition, Guard, GuardSet
+from seawall.serving.guard import Guard, GuardSet
 
 FALLBACK = Fallback(label=0, score=0.1, reason="ask a person")
 
@@ -87,7 +88,7 @@ def test_an_invalid_row_gets_the_default_and_its_neighbours_their_model():
 
 def test_a_failing_model_is_answered_for_by_the_fallback_arm():
     arms = (arm(weight=1.0), arm("holdout", "m@0", weight=0.0))
-    fallback = Fallback(label=0, reason="the old model answers", arm="holdout")
+    fallback = Fallback(label=0, reason="the old model answers", arms=("holdout",))
     others = {"holdout": Scores(0.7)}
     found = answers([GOOD], Scores(error=True), arms=arms, fallback=fallback, others=others)
     assert found[0].failed
@@ -97,7 +98,7 @@ def test_a_failing_model_is_answered_for_by_the_fallback_arm():
 
 def test_when_the_fallback_arm_fails_too_the_default_answers():
     arms = (arm(), arm("holdout", "m@0"))
-    fallback = Fallback(label=1, reason="safe side", arm="holdout")
+    fallback = Fallback(label=1, reason="safe side", arms=("holdout",))
     others = {"holdout": Scores(error=True)}
     found = answers([GOOD], Scores(error=True), arms=arms, fallback=fallback, others=others)
     assert labels(found) == [1]

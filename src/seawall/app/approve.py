@@ -8,12 +8,12 @@ from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.access.separation import require_separation
 from seawall.app import standing
-from seawall.app.bundles import Deployment, issue
+from seawall.app.bundles import Deployment, approved_segment, issue, signature_of
 from seawall.app.retrain import decided
 from seawall.app.root import App
 from seawall.approvals.approval import Approval, Conditions
 from seawall.approvals.workflow import decide
-from seawall.kernel import BadInput, Conflict, Outcome, Verdict, now, to_builtins
+from seawall.kernel import Conflict, Outcome, Verdict, now, to_builtins
 from seawall.registry.lifecycle import move
 from seawall.registry.model import Model
 from seawall.registry.stage import Stage
@@ -36,14 +36,11 @@ def approve(
     approved anew, before an expiry or for a larger share, and its gateways are told. Raises
     `Forbidden` for its author or validator, `Conflict` when it has not passed validation.
     """
-    if conditions is not None and (conditions.segment or conditions.amount is not None):
-        raise BadInput(
-            "gateways do not hold a segment or an amount yet",
-            where=f"approval of {key}",
-            remedy="limit the traffic share or set an expiry",
-        )
     with app.store.transaction(who.actor) as tx:
         version = tx.get(Version, key)
+        if conditions:
+            segment, signature = conditions.segment, signature_of(app, version)
+            approved_segment(segment, signature, f"approval of {key}")
         reports = standing.reports(tx, version)
         author = version.provenance.author
         validator = reports[-1].validator if reports else None

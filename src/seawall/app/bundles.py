@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar, Literal
 
@@ -12,11 +13,21 @@ from seawall.adapters.signing.envelope import seal
 from seawall.app import standing
 from seawall.app.root import App
 from seawall.approvals.workflow import decide, limits
-from seawall.kernel import Conflict, Digest, NotFound, Outcome, Transaction, from_json, now
+from seawall.kernel import (
+    BadInput,
+    Conflict,
+    Digest,
+    NotFound,
+    Outcome,
+    Transaction,
+    from_json,
+    now,
+)
 from seawall.policy.policy import Policy
 from seawall.registry.model import Model
 from seawall.registry.version import Version
 from seawall.serving.bundle import PAYLOAD_TYPE, Arm, Bundle, Conditions
+from seawall.serving.condition import Condition, Where
 from seawall.serving.endpoint import Endpoint
 from seawall.serving.signature import Signature
 from seawall.statistics.summary import TableSummary
@@ -112,30 +123,29 @@ def is_bundle(data: bytes) -> bool:
 
 
 def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deployment) -> Bundle:
+    champion = tx.get(Version, deployment.champion)
+    signature = signature_of(app, champion)
     arms: list[Arm] = []
-    for name, (key, share) in deployment.arms.items():
+    advisers = {name: (key, 0.0) for name, key in endpoint.advisers.items()}
+    for name, (key, share) in (advisers | deployment.arms).items():
         version = tx.get(Version, key)
+        if _inputs(other := signature_of(app, version)) != _inputs(signature):
+            raise Conflict(
+                f"{key} takes other inputs than {champion.key}",
+                where=", ".join(sorted(set(other.names) ^ set(signature.names))) or endpoint.name,
+                remedy="give it an endpoint of its own",
+            )
         arms.append(
             Arm(
-                name=name,  # pyright: ignore[reportArgumentType] -- the names of `arms`
+                name=name,
                 version=key,
                 artefact=version.artefact.digest,
                 format=version.artefact.format,
                 weight=share,
                 threshold=endpoint.threshold,
-                conditions=_conditions(app, tx, version),
+                conditions=_conditions(app, tx, version, endpoint, signature),
             )
         )
-    champion = tx.get(Version, deployment.champion)
-    signature = _signature(app, champion)
-    for arm in arms:
-        other = _signature(app, tx.get(Version, arm.version))
-        if _inputs(other) != _inputs(signature):
-            raise Conflict(
-                f"{arm.version} takes other inputs than {champion.key}",
-                where=", ".join(sorted(set(other.names) ^ set(signature.names))) or endpoint.name,
-                remedy="give it an endpoint of its own",
-            )
     baseline = TableSummary.from_bytes(app.objects.get(champion.objects["baseline"]))
     return Bundle(
         endpoint=endpoint.name,
@@ -161,7 +171,8 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
     )
 
 
-def _signature(app: App, version: Version) -> Signature:
+def signature_of(app: App, version: Version) -> Signature:
+    """The signature that was registered with a version."""
     return from_json(app.objects.get(version.objects["signature"]), Signature)
 
 
@@ -172,7 +183,9 @@ def _inputs(signature: Signature) -> list[tuple[object, ...]]:
     ]
 
 
-def _conditions(app: App, tx: Transaction, version: Version) -> Conditions:
+def _conditions(
+    app: App, tx: Transaction, version: Version, endpoint: Endpoint, signature: Signature
+) -> Conditions:
     """What the approvals in force allow; once they have lapsed, nothing from now on."""
     approvals, moment = standing.approvals(tx, version), now(app.clock)
     if decide(version, approvals, tx.get(Model, version.model).tier, moment).outcome is not (
@@ -180,4 +193,36 @@ def _conditions(app: App, tx: Transaction, version: Version) -> Conditions:
     ):
         return Conditions(expires=moment)
     allowed = limits(version, approvals, moment)
-    return Conditions(traffic_share_max=allowed.traffic_share or 1.0, expires=allowed.expires)
+    where = approved_segment(allowed.segment, signature, f"the approval of {version.key}")
+    if allowed.amount is not None:
+        if endpoint.amount is None:
+            raise Conflict(
+                f"{version.key} is approved for amounts up to {allowed.amount:,g}",
+                where=f"endpoint {endpoint.name}",
+                remedy="name the field that holds the amount in its `amount`",
+            )
+        where.append(Condition(endpoint.amount, at_most=allowed.amount))
+    return Conditions(
+        traffic_share_max=allowed.traffic_share or 1.0, expires=allowed.expires, where=tuple(where)
+    )
+
+
+def approved_segment(
+    segment: Mapping[str, Sequence[str]], signature: Signature, where: str
+) -> list[Condition]:
+    """The approved values of some columns, in the signature's own types.
+
+    Raises `BadInput` for a column or a category that the model does not know.
+    """
+    found: list[Condition] = []
+    for column, values in segment.items():
+        field = next((f for f in signature.fields if f.name == column), None)
+        texts = field and field.categories and isinstance(field.categories[0], str)
+        try:
+            allowed = tuple(v if texts else int(v) for v in values)
+        except ValueError:
+            what = f"{column} holds numbers, and {', '.join(values)} are none"
+            raise BadInput(what, where=where, remedy="approve whole numbers") from None
+        found.append(Condition(column, one_of=allowed))
+    Where(found, signature, where)
+    return found

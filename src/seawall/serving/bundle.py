@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
 from seawall.kernel import Corrupt, Digest, decode_hook, encode_hook
+from seawall.serving.condition import Condition
 from seawall.serving.decision_privacy import PrivacyRule
 from seawall.serving.fallback import Fallback
 from seawall.serving.guard import Guard
@@ -19,7 +21,7 @@ from seawall.statistics.grid import Grid
 
 PAYLOAD_TYPE = "application/vnd.seawall.bundle+msgpack"
 
-ArmName = Literal["champion", "canary", "shadow", "holdout"]
+_ARM_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
 class Conditions(
@@ -29,20 +31,23 @@ class Conditions(
 
     A bundle that gives an arm more than `traffic_share_max` is no bundle. From `expires` on a
     version gets no traffic: its share goes to the champion, and an expired champion is answered
-    for by the fallback.
+    for by the fallback; so are rows outside `where`, the segment and amounts that were approved.
     """
 
     traffic_share_max: float = 1.0
+    where: tuple[Condition, ...] = ()
     expires: datetime | None = None
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A version in its part: how much of the traffic it answers, and from which score it says 1.
 
-    The shadow answers none (weight 0) and scores what the champion answered.
+    One arm is the `champion`. The `shadow` answers nothing (weight 0) and scores what the champion
+    answered; the `canary` and the `holdout` keep their units while weights change; other names are
+    the variants of an A/B test, or at weight 0 models that only fallbacks and guards ask.
     """
 
-    name: ArmName
+    name: str
     version: str
     artefact: Digest
     format: str = "onnx"
@@ -97,8 +102,12 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return "a shadow answers nobody; its weight is 0"
         if any(a.weight > a.conditions.traffic_share_max for a in self.arms):
             return "an arm has more weight than its version's approval allows"
-        if self.fallback and self.fallback.arm and self.fallback.arm not in names:
-            return f"the fallback names an arm {self.fallback.arm!r} that is not there"
+        if strange := [n for n in names if not _ARM_NAME.fullmatch(n) or n in ("default", "rule")]:
+            return f"{strange[0]!r} is no name of an arm"
+        asked = [a for g in self.guards if g.disagreement for a in g.disagreement.arms]
+        asked += self.fallback.arms if self.fallback else ()
+        if strange := set(asked) - set(names):
+            return f"the fallback or a guard asks an arm {min(strange)!r} that is not there"
         if self.on_invalid == "fallback" and self.fallback is None:
             return "on_invalid is fallback, and there is none"
         if not 16 <= len(self.salt) <= 64:
@@ -111,7 +120,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return f"a privacy rule for {min(strange)!r}, which is no field"
         return ""
 
-    def arm(self, name: ArmName) -> Arm | None:
+    def arm(self, name: str) -> Arm | None:
         """The arm of this name, if there is one."""
         return next((a for a in self.arms if a.name == name), None)
 

@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, Unavailable
 from seawall.serving.bundle import Arm, Bundle
-from seawall.serving.guard import SEVERITY, GuardSet
+from seawall.serving.condition import Where
+from seawall.serving.guard import SEVERITY, GuardSet, Trip
 from seawall.serving.route import Route
 from seawall.serving.typed import TypedReader
 from seawall.serving.validate import Checked, Validator, Violation
 
 RowVerdict = Literal["pass", "flag", "fallback", "block"]
 VERDICTS: tuple[RowVerdict, ...] = ("pass", "flag", "fallback", "block")
-DEFAULT = "default"
+DEFAULT, RULE = "default", "rule"
 FAILED = "the model failed"
 
 
@@ -57,7 +58,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
 
     `model_score` is what the arm's own model said: None where it was not asked or failed, and any
     number at all where it is broken. `score` and `label` are None where there is nothing to answer,
-    never without a reason; `fallback` is what answered in the model's place: `default` or an arm.
+    never without a reason; `fallback` is what answered in the model's place: the name of an arm,
+    `rule` or `default`.
     """
 
     arm: Arm
@@ -100,11 +102,20 @@ class Decider:
     """A bundle's rules, ready to answer. Raises `BadInput` for one that contradicts itself."""
 
     def __init__(self, bundle: Bundle) -> None:
-        self.bundle = bundle
+        self.bundle, signature = bundle, bundle.signature
         also = {*bundle.protected, *([bundle.unit] if bundle.unit else [])}
-        self.validator = Validator(bundle.signature, also)
-        self.reader = TypedReader(bundle.signature, also)
-        self._guards = GuardSet(bundle.guards, bundle.signature)
+        self.validator = Validator(signature, also)
+        self.reader = TypedReader(signature, also)
+        self._guards = GuardSet(bundle.guards, signature)
+        self._limits = {
+            a.name: Where(a.conditions.where, signature, f"the approval of {a.version}")
+            for a in bundle.arms
+            if a.conditions.where
+        }
+        self._rules = [
+            (Where(rule.where, signature, "fallback"), rule)
+            for rule in (bundle.fallback.rules if bundle.fallback else ())
+        ]
         self._expiries = sorted(a.conditions.expires for a in bundle.arms if a.conditions.expires)
         self._named = {a.name: a for a in bundle.arms}
         self._champion = self._named["champion"]
@@ -135,89 +146,112 @@ class Decider:
                 what = f"endpoint {self.bundle.endpoint}: {why}"
                 raise Unavailable(what, remedy="ask its owner; no fallback is set")
             answers = [_falls(self._champion, 1.0, why)] * count
-            yield from self._fall_back(answers, range(count), batch, models=not off)
+            yield from self._fall_back(answers, list(range(count)), batch, models=not off)
             return answers
-        shares, bad = self._shares, batch.bad
-        arms = [route(p) for p in positions]
-        answers = [_falls(*shares[arm], batch.why_bad) for arm in arms] if bad else []
-        for index in sorted(set(arms)):
-            arm, share = shares[index]
-            mine = [i for i, a in enumerate(arms) if a == index and i not in bad]
-            if not mine:
-                continue
-            whole = len(mine) == count
-            scores = yield Question(arm.name, batch.matrix if whole else batch.matrix[mine])
-            found = self._settle(arm, share, [batch.rows[i] for i in mine], scores)
-            if whole:
-                answers = found
-                break
-            answers = answers or [_falls(arm, share, "")] * count
-            for i, answer in zip(mine, found, strict=True):
-                answers[i] = answer
+        places = [route(p) for p in positions]
+        if not (batch.bad or self._limits) and places.count(places[0]) == count:
+            answers = yield from self._ask(*self._shares[places[0]], batch)
+        else:
+            answers = yield from self._ask_each(places, batch)
         falling = [i for i, answer in enumerate(answers) if answer.verdict == "fallback"]
         if falling:
             yield from self._fall_back(answers, falling, batch, models=True)
         return answers
 
-    def _settle(
-        self,
-        arm: Arm,
-        share: float,
-        rows: Sequence[Sequence[float]],
-        scores: Sequence[float] | None,
-    ) -> list[Answer]:
-        """What the guards make of an arm's scores; what is to fall back has no answer yet."""
-        if scores is None:
-            return [_falls(arm, share, FAILED, failed=True)] * len(rows)
+    def _ask_each(self, places: Sequence[int], batch: Batch) -> Steps:
+        """Ask each arm for its own rows; rows that no arm may have fall back."""
+        assigned = [
+            self._allowed(*self._shares[place], row)
+            for place, row in zip(places, batch.rows, strict=True)
+        ]
         answers: list[Answer] = []
-        for score, row in zip(scores, rows, strict=True):
-            trips = self._guards.trips(score, row)
-            if not trips:
-                label = 1 if score >= arm.threshold else 0
-                answers.append(Answer(arm, share, score, score, label))
-                continue
-            worst = max(trips, key=lambda t: SEVERITY[t.action])
-            guards: dict[str, str] = {t.name: t.action for t in trips}
-            if worst.action == "flag":
-                label = 1 if score >= arm.threshold else 0
-                answer = Answer(arm, share, score, score, label, "flag", worst.reason, guards)
-            else:
-                answer = Answer(arm, share, score, None, None, worst.action, worst.reason, guards)
-            answers.append(answer)
+        groups: dict[tuple[str, float], list[int]] = {}
+        for i, (arm, share) in enumerate(assigned):
+            bad = i in batch.bad
+            answers.append(_falls(arm, share, batch.why_bad if bad else _outside(arm)))
+            if not bad and self._limits.get(arm.name, _always)(batch.rows[i]):
+                groups.setdefault((arm.name, share), []).append(i)
+        for (name, share), mine in groups.items():
+            part = Batch([batch.rows[i] for i in mine], batch.matrix[mine])
+            found = yield from self._ask(self._named[name], share, part)
+            for i, answer in zip(mine, found, strict=True):
+                answers[i] = answer
+        return answers
+
+    def _allowed(self, arm: Arm, share: float, row: Sequence[float]) -> tuple[Arm, float]:
+        """The arm of a row: the champion where the approval of another does not reach.
+
+        The champion's probability is then the sum of its own share and of theirs.
+        """
+        if not self._limits:
+            return arm, share
+        barred = [
+            s
+            for a, s in self._shares
+            if a is not self._champion and not self._limits.get(a.name, _always)(row)
+        ]
+        limit = self._limits.get(arm.name)
+        if arm is self._champion or (limit and not limit(row)):
+            own = [s for a, s in self._shares if a is self._champion]
+            return self._champion, sum(own) + sum(barred)
+        return arm, share
+
+    def _ask(self, arm: Arm, share: float, batch: Batch) -> Steps:
+        """Rows of one arm: its model's scores, and what the guards make of them.
+
+        What is to fall back has no answer yet.
+        """
+        scores = yield Question(arm.name, batch.matrix)
+        if scores is None:
+            return [_falls(arm, share, FAILED, failed=True)] * len(batch.rows)
+        trips = self._guards.trips
+        if not self._guards.asks:
+            return [
+                _settled(arm, share, score, trips(score, row))
+                for score, row in zip(scores, batch.rows, strict=True)
+            ]
+        others: dict[str, Sequence[float] | None] = {arm.name: scores}
+        for name in self._guards.asks:
+            if name not in others:
+                others[name] = yield Question(name, batch.matrix)
+        answers: list[Answer] = []
+        for i, (score, row) in enumerate(zip(scores, batch.rows, strict=True)):
+            said = {name: None if s is None else s[i] for name, s in others.items()}
+            answers.append(_settled(arm, share, score, trips(score, row, said)))
         return answers
 
     def _fall_back(
-        self, answers: list[Answer], falling: Sequence[int], batch: Batch, *, models: bool
+        self, answers: list[Answer], falling: list[int], batch: Batch, *, models: bool
     ) -> Generator[Question, Sequence[float] | None, None]:
-        """Answer these rows by the fallback arm's model where it may, and the rest by default."""
-        fallback, rest = self.bundle.fallback, list(falling)
-        arm = self._named[fallback.arm] if fallback and fallback.arm else None
-        if fallback and arm and models and not self._is_past(arm.conditions.expires):
-            ask = [i for i in rest if i not in batch.bad and not _was_asked(answers[i], arm)]
-            scores = (yield Question(arm.name, batch.matrix[ask])) if ask else None
-            for i, score in zip(ask, scores or (), strict=False):
-                if any(t.action != "flag" for t in self._guards.trips(score, batch.rows[i])):
-                    continue
-                rest.remove(i)
-                answers[i] = msgspec.structs.replace(
-                    answers[i],
-                    score=score,
-                    label=1 if score >= arm.threshold else 0,
-                    reason=f"{answers[i].reason}; {fallback.reason}",
-                    fallback=arm.name,
-                )
-        for i in rest:
-            why = answers[i].reason
-            if fallback is None:
+        """Answer these rows by the chain: other arms' models, rules, the default."""
+        fallback = self.bundle.fallback
+        if fallback is None:
+            for i in falling:
                 answers[i] = msgspec.structs.replace(answers[i], verdict="block")
+            return
+        rest = falling
+        for name in fallback.arms if models else ():
+            arm, limit = self._named[name], self._limits.get(name, _always)
+            ask = [
+                i
+                for i in rest
+                if i not in batch.bad and not _was_asked(answers[i], arm) and limit(batch.rows[i])
+            ]
+            if not ask or self._is_past(arm.conditions.expires):
                 continue
-            answers[i] = msgspec.structs.replace(
-                answers[i],
-                score=fallback.score,
-                label=fallback.label,
-                reason=f"{why}; {fallback.reason}",
-                fallback=DEFAULT,
-            )
+            scores = yield Question(name, batch.matrix[ask])
+            for i, score in zip(ask, scores or (), strict=False):
+                trips = self._guards.trips(score, batch.rows[i])
+                if any(t.action in ("abstain", "fallback", "block") for t in trips):
+                    continue
+                rest = [other for other in rest if other != i]
+                label = 1 if score >= arm.threshold else 0
+                answers[i] = _instead(answers[i], score, label, fallback.reason, name)
+        for i in rest:
+            row = batch.rows[i]
+            rule = next((r for where, r in self._rules if i not in batch.bad and where(row)), None)
+            given, by = (rule, RULE) if rule else (fallback, DEFAULT)
+            answers[i] = _instead(answers[i], given.score, given.label, given.reason, by)
 
     def _is_past(self, expires: datetime | None) -> bool:
         """Whether the route in use was made after this moment."""
@@ -238,8 +272,43 @@ def check_models(bundle: Bundle, models: Mapping[str, object]) -> None:
         raise BadInput(f"no model for the arm {min(missing)!r}", where=bundle.endpoint)
 
 
+def _settled(arm: Arm, share: float, score: float, trips: Sequence[Trip]) -> Answer:
+    """What the guards that tripped make of a score."""
+    if not trips:
+        return Answer(arm, share, score, score, 1 if score >= arm.threshold else 0)
+    guards = {t.name: t.said for t in trips}
+    acting = [t for t in trips if t.acts]
+    given = score
+    for low, high in (t.clamp_to for t in acting if t.clamp_to):
+        given = min(max(given, low), high)
+    label = 1 if given >= arm.threshold else 0
+    if not acting:
+        return Answer(arm, share, score, score, label, guards=guards)
+    worst = max(acting, key=lambda t: SEVERITY[t.action])
+    if worst.action == "clamp":
+        return Answer(arm, share, score, given, label, "pass", worst.reason, guards)
+    if worst.action == "flag":
+        return Answer(arm, share, score, given, label, "flag", worst.reason, guards)
+    if worst.action == "abstain":
+        return Answer(arm, share, score, given, None, "flag", worst.reason, guards)
+    return Answer(arm, share, score, None, None, worst.action, worst.reason, guards)
+
+
+def _instead(answer: Answer, score: float | None, label: int, why: str, by: str) -> Answer:
+    reason = f"{answer.reason}; {why}"
+    return msgspec.structs.replace(answer, score=score, label=label, reason=reason, fallback=by)
+
+
 def _falls(arm: Arm, share: float, why: str, *, failed: bool = False) -> Answer:
     return Answer(arm, share, None, None, None, "fallback", why, failed=failed)
+
+
+def _outside(arm: Arm) -> str:
+    return f"outside what the approval of {arm.version} allows"
+
+
+def _always(_row: Sequence[float]) -> bool:
+    return True
 
 
 def _was_asked(answer: Answer, arm: Arm) -> bool:

@@ -18,8 +18,10 @@ class Endpoint(
     """What people declare (`kind: Endpoint`); which versions answer is decided by rollouts.
 
     `plan`, `policy`, `rollout`, `objectives`, `runbook` and `retraining` name other declared
-    objects. `window_hours` is how much traffic drift is judged on; `label_age_seconds` the age at
-    which labelled cohorts are compared.
+    objects. `amount` names the field that an approval's largest amount is about. `advisers` are
+    approved versions, by a name of their own, whose models fallbacks and guards may ask.
+    `window_hours` is how much traffic drift is judged on; `label_age_seconds` the age at which
+    labelled cohorts are compared.
     """
 
     kind: ClassVar[str] = "endpoint"
@@ -34,6 +36,8 @@ class Endpoint(
     retraining: str | None = None
     unit: str | None = None
     protected: tuple[str, ...] = ()
+    amount: str | None = None
+    advisers: dict[str, str] = {}
     threshold: float = 0.5
     on_invalid: Literal["reject", "fallback"] = "reject"
     guards: tuple[Guard, ...] = ()

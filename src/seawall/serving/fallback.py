@@ -1,4 +1,4 @@
-"""What answers when the model may not: another arm's model, then a safe default."""
+"""What answers when the model may not: simpler models, then rules, then a safe default."""
 
 from __future__ import annotations
 
@@ -6,21 +6,45 @@ from typing import Literal
 
 import msgspec
 
+from seawall.serving.condition import Condition
+
+
+class FallbackRule(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """An answer without a model, for rows of which every condition in `where` holds."""
+
+    where: tuple[Condition, ...]
+    label: Literal[0, 1]
+    reason: str
+    score: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.where:
+            raise ValueError("a fallback's rule needs a condition")
+        _check(self.score)
+
 
 class Fallback(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
     """The answer in place of a model that failed, was overruled by a guard, or was switched off.
 
-    `arm` names the arm whose model is tried first; on an invalid input there is no model to try.
-    Then the default is given: a label and, where one makes sense, a score.
+    The models of the arms that `arms` names are tried in that order; what they cannot answer, the
+    first of the `rules` whose conditions hold; and the rest gets the default: a label and, where
+    one makes sense, a score. On an invalid input no model is tried, nor any when switched off.
     """
 
     label: Literal[0, 1]
     reason: str
     score: float | None = None
-    arm: str | None = None
+    arms: tuple[str, ...] = ()
+    rules: tuple[FallbackRule, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.score is not None and not 0.0 <= self.score <= 1.0:
-            raise ValueError("a fallback's score lies in [0, 1]")
+        _check(self.score)
+
+
+def _check(score: float | None) -> None:
+    if score is not None and not 0.0 <= score <= 1.0:
+        raise ValueError("a fallback's score lies in [0, 1]")

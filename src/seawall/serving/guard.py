@@ -3,39 +3,46 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Mapping, Sequence
+from time import perf_counter
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 
-from seawall.kernel import BadInput, nearest
-from seawall.serving.signature import Category, Signature
+from seawall.kernel import BadInput
+from seawall.policy.cel import UnknownFact, compiled, holds
+from seawall.serving.condition import Condition, Where
+from seawall.serving.signature import Signature
 
-GuardAction = Literal["flag", "fallback", "block"]
-SEVERITY: dict[GuardAction, int] = {"flag": 1, "fallback": 2, "block": 3}
+GuardAction = Literal["clamp", "flag", "abstain", "fallback", "block"]
+SEVERITY: dict[GuardAction, int] = {"clamp": 1, "flag": 2, "abstain": 3, "fallback": 4, "block": 5}
+VALID_SCORE = "valid_score"
 
 
-class Condition(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """Something that holds of one field: a number in a range, or one of some categories."""
+class Disagreement(
+    msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
+):
+    """The models of these arms are asked too; it holds when all the scores span more than this."""
 
-    field: str
-    at_least: float | None = None
-    at_most: float | None = None
-    one_of: tuple[Category, ...] = ()
+    arms: tuple[str, ...]
+    more_than: float
 
     def __post_init__(self) -> None:
-        ranged = self.at_least is not None or self.at_most is not None
-        if ranged == bool(self.one_of):
-            raise ValueError(f"the condition on {self.field!r} needs a range or `one_of`, not both")
+        if not self.arms or not self.more_than > 0.0:
+            raise ValueError("a disagreement needs arms and a span above 0")
 
 
 class Guard(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """Trips on a row whose score lies in the range and for which every condition in `where` holds.
+    """Trips on a row when all that it names holds: score range, `where`, `when`, `disagreement`.
 
-    `flag` lets the answer stand and marks it for review, `fallback` replaces it, `block` gives
-    none. When several trip the strictest decides. A null field satisfies no condition.
+    `when` is CEL over `score` and the fields of the `input`. The action: `clamp` moves the score
+    into `clamp_to`; `flag` lets the answer stand and marks it for review; `abstain` gives the score
+    without a label, for a person to decide; `fallback` replaces the answer, `block` gives none.
+    When several trip the strictest decides. A guard that cannot tell (its expression cannot be
+    computed, a model it asks fails, or it takes longer than `budget_ms`) `fails` open, which lets
+    the answer pass, or closed, which acts as if it had tripped; either way the record says failed.
     """
 
     name: str
@@ -43,91 +50,124 @@ class Guard(
     score_at_least: float | None = None
     score_at_most: float | None = None
     where: tuple[Condition, ...] = ()
+    when: str = ""
+    disagreement: Disagreement | None = None
+    clamp_to: tuple[float, float] | None = None
+    fails: Literal["open", "closed"] = "closed"
+    budget_ms: float | None = None
     reason: str = ""
 
     def __post_init__(self) -> None:
         if not self.name or self.name == VALID_SCORE:
             raise ValueError(f"a guard needs a name of its own, not {self.name!r}")
-        if self.score_at_least is self.score_at_most is None and not self.where:
+        ranged = self.score_at_least is not None or self.score_at_most is not None
+        if not (ranged or self.where or self.when or self.disagreement):
             raise ValueError(f"guard {self.name!r} would trip always; give it a score or a `where`")
+        if (self.action == "clamp") != (self.clamp_to is not None):
+            raise ValueError(f"guard {self.name!r}: `clamp_to` goes with the action clamp, only")
+        if self.clamp_to and not self.clamp_to[0] <= self.clamp_to[1]:
+            raise ValueError(f"guard {self.name!r}: `clamp_to` is from low to high")
+        if self.budget_ms is not None and not self.budget_ms > 0.0:
+            raise ValueError(f"guard {self.name!r}: `budget_ms` must be above 0")
 
 
-VALID_SCORE = "valid_score"
-
-
-class Trip(msgspec.Struct, frozen=True):
-    """A guard that tripped."""
+class Trip(NamedTuple):
+    """A guard that tripped, or that failed; `acts` unless it failed open."""
 
     name: str
     action: GuardAction
     reason: str
+    clamp_to: tuple[float, float] | None = None
+    failed: bool = False
+    acts: bool = True
+
+    @property
+    def said(self) -> str:
+        """What the record keeps of it."""
+        return f"{self.action} (failed)" if self.failed else self.action
 
 
 _NO_SCORE = Trip(VALID_SCORE, "fallback", "the model's score is not a number from 0 to 1")
+Others = Mapping[str, float | None]
+"""What other arms' models said of the row; None where one failed."""
 
 
 class GuardSet:
     """The guards of an endpoint made ready for a signature.
 
     One more is always there: `valid_score` replaces by the fallback any score that is not a number
-    in [0, 1]. Raises `BadInput` for a guard on a field or category that the signature lacks.
+    in [0, 1]. Raises `BadInput` for a guard on a field or category that the signature lacks, and
+    for an expression that is none.
     """
 
     def __init__(self, guards: Sequence[Guard], signature: Signature) -> None:
-        self._guards = [
-            (
-                Trip(g.name, g.action, g.reason or f"guard {g.name}"),
-                -math.inf if g.score_at_least is None else g.score_at_least,
-                math.inf if g.score_at_most is None else g.score_at_most,
-                tuple(_ready(c, g, signature) for c in g.where),
-            )
-            for g in guards
-        ]
+        self._guards = [_Ready(g, signature) for g in guards]
+        asked = [g.disagreement.arms for g in guards if g.disagreement]
+        self.asks = tuple(dict.fromkeys(arm for arms in asked for arm in arms))
+        """The arms whose models are asked of every row."""
 
-    def trips(self, score: float, row: Sequence[float]) -> list[Trip]:
+    def trips(self, score: float, row: Sequence[float], others: Others | None = None) -> list[Trip]:
         """The guards that trip on the score of one input (its fields as the model gets them)."""
         if not 0.0 <= score <= 1.0:
             return [_NO_SCORE]
-        return [
-            trip
-            for trip, low, high, conditions in self._guards
-            if low <= score <= high and all(_holds(c, row) for c in conditions)
-        ]
+        found: list[Trip] = []
+        for guard in self._guards:
+            if guard.low <= score <= guard.high and guard.where(row):
+                trip = guard.trip if guard.simple else guard.judge(score, row, others or {})
+                if trip:
+                    found.append(trip)
+        return found
 
 
-class _Ready(NamedTuple):
-    """A condition on the field in this column: one of the codes, or from `low` to `high`."""
+class _Ready:
+    def __init__(self, guard: Guard, signature: Signature) -> None:
+        self.low = -math.inf if guard.score_at_least is None else guard.score_at_least
+        self.high = math.inf if guard.score_at_most is None else guard.score_at_most
+        self.where = Where(guard.where, signature, f"guard {guard.name}")
+        reason = guard.reason or f"guard {guard.name}"
+        self.trip = Trip(guard.name, guard.action, reason, guard.clamp_to)
+        self.simple = not guard.when and guard.disagreement is None
+        self._guard = guard
+        texts = {
+            place: dict(enumerate(field.categories))
+            for place, field in enumerate(signature.fields)
+            if field.kind == "category" and isinstance(field.categories[0], str)
+        }
+        self._fields = [(n, texts.get(place)) for place, n in enumerate(signature.names)]
+        if guard.when:
+            strange = set(compiled(guard.when).variables()) - {"score", "input"}
+            if strange:
+                what = f"the expression asks for {min(strange)!r}"
+                remedy = "it has `score` and `input.FIELD`"
+                raise BadInput(what, where=f"guard {guard.name}", remedy=remedy)
 
-    column: int
-    low: float
-    high: float
-    codes: frozenset[float]
+    def judge(self, score: float, row: Sequence[float], others: Others) -> Trip | None:
+        """The trip, if the rest of the conditions hold or the guard cannot tell."""
+        guard, started = self._guard, perf_counter()
+        if guard.disagreement:
+            scores = [others.get(arm) for arm in guard.disagreement.arms]
+            known = [s for s in scores if s is not None and s == s]
+            if len(known) < len(scores):
+                return self._failed("a model that it asks gave no score")
+            if max(score, *known) - min(score, *known) <= guard.disagreement.more_than:
+                return None
+        if guard.when:
+            try:
+                if not holds(guard.when, {"score": score, "input": self._named(row)}):
+                    return None
+            except (BadInput, UnknownFact):
+                return self._failed("its expression cannot be computed")
+        if guard.budget_ms is not None and (perf_counter() - started) * 1e3 > guard.budget_ms:
+            return self._failed(f"it took longer than {guard.budget_ms:g} ms")
+        return self.trip
 
+    def _named(self, row: Sequence[float]) -> dict[str, Any]:
+        return {
+            name: value if texts is None else texts.get(int(value))
+            for (name, texts), value in zip(self._fields, row, strict=True)
+            if value == value
+        }
 
-def _holds(condition: _Ready, row: Sequence[float]) -> bool:
-    value = row[condition.column]
-    if condition.codes:
-        return value in condition.codes
-    return condition.low <= value <= condition.high
-
-
-def _ready(condition: Condition, guard: Guard, signature: Signature) -> _Ready:
-    where = f"guard {guard.name}"
-    names = signature.names
-    if condition.field not in names:
-        what = f"no field {condition.field!r}"
-        raise BadInput(what, where=where, remedy=nearest(condition.field, names))
-    column = names.index(condition.field)
-    field = signature.fields[column]
-    codes: set[float] = set()
-    for category in condition.one_of:
-        if field.kind == "category" and category not in field.codes:
-            what = f"{condition.field} has no category {category!r}"
-            raise BadInput(what, where=where, remedy=nearest(str(category), map(str, field.codes)))
-        if isinstance(category, str) and field.kind != "category":
-            what = f"{condition.field} is no category but {field.kind}"
-            raise BadInput(what, where=where, remedy="name numbers")
-        codes.add(field.codes[category] if field.kind == "category" else float(category))
-    low = -math.inf if condition.at_least is None else condition.at_least
-    high = math.inf if condition.at_most is None else condition.at_most
-    return _Ready(column, low, high, frozenset(codes))
+    def _failed(self, why: str) -> Trip:
+        reason = f"guard {self.trip.name} failed: {why}"
+        return self.trip._replace(reason=reason, failed=True, acts=self._guard.fails == "closed")
