@@ -180,3 +180,30 @@ def test_a_guard_on_something_that_is_not_there_says_what_is(condition: Conditio
     guard = Guard(name="g", action="flag", where=(condition,))
     with pytest.raises(BadInput, match=message):
         GuardSet([guard], bundle().signature)
+
+
+YOUNG = Conditions(where=(Condition("age", at_most=50),))
+
+
+def test_rows_outside_a_canarys_approval_go_to_the_champion_with_the_chance_they_had_of_it():
+    arms = (arm(weight=0.7), arm("canary", "m@2", weight=0.3, conditions=YOUNG))
+    rows = [GOOD | {"age": 49}, GOOD | {"age": 51}, GOOD | {"age": 51}]
+    found = answers(rows, arms=arms, positions=[0.1, 0.1, 0.9], others={"canary": Scores(0.9)})
+    assert [(a.arm.name, a.probability) for a in found] == [
+        ("canary", 0.3), ("champion", 1.0), ("champion", 1.0)
+    ]  # fmt: skip
+
+
+def test_rows_outside_the_champions_approval_are_answered_by_the_fallback():
+    arms = (arm(conditions=YOUNG),)
+    found = answers([GOOD, GOOD | {"age": 51}], arms=arms, fallback=FALLBACK)
+    assert verdicts(found) == ["pass", "fallback"]
+    assert found[1].model_score is None
+    assert found[1].reason == "outside what the approval of m@1 allows; ask a person"
+
+
+def test_variants_of_an_ab_test_answer_their_shares():
+    arms = (arm(weight=0.5), arm("blue", "m@2", weight=0.25), arm("red", "m@3", weight=0.25))
+    others = {"blue": Scores(0.1), "red": Scores(0.2)}
+    found = answers([GOOD] * 3, arms=arms, positions=[0.1, 0.3, 0.6], others=others)
+    assert [a.arm.name for a in found] == ["blue", "red", "champion"]

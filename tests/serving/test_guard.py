@@ -1,0 +1,114 @@
+"""Guards that do more than look at a score: clamp, abstain, ask an expression or another model."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.gateway.control import GOOD, arm, bundle
+from tests.serving.test_decide import FALLBACK, Scores, answers, labels, scores, verdicts
+
+from seawall.kernel import BadInput
+from seawall.serving.condition import Condition
+from seawall.serving.fallback import Fallback, FallbackRule
+from seawall.serving.guard import Disagreement, Guard, GuardSet
+
+ASKED = (arm(), arm("second", "m@7", weight=0.0))
+APART = Guard(
+    name="apart", action="fallback", disagreement=Disagreement(arms=("second",), more_than=0.2)
+)
+
+
+def test_a_clamp_moves_the_score_into_its_range_and_the_label_follows():
+    guard = Guard(name="cap", action="clamp", score_at_least=0.8, clamp_to=(0.0, 0.45))
+    found = answers([GOOD | {"age": 90}, GOOD | {"age": 70}], guards=(guard,))
+    assert (scores(found), labels(found)) == ([pytest.approx(0.45), pytest.approx(0.7)], [0, 1])
+    assert found[0].model_score == pytest.approx(0.9)
+    assert (found[0].verdict, found[0].reason) == ("pass", "guard cap")
+    assert found[0].guards == {"cap": "clamp"}
+
+
+def test_a_guard_that_abstains_gives_the_score_without_a_label():
+    guard = Guard(name="unsure", action="abstain", score_at_least=0.4, score_at_most=0.6)
+    found = answers([GOOD | {"age": 50}, GOOD | {"age": 70}], guards=(guard,))
+    assert (scores(found)[0], labels(found)) == (pytest.approx(0.5), [None, 1])
+    assert verdicts(found) == ["flag", "pass"]
+
+
+def test_an_expression_sees_the_score_and_the_fields_as_they_were_sent():
+    when = 'score > 0.5 && input.grade == "high" && input.age < 70.0'
+    guard = Guard(name="odd", action="block", when=when)
+    high = GOOD | {"grade": "high"}
+    rows = [high | {"age": 60}, high | {"age": 60, "grade": "low"}, high | {"age": 80}]
+    assert verdicts(answers(rows, guards=(guard,))) == ["block", "pass", "pass"]
+
+
+@pytest.mark.parametrize(("fails", "verdict"), [("open", "pass"), ("closed", "block")])
+def test_an_expression_that_cannot_be_computed_fails_the_way_the_guard_says(
+    fails: Any, verdict: str
+):
+    guard = Guard(name="odd", action="block", when="input.nothing > 40.0", fails=fails)
+    (found,) = answers([GOOD], guards=(guard,))
+    assert (found.verdict, found.guards) == (verdict, {"odd": "block (failed)"})
+
+
+def test_an_expression_on_something_else_is_refused():
+    guard = Guard(name="odd", action="block", when="age > 3")
+    with pytest.raises(BadInput, match=r"asks for 'age'.*input\.FIELD"):
+        GuardSet([guard], bundle().signature)
+
+
+def test_a_second_model_that_disagrees_overrules_the_first():
+    others = {"second": Scores(0.7)}
+    found = answers(
+        [GOOD | {"age": 40}, GOOD | {"age": 60}],
+        arms=ASKED, guards=(APART,), fallback=FALLBACK, others=others,
+    )  # fmt: skip
+    assert verdicts(found) == ["fallback", "pass"]
+
+
+@pytest.mark.parametrize(("fails", "verdict"), [("open", "pass"), ("closed", "fallback")])
+def test_a_second_model_that_fails_is_no_agreement(fails: Any, verdict: str):
+    guard = Guard(name="apart", action="fallback", disagreement=APART.disagreement, fails=fails)
+    others = {"second": Scores(error=True)}
+    found = answers([GOOD], arms=ASKED, guards=(guard,), fallback=FALLBACK, others=others)
+    assert verdicts(found) == [verdict]
+
+
+def test_an_ensemble_disagrees_when_its_scores_spread():
+    arms = (*ASKED, arm("third", "m@8", weight=0.0))
+    spread = Disagreement(arms=("second", "third"), more_than=0.5)
+    guard = Guard(name="spread", action="flag", disagreement=spread)
+    others = {"second": Scores(0.3), "third": Scores(0.75)}
+    rows = [GOOD | {"age": 40}, GOOD | {"age": 90}]
+    assert verdicts(answers(rows, arms=arms, guards=(guard,), others=others)) == ["pass", "flag"]
+
+
+def test_a_chain_of_fallbacks_tries_models_then_rules_then_the_default():
+    arms = (*ASKED, arm("third", "m@8", weight=0.0))
+    rule = FallbackRule(where=(Condition("age", at_least=65),), label=1, reason="pensioners: yes")
+    fallback = Fallback(label=0, reason="ask", arms=("second", "third"), rules=(rule,))
+    broken = Scores(error=True)
+    others = {"second": broken, "third": Scores(0.9)}
+    (third,) = answers([GOOD], broken, arms=arms, fallback=fallback, others=others)
+    assert (third.fallback, third.label) == ("third", 1)
+    rows = [GOOD | {"age": 70}, GOOD]
+    others = {"second": broken, "third": broken}
+    found = answers(rows, broken, arms=arms, fallback=fallback, others=others)
+    assert [(a.fallback, a.label) for a in found] == [("rule", 1), ("default", 0)]
+    assert found[0].reason == "the model failed; pensioners: yes"
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"name": "", "action": "flag", "when": "score > 0.1"}, "name of its own"),
+        ({"name": "g", "action": "flag"}, "trip always"),
+        ({"name": "g", "action": "clamp", "score_at_least": 0.1}, "clamp_to"),
+        ({"name": "g", "action": "flag", "score_at_least": 0.1, "clamp_to": (0, 1)}, "clamp_to"),
+        ({"name": "g", "action": "flag", "score_at_least": 0.1, "budget_ms": 0}, "budget_ms"),
+    ],
+)
+def test_a_guard_that_makes_no_sense_is_refused(given: dict[str, Any], message: str):
+    with pytest.raises(ValueError, match=message):
+        Guard(**given)
