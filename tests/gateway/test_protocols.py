@@ -339,7 +339,7 @@ def test_above_the_rate_callers_are_told_when_to_come_back(control: Control, ser
 def test_above_the_concurrency_callers_are_turned_away(control: Control, serve: Serve):
     control.issue(bundle(limits=Limits(concurrency=1)))
     served = serve()
-    served.gateway.holder.live["m"].requests += 1  # as one under way would
+    served.gateway.holder.live["m"].admission.enter("", 0.0, 0.0)  # as one under way would
     answer = served.http.post("/invocations", json={"instances": [GOOD]})
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"

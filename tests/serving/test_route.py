@@ -3,7 +3,6 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seawall.serving.limit import TokenBucket
 from seawall.serving.route import Route, position, unit_hash
 
 SALT = b"0123456789abcdef"
@@ -39,29 +38,3 @@ def test_another_salt_sends_a_unit_to_another_place():
 def test_arms_without_weight_get_nobody():
     assert set(arms(0.0)) == {"champion"}
     assert set(arms(1.0)) == {"canary"}
-
-
-@given(
-    st.floats(0.5, 50),
-    st.integers(1, 20),
-    st.lists(st.floats(0, 3), min_size=1, max_size=60),
-)
-def test_over_any_span_no_more_pass_than_burst_and_rate_allow(
-    rate: float, burst: int, gaps: list[float]
-):
-    bucket, now = TokenBucket(rate, float(burst), 0.0), 0.0
-    passed: list[float] = []
-    for gap in gaps:
-        now += gap
-        if bucket.take(now) == 0.0:
-            passed.append(now)
-    for first, start in enumerate(passed):
-        for last, end in enumerate(passed[first:], start=1):
-            assert last <= burst + rate * (end - start) + 1e-6
-
-
-def test_a_full_bucket_says_how_long_to_wait():
-    bucket = TokenBucket(2.0, 1.0, 0.0)
-    assert bucket.take(0.0) == 0.0
-    assert bucket.take(0.0) == 0.5
-    assert bucket.take(0.5) == 0.0

@@ -13,6 +13,7 @@ from seawall.adapters.runtimes import load
 from seawall.adapters.signing.envelope import unseal
 from seawall.adapters.signing.keys import read_public_pem
 from seawall.gateway.live import Live
+from seawall.gateway.shared import Shared
 from seawall.gateway.state import State
 from seawall.kernel import BadInput, Corrupt, Digest, SeawallError
 from seawall.serving.bundle import PAYLOAD_TYPE, Arm, Bundle
@@ -34,8 +35,8 @@ class Refused(SeawallError):
 class Holder:
     """The live endpoints by name; a worker changes them, the event loop reads them."""
 
-    def __init__(self, state: State, public_keys: Sequence[bytes]) -> None:
-        self._state = state
+    def __init__(self, state: State, public_keys: Sequence[bytes], shared: Shared) -> None:
+        self._state, self._shared = state, shared
         self._keys = [read_public_pem(pem) for pem in public_keys]
         self._models: dict[Digest, Model] = {}
         self.live: dict[str, Live] = {}
@@ -134,7 +135,8 @@ class Holder:
             try_model(model, bundle.signature, arm.version)
             self._models[arm.artefact] = model
             models[arm.name] = model
-        return Live(bundle, models, killed=self._state.killed(bundle.endpoint))
+        killed = self._state.killed(bundle.endpoint)
+        return Live(bundle, models, self._shared, killed=killed)
 
     def _adopt(self, live: Live) -> None:
         bundle = live.bundle

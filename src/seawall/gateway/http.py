@@ -8,7 +8,7 @@ import math
 from collections.abc import Awaitable, Callable, MutableMapping
 from functools import lru_cache
 from importlib.metadata import version
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -16,8 +16,10 @@ import msgspec
 import structlog
 
 from seawall.gateway import reply
+from seawall.gateway.admission import Limited
 from seawall.gateway.given import Given, given_any, given_typed
 from seawall.gateway.holder import Holder
+from seawall.gateway.lag import LoopLag
 from seawall.gateway.live import Live
 from seawall.gateway.metrics import Labels, Metrics
 from seawall.gateway.reply import Reply, plain
@@ -57,14 +59,6 @@ class _NotAllowed(SeawallError):
     http = 405
 
 
-class _Limited(SeawallError):
-    """Turned away by a limit: try again after so many seconds."""
-
-    def __init__(self, status: int, wait: float, why: str) -> None:
-        super().__init__(why, remedy="try again later")
-        self.status_code, self.wait = status, wait
-
-
 class Request(NamedTuple):
     """One request with its body."""
 
@@ -97,6 +91,7 @@ class GatewayApp:
         self._service, self._holder, self._metrics = service, holder, metrics
         self._endpoints, self._admin_token = endpoints, admin_token
         self._max_body_bytes, self._gauges = max_body_bytes, gauges
+        self._lag = LoopLag()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's start and end."""
@@ -127,9 +122,9 @@ class GatewayApp:
             return await self._handle(request)
         except Invalid as error:
             return plain(400, {"error": str(error), "fields": error.fields})
-        except _Limited as error:
+        except Limited as error:
             wait = str(max(1, math.ceil(error.wait))).encode()
-            return plain(error.status_code, {"error": str(error)}, [(b"retry-after", wait)])
+            return plain(error.status, {"error": str(error)}, [(b"retry-after", wait)])
         except SeawallError as error:
             if error.http >= 500:
                 _log.error("request failed", path="/".join(path), error=str(error))
@@ -220,24 +215,26 @@ class GatewayApp:
         return reply.invocation(await self._decide(request, live, read))
 
     async def _decide(self, request: Request, live: Live, read: Callable[[], Given]) -> Decided:
-        status, wait, why = live.admit()
-        if status != 200:
-            self._service.refuse(live)
-            raise _Limited(status, wait, why)
-        live.requests += 1
+        headers, now = request.headers, monotonic()
+        context = Context(
+            request.started,
+            _short(headers.get(b"seawall-caller")),
+            _short(headers.get(b"seawall-purpose")),
+            _trace_id(headers.get(b"traceparent")),
+        )
+        caller = context.caller or ""
         try:
-            given, headers = read(), request.headers
-            context = Context(
-                request.started,
-                _short(headers.get(b"seawall-caller")),
-                _short(headers.get(b"seawall-purpose")),
-                _trace_id(headers.get(b"traceparent")),
-            )
+            live.admission.enter(caller, self._lag.seconds(now), now)
+        except Limited:
+            self._service.refuse(live)
+            raise
+        try:
+            given = read()
             if len(given.batch.rows) <= INLINE_ROWS and live.bundle.log == "enqueued":
                 return self._service.decide(live, given, context)
             return await asyncio.to_thread(self._service.decide, live, given, context)
         finally:
-            live.requests -= 1
+            live.admission.leave(caller)
 
     async def _learn(self, request: Request) -> Reply:
         _is_json(request)

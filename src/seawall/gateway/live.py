@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 import msgspec
 
+from seawall.gateway.admission import Admission
+from seawall.gateway.shared import Shared
 from seawall.serving.bundle import Bundle
 from seawall.serving.decide import Decider, Model, check_models
-from seawall.serving.limit import TokenBucket
 from seawall.serving.telemetry import parts_key
 
 
@@ -25,9 +25,11 @@ class Cohort(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Live:
-    """Immutable but for the counts of requests; a new bundle makes a new one."""
+    """Immutable but for its kill switch; a new bundle makes a new one."""
 
-    def __init__(self, bundle: Bundle, models: Mapping[str, Model], *, killed: bool) -> None:
+    def __init__(
+        self, bundle: Bundle, models: Mapping[str, Model], shared: Shared, *, killed: bool
+    ) -> None:
         self.bundle, self.digest = bundle, bundle.digest
         self.bundle_digest = str(self.digest)
         self.policy_digest = None if bundle.policy is None else str(bundle.policy)
@@ -47,19 +49,4 @@ class Live:
         }
         self.champion = next(a for a in bundle.arms if a.name == "champion")
         self.shadow = bundle.arm("shadow")
-        self.requests = 0
-        """Under way."""
-        rate = bundle.limits.requests_per_second
-        burst = float(bundle.limits.burst or max(rate or 0.0, 1.0))
-        self._bucket = TokenBucket(rate, burst, time.monotonic()) if rate else None
-
-    def admit(self) -> tuple[int, float, str]:
-        """Whether one more request may come: (status, seconds to wait, why); 200 if it may."""
-        most = self.bundle.limits.concurrency
-        if most is not None and self.requests >= most:
-            return 503, 1.0, f"{most} requests are under way"
-        wait = self._bucket.take(time.monotonic()) if self._bucket else 0.0
-        if wait:
-            rate = self.bundle.limits.requests_per_second
-            return 429, wait, f"the limit of {rate:g} requests a second is reached"
-        return 200, 0.0, ""
+        self.admission = Admission(bundle.endpoint, bundle.limits, shared)

@@ -27,6 +27,7 @@ from seawall.gateway.outbox import Outbox
 from seawall.gateway.recorder import Recorder
 from seawall.gateway.service import Service
 from seawall.gateway.settings import GatewaySettings
+from seawall.gateway.shared import Shared
 from seawall.gateway.state import State
 from seawall.gateway.worker import Worker
 from seawall.kernel import Corrupt, Unavailable, now, to_ns
@@ -46,7 +47,8 @@ class Gateway:
         self.settings = settings
         state = State(settings.state_dir)
         self.name = settings.name or state.gateway_id()
-        self.holder = Holder(state, settings.public_keys)
+        self.shared = Shared(settings.state_dir / "limits")
+        self.holder = Holder(state, settings.public_keys, self.shared)
         for endpoint in settings.endpoints:
             self.holder.restore(endpoint)
         self.log = DecisionLog(

@@ -116,7 +116,7 @@ class Worker(threading.Thread):
             label: Labels = (("endpoint", name),)
             found["bundle_number", label] = live.bundle.number
             found["killed", label] = int(live.killed or live.bundle.killed)
-            found["requests_under_way", label] = live.requests
+            found["requests_under_way", label] = live.admission.under_way
         for (name, why), count in self._holder.refused.items():
             found["bundles_refused_total", (("endpoint", name), ("reason", why))] = count
         return found

@@ -1,0 +1,68 @@
+"""Turning callers away before everybody waits: by how long requests queue, and how many run."""
+
+from __future__ import annotations
+
+import math
+
+INTERVAL_SECONDS = 0.1
+
+
+class QueueDelay:
+    """Sheds requests that waited too long, which is little while the queue never empties.
+
+    A burst may wait for the whole `interval`; once every request has waited longer than `target`
+    for an interval the queue is standing, and who waited longer than `target` is shed, until one
+    comes through in time. Seconds of a steady clock. Source: B. Maurer, "Fail at Scale", ACM Queue
+    13(8), 2015, on CoDel (RFC 8289) for callers who do not slow down when they are refused.
+    """
+
+    def __init__(self, target: float, interval: float = INTERVAL_SECONDS) -> None:
+        self._target, self._interval = target, interval
+        self._in_time = -math.inf
+        """When a request last came through within the target."""
+
+    def shed(self, waited: float, now: float) -> bool:
+        """Whether to turn this request away."""
+        if waited < self._target or self._in_time == -math.inf:
+            self._in_time = now
+            return False
+        standing = now - self._in_time > self._interval
+        return waited > (self._target if standing else self._interval)
+
+
+class AdaptiveLimit:
+    """How many requests may be under way, between `least` and `most`: what the server takes.
+
+    After each reply the limit moves to `limit · min(1, tolerance · least RTT / RTT) + √limit`, a
+    fifth of the way at a time; it grows only while it is used. The least round-trip time is that of
+    the last minute, so a server that has become slower for good is not throttled for ever.
+    """
+
+    tolerance = 1.5
+    memory_seconds = 60.0
+
+    def __init__(self, most: int, least: int = 1, start: int = 4) -> None:
+        self._most, self._least = float(most), float(least)
+        self._limit = min(float(start), self._most)
+        self._best, self._before, self._since = math.inf, math.inf, 0.0
+
+    @property
+    def limit(self) -> int:
+        """The present limit."""
+        return int(self._limit)
+
+    def record(self, seconds: float, under_way: int, now: float) -> None:
+        """Note a reply: its round-trip time, and how many requests were under way with it."""
+        if now - self._since > self.memory_seconds / 2:
+            self._before, self._best, self._since = self._best, math.inf, now
+        self._best = min(self._best, seconds)
+        best = min(self._best, self._before)
+        gradient = max(0.5, min(1.0, self.tolerance * best / seconds)) if seconds > 0 else 1.0
+        aim = self._limit * gradient + math.sqrt(self._limit)
+        if aim > self._limit and 2 * under_way < self._limit:
+            return  # not in use: it says nothing of what the server takes
+        self._limit = max(self._least, min(self._most, 0.8 * self._limit + 0.2 * aim))
+
+    def failed(self) -> None:
+        """Note a request that timed out or was refused: back off at once."""
+        self._limit = max(self._least, 0.7 * self._limit)
