@@ -36,7 +36,7 @@ class Given(NamedTuple):
 def given_typed(live: Live, rows: Sequence[TypedRow], parameters: Mapping[str, Any]) -> Given:
     """Rows in which all is well."""
     values = [row.values for row in rows]
-    batch = Batch(values, np.array(values, dtype=np.float32))
+    batch = Batch(values, np.array(values, dtype=np.float64))
     unit, count = live.bundle.unit, len(rows)
     units = None
     if unit is not None:

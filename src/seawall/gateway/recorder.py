@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from seawall.gateway.joins import LATE, Counted, Joins
 from seawall.gateway.live import Live
 from seawall.serving.bundle import Arm
-from seawall.serving.decide import Answer, Batch
+from seawall.serving.decide import Answer
 from seawall.serving.signature import Field
 from seawall.serving.telemetry import (
     Body,
@@ -43,14 +43,19 @@ class Served(NamedTuple):
     live: Live
     time_ns: int
     ids: list[str]
-    batch: Batch
+    matrix: bytes
+    """n × fields, float64: kept small, since many wait for a flush."""
     answers: list[Answer]
     latency_ms: float
     violations: tuple[Violation, ...]
 
 
-_ServedRow = tuple[str, Sequence[float], Answer, float]
-"""One of them: its id, the model's input, the answer, the latency in milliseconds."""
+class _Part(NamedTuple):
+    """The rows of one arm."""
+
+    answers: list[Answer]
+    matrix: NDArray[np.float64]
+    latency: NDArray[np.float64]
 
 
 class Turned(NamedTuple):
@@ -126,45 +131,57 @@ class Recorder:
 
     def _served_rows(self, rows: Rows, batches: Sequence[Served]) -> None:
         live, time_ns = batches[0].live, batches[0].time_ns
+        ids = [i for b in batches for i in b.ids]
+        answers = [a for b in batches for a in b.answers]
+        matrix = np.frombuffer(b"".join(b.matrix for b in batches)).reshape(len(ids), -1)
+        latency = np.repeat([b.latency_ms for b in batches], [len(b.ids) for b in batches])
         invalid: dict[str, int] = {}
         for batch in batches:
             if batch.violations:
                 _count_violations(invalid, batch.violations)
-        by_arm: dict[str, list[_ServedRow]] = {"champion": []}
-        for batch in batches:
-            for row in zip(batch.ids, batch.batch.rows, batch.answers, strict=True):
-                by_arm.setdefault(row[2].arm.name, []).append((*row, batch.latency_ms))
+        by_arm: dict[str, list[int]] = {"champion": []}
+        for place, answer in enumerate(answers):
+            by_arm.setdefault(answer.arm.name, []).append(place)
+        for name, mine in by_arm.items():
+            counted = invalid if name == "champion" else {}
+            part = _Part([answers[i] for i in mine], matrix[mine], latency[mine])
+            if mine:
+                self._arm_rows(rows, live, time_ns, part, [ids[i] for i in mine], counted)
+            elif counted:
+                rows.put(live, live.champion, "counters", time_ns, Counters(invalid=counted))
+
+    def _arm_rows(
+        self,
+        rows: Rows,
+        live: Live,
+        time_ns: int,
+        part: _Part,
+        ids: Sequence[str],
+        invalid: dict[str, int],
+    ) -> None:
+        answers, arm = part.answers, part.answers[0].arm
         objective = live.bundle.latency_objective_ms
-        for name, served in by_arm.items():
-            arm = served[0][2].arm if served else live.champion
-            if not served:
-                if invalid:
-                    rows.put(live, arm, "counters", time_ns, Counters(invalid=invalid))
-                continue
-            ids, inputs, answers, spent = zip(*served, strict=True)
-            latency = np.array(spent)
-            counters = Counters(
-                decisions=len(served),
-                errors=sum(a.failed for a in answers),
-                fallbacks=sum(a.verdict == "fallback" for a in answers),
-                slow=0 if objective is None else int((latency > objective).sum()),
-                guards=_guards(answers),
-                invalid=invalid if name == "champion" else {},
-                latency_bytes=summarise(latency, latency_grid()).to_bytes(),
+        failed = np.array([a.failed for a in answers])
+        counters = Counters(
+            decisions=len(answers),
+            errors=int(failed.sum()),
+            fallbacks=sum(a.verdict == "fallback" for a in answers),
+            slow=0 if objective is None else int((part.latency > objective).sum()),
+            guards=_guards(answers),
+            invalid=invalid,
+            latency_bytes=summarise(part.latency, latency_grid()).to_bytes(),
+        )
+        rows.put(live, arm, "counters", time_ns, counters)
+        scores = np.array([a.model_score for a in answers], dtype=np.float64)
+        there = ~np.isnan(scores)
+        asked = there | failed
+        if asked.any():
+            _model_rows(rows, live, arm, time_ns, part.matrix[asked], scores[asked])
+        if live.shadow and arm == live.champion and there.any():
+            known = [i for i, t in zip(ids, there.tolist(), strict=True) if t]
+            self._shadow_rows(
+                rows, live, live.shadow, time_ns, part.matrix[there], scores[there], known
             )
-            rows.put(live, arm, "counters", time_ns, counters)
-            scores = np.array([a.model_score for a in answers], dtype=np.float64)
-            there = ~np.isnan(scores)
-            asked = there | np.array([a.failed for a in answers])
-            if not asked.any():
-                continue
-            matrix = np.array(inputs)
-            _model_rows(rows, live, arm, time_ns, matrix[asked], scores[asked])
-            if live.shadow and arm == live.champion and there.any():
-                known = [i for i, t in zip(ids, there.tolist(), strict=True) if t]
-                self._shadow_rows(
-                    rows, live, live.shadow, time_ns, matrix[there], scores[there], known
-                )
 
     def _shadow_rows(
         self,

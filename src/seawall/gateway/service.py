@@ -144,7 +144,15 @@ class Service:
         self._log.append(records, durable=bundle.log == "durable")
         spent = (perf_counter() - context.started) * 1e3
         self._recorder.served(
-            Served(live, plan.time_ns, plan.ids, given.batch, answers, spent, given.violations)
+            Served(
+                live,
+                plan.time_ns,
+                plan.ids,
+                given.batch.matrix.tobytes(),
+                answers,
+                spent,
+                given.violations,
+            )
         )
         for row, (decision_id, answer) in enumerate(zip(plan.ids, answers, strict=True)):
             score = answer.model_score

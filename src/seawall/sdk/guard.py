@@ -103,7 +103,7 @@ class Guard:
         place = position(unit_hash(decision_id if unit is None else unit, bundle.salt))
         violations: tuple[Violation, ...] = ()
         if typed := decider.reader.record(record):
-            batch = Batch((typed.values,), np.array((typed.values,), dtype=np.float32))
+            batch = Batch((typed.values,), np.array((typed.values,), dtype=np.float64))
         else:
             checked = decider.validator.records([record])
             batch, violations = batch_of(checked), checked.violations

@@ -40,8 +40,8 @@ class Batch(NamedTuple):
     """n rows to answer: their fields as the model gets them, and which of them it must not get."""
 
     rows: Sequence[Sequence[float]]
-    matrix: NDArray[np.float32]
-    """The same rows, n × fields."""
+    matrix: NDArray[np.float64]
+    """The same rows, n × fields; models get them in 32 bits."""
     bad: frozenset[int] = frozenset()
     why_bad: str = ""
 
@@ -95,7 +95,7 @@ def batch_of(checked: Checked) -> Batch:
     """Inputs as the validator left them."""
     bad = frozenset(np.flatnonzero(checked.bad).tolist())
     why = invalid_reason(checked.violations) if bad else ""
-    return Batch(checked.matrix.tolist(), checked.matrix.astype(np.float32), bad, why)
+    return Batch(checked.matrix.tolist(), checked.matrix, bad, why)
 
 
 class Decider:
@@ -201,7 +201,8 @@ class Decider:
 
         What is to fall back has no answer yet.
         """
-        scores = yield Question(arm.name, batch.matrix)
+        matrix = batch.matrix.astype(np.float32)
+        scores = yield Question(arm.name, matrix)
         if scores is None:
             return [_falls(arm, share, FAILED, failed=True)] * len(batch.rows)
         trips = self._guards.trips
@@ -213,7 +214,7 @@ class Decider:
         others: dict[str, Sequence[float] | None] = {arm.name: scores}
         for name in self._guards.asks:
             if name not in others:
-                others[name] = yield Question(name, batch.matrix)
+                others[name] = yield Question(name, matrix)
         answers: list[Answer] = []
         for i, (score, row) in enumerate(zip(scores, batch.rows, strict=True)):
             said = {name: None if s is None else s[i] for name, s in others.items()}
@@ -239,7 +240,7 @@ class Decider:
             ]
             if not ask or self._is_past(arm.conditions.expires):
                 continue
-            scores = yield Question(name, batch.matrix[ask])
+            scores = yield Question(name, batch.matrix[ask].astype(np.float32))
             for i, score in zip(ask, scores or (), strict=False):
                 trips = self._guards.trips(score, batch.rows[i])
                 if any(t.action in ("abstain", "fallback", "block") for t in trips):
