@@ -6,6 +6,7 @@ sent the scores, so one set of rules serves models in this process (`run`) and m
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from typing import Literal, NamedTuple, Protocol
@@ -124,7 +125,7 @@ class Decider:
 
     def route(self, at: datetime) -> Route:
         """The route as the approvals allow it at this moment; without arms if none may answer."""
-        passed = sum(at >= e for e in self._expiries)
+        passed = bisect_right(self._expiries, at) if self._expiries else 0
         if passed != self._passed:
             self._route, self._passed = Route(self.bundle.weights(at)), passed
             shares = self._route.probability.items()
