@@ -1,4 +1,4 @@
-"""From a request's rows to decisions that are logged, counted and waiting for their labels."""
+"""From a request's rows to decisions that are logged and counted."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ import msgspec
 import numpy as np
 
 from seawall.adapters.decisions import DecisionLog
-from seawall.gateway.joins import Entry, Joins
 from seawall.gateway.live import Live
 from seawall.gateway.recorder import Recorder, Served, Turned
 from seawall.gateway.request import Ask
-from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns, id_time
+from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns
 from seawall.serving.decide import Answers
 from seawall.serving.decision import DecisionRecord
 from seawall.serving.decision_privacy import apply_privacy
-from seawall.serving.outcome import Outcome, OutcomeReport
+from seawall.serving.outcome import OutcomeReport, Told, checked
 from seawall.serving.route import position, unit_hash
 from seawall.serving.validate import Checked, Violation
 
@@ -65,8 +64,8 @@ class Decided(msgspec.Struct, frozen=True):
 class Service:
     """What a gateway does with requests, whatever protocol brought them."""
 
-    def __init__(self, log: DecisionLog, joins: Joins, recorder: Recorder, clock: Clock) -> None:
-        self._log, self._joins, self._recorder = log, joins, recorder
+    def __init__(self, log: DecisionLog, recorder: Recorder, clock: Clock) -> None:
+        self._log, self._recorder = log, recorder
         self._clock, self._ids = clock, Ids(clock)
 
     def refuse(self, live: Live) -> None:
@@ -95,7 +94,6 @@ class Service:
         answers = live.decider.decide(
             checked, [position(h) for h in hashes], at, killed=live.killed
         )
-        columns = {name: ask.column(name) for name in bundle.protected}
         subjects = _each(ask, "subject")
         caller = context.caller or _text(ask.parameters.get("caller"))
         purpose = context.purpose or _text(ask.parameters.get("purpose"))
@@ -147,26 +145,15 @@ class Service:
                 checked.violations,
             )
         )
-        for row, decision_id in enumerate(ids):
-            cohort = live.cohorts[arms[row].name]
-            groups = tuple(_group(values[row]) if values else None for values in columns.values())
-            score = said_by_model[row]
-            valid = score if 0.0 <= score <= 1.0 else math.nan
-            self._joins.add(decision_id, Entry(cohort, time_ns, valid, groups))
         if answers.failed.all() and (answers.label < 0).all():
             raise Unavailable("the model failed, and there is no fallback", where=bundle.endpoint)
         return Decided(live, ids, answers)
 
-    def learn(self, outcomes: Sequence[Outcome]) -> OutcomeReport:
-        """Keep outcomes in the log and join them to their decisions."""
-        self._log.append_outcomes([o for o in outcomes if _is_id(o.decision_id)])
-        return self.join(outcomes)
-
-    def join(self, outcomes: Sequence[Outcome]) -> OutcomeReport:
-        """Join outcomes that are in the log already."""
-        report, counted = self._joins.apply(outcomes)
-        self._recorder.labelled(counted)
-        return report
+    def learn(self, told: Sequence[Told]) -> OutcomeReport:
+        """Keep outcomes durably in the log; the keeper joins them to their decisions."""
+        outcomes, rejected = checked(told)
+        self._log.append_outcomes(outcomes)
+        return OutcomeReport(received=len(outcomes), rejected=rejected)
 
 
 def _check(live: Live, ask: Ask) -> Checked:
@@ -218,13 +205,6 @@ def _text(value: Any) -> str | None:
     return str(value)[:LONGEST]
 
 
-def _group(value: Any) -> str | None:
-    """A protected value as the name of a group."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return _text(value) if isinstance(value, _SCALARS) and value == value else None
-
-
 def _inputs(live: Live, ask: Ask, checked: Checked) -> list[dict[str, Any]]:
     """What is kept of each row's input, after the privacy rule."""
     if ask.records is not None:
@@ -264,11 +244,3 @@ def _output(score: float, label: int) -> dict[str, Any] | None:
 
 def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
-
-
-def _is_id(text: str) -> bool:
-    try:
-        id_time(text)
-    except BadInput:
-        return False
-    return True
