@@ -12,6 +12,7 @@ import pytest
 import uvicorn
 from tests.gateway.control import ADMIN, START, TOKEN, Control
 
+from seawall.gateway.keeper import Keeper
 from seawall.gateway.main import Gateway
 from seawall.gateway.settings import GatewaySettings
 from seawall.kernel import FixedClock
@@ -30,12 +31,13 @@ def clock() -> FixedClock:
 
 
 class Served:
-    """A gateway on a real socket. Its worker does not run: tests poll and flush when they want."""
+    """A gateway on a real socket. Its worker and keeper do not run: tests do when they want."""
 
     def __init__(self, settings: GatewaySettings) -> None:
         self.gateway = Gateway(settings)
         self.worker = self.gateway.worker
         self.worker.poll()
+        self.keeper = Keeper(settings, self.gateway.name)
         listening = socket.create_server(("127.0.0.1", 0))
         config = uvicorn.Config(
             self.gateway.app, lifespan="on", ws="none", log_config=None, loop="uvloop"
@@ -61,6 +63,7 @@ class Served:
         self._server.should_exit = True
         self._thread.join()
         self.worker.stop()
+        self.keeper.close()
         self.gateway.log.close()
 
 

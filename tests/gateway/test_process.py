@@ -110,8 +110,7 @@ def test_after_kill_9_no_decision_is_lost_and_labels_still_find_theirs(
     control.bundles.clear()  # the control plane is of no help
     again = start()
     body = [{"decision_id": i, "label": 1} for i in ids]
-    answer = again.http.post("/outcomes", json=body).json()
-    assert (answer["joined"], answer["unknown"]) == (20, 0)
+    assert again.http.post("/outcomes", json=body).json() == {"received": 20, "rejected": []}
     wait(lambda: getattr(control.body("labels"), "arrived", 0) == 20)
     log = again.end()
     assert again.child.returncode == 0, log
@@ -119,12 +118,12 @@ def test_after_kill_9_no_decision_is_lost_and_labels_still_find_theirs(
     assert all(find(table, i) for i in ids)
 
 
-def test_the_shipper_ends_with_a_killed_gateway(control: Control, start: Callable[..., Process]):
+def test_the_keeper_ends_with_a_killed_gateway(control: Control, start: Callable[..., Process]):
     import psutil
 
     control.issue(bundle())
     process = start()
-    (shipper,) = psutil.Process(process.child.pid).children()
+    (keeper,) = psutil.Process(process.child.pid).children()
     os.kill(process.child.pid, signal.SIGKILL)
-    shipper.wait(30)
+    keeper.wait(30)
     process.end(signal.SIGKILL)

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import numpy as np
-from tests.gateway.conftest import Serve
+from tests.gateway.conftest import Serve, Served
 from tests.gateway.control import FIELDS, GOOD, START, Control, arm, bundle, model, training_rows
 
 from seawall.gateway.outbox import Outbox
@@ -15,6 +16,14 @@ from seawall.statistics.grid import score_grid
 from seawall.statistics.score import summarise_scores
 
 GRADES = ["low", "mid", "high"]
+
+
+def outcomes(served: Served) -> dict[str, int]:
+    """The metric of outcomes, by result."""
+    found = re.findall(
+        r'seawall_outcomes_total{result="(\w+)"} (\d+)', served.http.get("/metrics").text
+    )
+    return {result: int(count) for result, count in found}
 
 
 def records(rows: np.ndarray) -> list[dict[str, object]]:
@@ -107,14 +116,16 @@ def test_labels_are_counted_once_in_the_hour_of_their_decision(
     first = [{"decision_id": i, "label": t} for i, t in zip(ids, truth, strict=True)]
     wrong_first = [first[0] | {"label": 1 - truth[0]}, *first[1:30]]
     answer = served.http.post("/outcomes", json=wrong_first).json()
-    assert answer == {"joined": 30, "corrected": 0, "late": 0, "unknown": 0, "unknown_ids": []}
-    served.worker.flush()
-    assert served.http.post("/outcomes", json=first[0]).json()["corrected"] == 1
-    assert served.http.post("/outcomes", json=first[0]).json()["corrected"] == 1
+    assert answer == {"received": 30, "rejected": []}
+    served.keeper.join()
+    assert outcomes(served) == {"joined": 30, "corrected": 0, "late": 0, "unknown": 0}
+    for _ in range(2):
+        served.http.post("/outcomes", json=first[0])
+        served.keeper.join()
     clock.advance(timedelta(days=1))
-    answer = served.http.post("/outcomes", json=[*first[30:32], *first[30:32]]).json()
-    assert answer["late"] == 4
-    served.worker.flush()
+    served.http.post("/outcomes", json=[*first[30:32], *first[30:32]])
+    served.keeper.join()
+    assert outcomes(served) == {"joined": 30, "corrected": 2, "late": 4, "unknown": 0}
     for name, version, seed in (("champion", "m@1", 3), ("shadow", "m@2", 4)):
         labels = control.body("labels", name, version)
         scores = model(seed).predict_proba(rows[:30])[:, 1]
@@ -130,12 +141,41 @@ def test_labels_are_counted_once_in_the_hour_of_their_decision(
     assert starts == {int(START.timestamp()) * 10**9}
 
 
-def test_outcomes_of_unknown_decisions_are_counted_and_named(control: Control, serve: Serve):
+def test_outcomes_of_unknown_decisions_are_counted_when_they_had_their_time(
+    control: Control, serve: Serve, clock: FixedClock
+):
     control.issue(bundle())
-    other = "0198c0de-0000-7000-8000-000000000000"
-    body = [{"decision_id": i, "label": 1} for i in (other, "what")]
-    answer = serve().http.post("/outcomes", json=body).json()
-    assert (answer["unknown"], answer["unknown_ids"]) == (2, [other, "what"])
+    served = serve()
+    body = {"decision_id": "0198c0de-0000-7000-8000-000000000000", "label": 1}
+    assert served.http.post("/outcomes", json=body).json() == {"received": 1, "rejected": []}
+    served.keeper.join()
+    assert outcomes(served)["unknown"] == 0
+    assert "seawall_outcomes_waiting 1\n" in served.http.get("/metrics").text
+    clock.advance(timedelta(minutes=11))
+    served.keeper.join()
+    assert outcomes(served)["unknown"] == 1
+    assert "seawall_outcomes_waiting 0\n" in served.http.get("/metrics").text
+
+
+def test_what_is_no_outcome_is_named_with_why_and_the_others_are_received(
+    control: Control, serve: Serve
+):
+    control.issue(bundle())
+    served = serve()
+    (good,) = served.score(GOOD)
+    id_ = good["decision_id"]
+    told = [("what", 1), (id_, 2), (id_, "yes"), (id_, None), (id_, True), (id_, 0.0)]
+    body = [{"decision_id": i, "label": label} for i, label in told]
+    answer = served.http.post("/outcomes", json=body).json()
+    assert answer["received"] == 2
+    assert [(r["decision_id"], r["why"]) for r in answer["rejected"]] == [
+        ("what", "'what' is not a Seawall id; ids look like 0198c0de-....-7...-"),
+        (id_, "2 is no label; give 0 or 1"),
+        (id_, "'yes' is no label; give 0 or 1"),
+        (id_, "None is no label; give 0 or 1"),
+    ]
+    served.keeper.join()
+    assert outcomes(served) == {"joined": 1, "corrected": 1, "late": 0, "unknown": 0}
 
 
 def test_a_report_whose_reply_is_lost_is_sent_again_and_counted_once(

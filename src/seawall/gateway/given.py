@@ -1,4 +1,4 @@
-"""What a request gives for its rows: inputs, routing keys, subjects, groups, what may be kept."""
+"""What a request gives for its rows: inputs, routing keys, subjects, what may be kept."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from seawall.serving.typed import LONGEST, TypedRow
 from seawall.serving.validate import Violation
 
 _SCALARS = (str, int, float, bool)
-Groups = tuple[str | None, ...]
 
 
 class Given(NamedTuple):
@@ -26,7 +25,6 @@ class Given(NamedTuple):
     units: Sequence[str | None] | None
     """Routing keys; a row without one is its own unit."""
     subjects: Sequence[str | None]
-    groups: Sequence[Groups]
     kept: Sequence[dict[str, Any]]
     """What the log keeps of the inputs, after the privacy rule."""
     parameters: Mapping[str, Any]
@@ -45,12 +43,10 @@ def given_typed(live: Live, rows: Sequence[TypedRow], parameters: Mapping[str, A
             sent if any(v is not None for v in sent) else None, unit, parameters, count
         )
     subjects = _for_each(None, "subject", parameters, count) if parameters else [None] * count
-    protected = live.bundle.protected
-    groups = [tuple(_group(row.sent.get(name)) for name in protected) for row in rows]
     kept: Sequence[dict[str, Any]] = [row.sent for row in rows]
     if unit is not None and unit not in live.kept:
         kept = [{n: v for n, v in row.items() if n != unit} for row in kept]
-    return Given(batch, units, subjects, groups, _private(live, kept), parameters)
+    return Given(batch, units, subjects, _private(live, kept), parameters)
 
 
 def given_any(live: Live, ask: Ask) -> Given:
@@ -63,8 +59,6 @@ def given_any(live: Live, ask: Ask) -> Given:
     unit, parameters = live.bundle.unit, ask.parameters
     units = None if unit is None else _for_each(ask.column(unit), unit, parameters, ask.rows)
     subjects = _for_each(ask.column("subject"), "subject", parameters, ask.rows)
-    columns = [ask.column(name) for name in live.bundle.protected]
-    groups = [tuple(_group(c[row]) if c else None for c in columns) for row in range(ask.rows)]
     if ask.records is not None:
         kept = [{n: r[n] for n in live.kept if n in r} for r in ask.records]
     else:
@@ -72,9 +66,7 @@ def given_any(live: Live, ask: Ask) -> Given:
         kept = [{n: c[row] for n, c in there.items()} for row in range(ask.rows)]
     kept = [{n: _keepable(v) for n, v in row.items()} for row in kept]
     batch = batch_of(checked)
-    return Given(
-        batch, units, subjects, groups, _private(live, kept), parameters, checked.violations
-    )
+    return Given(batch, units, subjects, _private(live, kept), parameters, checked.violations)
 
 
 def text(value: Any) -> str | None:
@@ -99,13 +91,6 @@ def _for_each(
     if len(values) != rows:
         raise BadInput(f"{name} has {len(values)} values for {rows} rows")
     return [text(v) for v in values]
-
-
-def _group(value: Any) -> str | None:
-    """A protected value as the name of a group."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return text(value) if isinstance(value, _SCALARS) and value == value else None
 
 
 def _private(live: Live, kept: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:

@@ -34,7 +34,7 @@ from seawall.kernel import (
     Unavailable,
     nearest,
 )
-from seawall.serving.outcome import Outcome
+from seawall.serving.outcome import Told
 from seawall.serving.typed import LONGEST
 
 Scope = MutableMapping[str, Any]
@@ -44,7 +44,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 INLINE_ROWS = 64
 """Up to so many rows a request is answered on the event loop; more go to a thread."""
 _log: Any = structlog.get_logger("seawall.gateway")
-_outcomes = msgspec.json.Decoder(list[Outcome] | Outcome)
+_outcomes = msgspec.json.Decoder(list[Told] | Told)
 
 
 class _TooLarge(SeawallError):
@@ -239,8 +239,8 @@ class GatewayApp:
     async def _learn(self, request: Request) -> Reply:
         _is_json(request)
         given = decode(_outcomes, request.body)
-        outcomes = given if isinstance(given, list) else [given]
-        return plain(200, await asyncio.to_thread(self._service.learn, outcomes))
+        told = given if isinstance(given, list) else [given]
+        return plain(200, await asyncio.to_thread(self._service.learn, told))
 
     def _switch(self, request: Request, name: str, *, killed: bool) -> Reply:
         given = request.header(b"authorization") or ""

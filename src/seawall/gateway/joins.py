@@ -1,207 +1,332 @@
-"""Decisions waiting for their labels: each outcome finds its decision, its arm and its hour.
+"""Outcomes find their decisions: the write-ahead log followed, joined, and counted exactly once.
 
-The index is in memory. What was added since the last `save` is appended to `joins/HOUR`, a file of
-checked frames; decisions that a kill kept from being saved are read from the write-ahead log.
+What was read is made into one *batch* at a time, and a batch counts with the file `commit`, which
+is replaced whole. It says how far the log was read, which labels changed, and the telemetry rows
+that follow. After a crash the last commit is carried out again, which changes nothing the second
+time: labels are set to what they were set to, and the outbox knows the batch.
+
+    decisions/  shadows/    their rows by id (index.py)
+    strata                  the cohorts and groups that rows refer to (strata.py)
+    commit                  the last batch
+
+Outcomes are looked at before decisions and read after them: a decision is always in the log before
+anyone knows its id, so an outcome that finds none has none here. It is tried again for a while, in
+case several writers share a log, and then counted as unknown.
 """
 
 from __future__ import annotations
 
-import math
-import threading
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
+from uuid import UUID
 
 import msgspec
+import numpy as np
+import structlog
+from numpy.typing import NDArray
 
-from seawall.adapters.decisions.frame import frame, scan
+from seawall.adapters.decisions.read import DECISIONS, OUTCOMES
+from seawall.adapters.decisions.shadows import SHADOWS
+from seawall.adapters.decisions.tail import End, Positions, behind, ends, is_read
+from seawall.gateway import logged
+from seawall.gateway.index import Found, Index, Rows, Run
+from seawall.gateway.labels import EVENT, label_rows
 from seawall.gateway.live import Cohort
-from seawall.kernel import Clock, from_ns, to_ns
-from seawall.serving.outcome import Outcome, OutcomeReport
+from seawall.gateway.logged import DecisionRows, Part, outcome_rows, shadow_rows
+from seawall.gateway.outbox import Outbox
+from seawall.gateway.state import replace
+from seawall.gateway.strata import Bundles, Strata
+from seawall.gateway.transitions import LATE, NONE, Transitions, transitions
+from seawall.kernel import Clock
+from seawall.serving.telemetry import Row
 
-LATE = 2
-HOUR_NS = round(timedelta(hours=1).total_seconds()) * 1_000_000_000
-CLOCKS_NS = 600 * 1_000_000_000
 KEEP = 2
 """Decisions are kept for this many times the label age, to tell late labels from unknown ones."""
+GRACE_NS = round(timedelta(minutes=10).total_seconds()) * 1_000_000_000
+"""An outcome without a decision is unknown when it is so old."""
+MOST_WAITING = 10_000
+"""Of more outcomes without a decision, the oldest are unknown at once."""
+HOUR_NS = 3_600_000_000_000
 UNKNOWN_SHOWN = 10
+_log: Any = structlog.get_logger("seawall.gateway.keeper")
 
 
-class Entry:
-    """A decision: whose cohort it is in, when, with which score, groups and label."""
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """Outcomes since the state folder was new; each is counted in one of these."""
 
-    __slots__ = ("cohort", "groups", "label", "score", "shadow", "time_ns")
+    joined: int = 0
+    """Matched to a decision and counted in its cohort."""
+    corrected: int = 0
+    """In time, after another label of the same decision, which it replaced."""
+    late: int = 0
+    """Matched, but older than the cohort's fixed label age: counted as late, not in the cohort."""
+    unknown: int = 0
+    """No decision with this id is held here."""
 
-    def __init__(
-        self, cohort: Cohort, time_ns: int, score: float, groups: tuple[str | None, ...]
-    ) -> None:
-        self.cohort, self.time_ns, self.score, self.groups = cohort, time_ns, score, groups
-        self.label: int | None = None
-        self.shadow: tuple[Cohort, float] | None = None
+
+class Change(msgspec.Struct, frozen=True, array_like=True):
+    """Labels set in one run: int64 rows, float64 labels, uint8 states."""
+
+    run: tuple[int, int, int, int]
+    rows: bytes
+    labels: bytes
+    states: bytes
 
 
-class Counted(NamedTuple):
-    """A label to count into (sign 1) or out of (−1) the cohort of a decision's hour, or as late."""
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
+    """A batch, and how things stand after it."""
 
-    cohort: Cohort
-    time_ns: int
-    score: float
-    groups: tuple[str | None, ...]
-    label: int
-    sign: Literal[1, -1]
+    batch: int = 0
+    positions: dict[str, Positions] = {}
+    totals: Totals = Totals()
+    waiting: bytes = b""
+    """Outcomes that have no decision yet, as rows of `logged.OUTCOME`."""
+    changes: tuple[Change, ...] = ()
+    rows: tuple[Row, ...] = ()
 
 
 class Joins:
-    """Used from the event loop, and from the worker that saves and prunes."""
+    """The labels of one log folder, for one process; after an error, open another."""
 
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        self._folder, self._clock = folder, clock
+    def __init__(
+        self, folder: Path, log_folder: Path, bundles: Bundles, outbox: Outbox, clock: Clock
+    ) -> None:
+        self._folder, self._log_folder = folder, log_folder
+        self._outbox, self._clock = outbox, clock
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._entries: dict[str, Entry] = {}
-        self._hours: dict[int, list[str]] = {}
+        self._commit, path = Commit(), folder / "commit"
+        if path.exists():
+            self._commit = msgspec.msgpack.decode(path.read_bytes(), type=Commit)
+        batch = self._commit.batch
+        self._decisions = Index(folder / DECISIONS, logged.DECISION, batch)
+        self._shadows = Index(folder / SHADOWS, logged.SHADOW, batch)
+        self._strata = Strata(folder / "strata")
+        self._shadow_strata = Strata(folder / "shadow-strata")
+        self._rows_of = DecisionRows(self._strata, bundles)
         self._ages: dict[int, int] = {}
-        self._lock = threading.Lock()
-        self._unsaved: deque[tuple[str, Entry | None]] = deque()
-        for path in sorted(folder.iterdir()):
-            for payload in scan(path.read_bytes()).payloads.values():
-                self._load(msgspec.msgpack.decode(payload))
-
-    def __len__(self) -> int:
-        return len(self._entries)
-
-    def __contains__(self, decision_id: str) -> bool:
-        return decision_id in self._entries
+        self._carry_out()
 
     @property
-    def newest(self) -> datetime:
-        """The time of the latest decision held, less what clocks may differ by."""
-        hour = max(self._hours, default=0)
-        newest = max((self._entries[i].time_ns for i in self._hours.get(hour, ())), default=0)
-        return from_ns(max(newest - CLOCKS_NS, 0))
+    def totals(self) -> Totals:
+        """What became of the outcomes so far."""
+        return self._commit.totals
 
-    def add(self, decision_id: str, entry: Entry) -> None:
-        """Hold a decision."""
-        self._put(decision_id, entry)
-        self._unsaved.append((decision_id, entry))
+    @property
+    def waiting(self) -> int:
+        """Outcomes that have no decision yet."""
+        return self._waiting.size
 
-    def add_shadow(self, cohort: Cohort, scores: Iterable[tuple[str, float]]) -> list[Counted]:
-        """Note what a shadow said on decisions; returns the labels that were there before it."""
-        counted: list[Counted] = []
-        with self._lock:
-            for decision_id, score in scores:
-                if entry := self._entries.get(decision_id):
-                    entry.shadow = (cohort, score)
-                    if entry.label is not None:
-                        label = entry.label
-                        counted.append(
-                            Counted(cohort, entry.time_ns, score, entry.groups, label, 1)
-                        )
-        return counted
+    @property
+    def decisions(self) -> int:
+        """Decisions held."""
+        return self._decisions.rows
 
-    def apply(self, outcomes: Sequence[Outcome]) -> tuple[OutcomeReport, list[Counted]]:
-        """Join outcomes to their decisions; returns what was done, and what to count."""
-        with self._lock:
-            return self._apply(outcomes)
+    def behind(self) -> int:
+        """Bytes of the log that were not read yet."""
+        kinds = (DECISIONS, SHADOWS, OUTCOMES)
+        return sum(behind(self._positions(k), ends(self._log_folder / k)) for k in kinds)
 
-    def _apply(self, outcomes: Sequence[Outcome]) -> tuple[OutcomeReport, list[Counted]]:
-        now = self._clock.now_ns()
-        joined = corrected = late = 0
-        unknown: list[str] = []
-        counted: list[Counted] = []
-        for outcome in outcomes:
-            entry = self._entries.get(outcome.decision_id)
-            if entry is None:
-                unknown.append(outcome.decision_id)
-                continue
-            age = (to_ns(outcome.time) if outcome.time else now) - entry.time_ns
-            if age > entry.cohort.label_age_ns:
-                late += 1
-                if entry.label is None:
-                    counted += _count(entry, LATE, 1)
-                    self._label(outcome.decision_id, entry, LATE)
-                continue
-            if entry.label is None or entry.label == LATE:
-                joined += 1
-            else:
-                corrected += 1
-            if entry.label != outcome.label:
-                if entry.label is not None:
-                    counted += _count(entry, entry.label, -1)
-                counted += _count(entry, outcome.label, 1)
-                self._label(outcome.decision_id, entry, outcome.label)
-        report = OutcomeReport(
-            joined=joined,
-            corrected=corrected,
-            late=late,
-            unknown=len(unknown),
-            unknown_ids=tuple(unknown[:UNKNOWN_SHOWN]),
-        )
-        return report, counted
+    def is_read(self, path: Path) -> bool:
+        """Whether everything in a file of the log was joined."""
+        return is_read(path, self._positions(path.parent.name))
 
-    def save(self) -> None:
-        """Append what is new to disk."""
-        new = [self._unsaved.popleft() for _ in range(len(self._unsaved))]
-        if not new:
-            return
-        cohorts: dict[Cohort, int] = {}
-        rows: list[Any] = []
-        labels: list[Any] = []
-        for decision_id, entry in new:
-            if entry is None:
-                labels.append((decision_id, self._entries[decision_id].label))
-                continue
-            shadow = None
-            if entry.shadow:
-                shadow = (cohorts.setdefault(entry.shadow[0], len(cohorts)), entry.shadow[1])
-            at = cohorts.setdefault(entry.cohort, len(cohorts))
-            rows.append((decision_id, at, entry.time_ns, entry.score, entry.groups, shadow))
-        payload = msgspec.msgpack.encode((list(cohorts), rows, labels))
-        hour = self._clock.now_ns() // HOUR_NS * HOUR_NS
-        with (self._folder / f"{hour:020d}").open("ab") as file:
-            file.write(frame(payload))
+    def work(self) -> None:
+        """Join everything that is in the log now."""
+        upto = {kind: ends(self._log_folder / kind) for kind in (OUTCOMES, SHADOWS, DECISIONS)}
+        before = self._commit.batch
+        while self._read(DECISIONS, logged.decisions, self._add_decisions, upto):
+            pass
+        grown = self._commit.batch > before
+        while self._read(SHADOWS, logged.shadows, self._add_shadows, upto):
+            pass
+        while self._read(OUTCOMES, logged.outcomes, self._join, upto):
+            pass
+        self._try_again(grown=grown)
+        present = self._clock.now_ns() // HOUR_NS
+        self._decisions.settle(present)
+        self._shadows.settle(present)
 
     def prune(self) -> None:
         """Forget decisions too old for any label."""
-        now = self._clock.now_ns()
-        for hour in [h for h in self._hours if h + HOUR_NS < now - KEEP * self._ages[h]]:
-            del self._ages[hour]
-            for decision_id in self._hours.pop(hour):
-                self._entries.pop(decision_id, None)
-        oldest = min(self._hours, default=now)
-        for path in self._folder.iterdir():
-            if int(path.name) + HOUR_NS < oldest:
-                path.unlink()
+        now, ages = self._clock.now_ns(), self._strata.ages
+        old: list[int] = []
+        for hour in self._decisions.hours:
+            age = now - (hour + 1) * HOUR_NS
+            if not ages.size or age <= KEEP * int(ages.min()):
+                break  # nor is any later one old
+            if hour not in self._ages:
+                self._ages[hour] = int(ages[self._decisions.unique(hour, "code")].max())
+            if age > KEEP * self._ages[hour]:
+                old.append(hour)
+                del self._ages[hour]
+        self._decisions.prune(old)
+        self._shadows.prune(old)
 
-    def _put(self, decision_id: str, entry: Entry) -> None:
-        self._entries[decision_id] = entry
-        hour = entry.time_ns // HOUR_NS * HOUR_NS
-        self._hours.setdefault(hour, []).append(decision_id)
-        self._ages[hour] = max(self._ages.get(hour, 0), entry.cohort.label_age_ns)
+    def _read(
+        self,
+        kind: str,
+        read: Callable[[Positions, dict[str, End]], Part],
+        take: Callable[[list[Any], Positions], None],
+        upto: dict[str, dict[str, End]],
+    ) -> bool:
+        """Take the next part of one kind of rows; False when there is none."""
+        part = read(self._positions(kind), upto[kind])
+        if part.damaged:
+            _log.error("decision log", kind=kind, unreadable=part.damaged)
+        if part.rows or part.damaged:
+            take(part.rows, part.positions)
+        return bool(part.rows or part.damaged)
 
-    def _label(self, decision_id: str, entry: Entry, label: int) -> None:
-        entry.label = label
-        self._unsaved.append((decision_id, None))
+    def _add_decisions(self, logged: list[Any], positions: Positions) -> None:
+        rows = self._rows_of(logged)
+        self._strata.keep()
+        if rows.size:
+            self._decisions.add(self._commit.batch + 1, rows)
+        self._finish(DECISIONS, positions)
 
-    def _load(self, frame_: Any) -> None:
-        cohorts = [msgspec.convert(c, Cohort) for c in frame_[0]]
-        for decision_id, at, time_ns, score, groups, shadow in frame_[1]:
-            entry = Entry(cohorts[at], time_ns, score, tuple(groups))
-            if shadow:
-                entry.shadow = (cohorts[shadow[0]], shadow[1])
-            self._put(decision_id, entry)
-        for decision_id, label in frame_[2]:
-            if entry := self._entries.get(decision_id):
-                entry.label = label
+    def _add_shadows(self, logged: list[Any], positions: Positions) -> None:
+        rows = shadow_rows(logged, self._shadow_strata)
+        self._shadow_strata.keep()
+        rows = rows[np.unique(rows["id"], return_index=True)[1]]
+        rows = rows[~self._shadows.find(rows["id"]).held]
+        if rows.size:
+            self._shadows.add(self._commit.batch + 1, rows)
+        found = self._decisions.find(rows["id"])
+        known = self._decisions.get(found)
+        labelled = found.held & (known["state"] != NONE)
+        rows, known = rows[labelled], known[labelled]
+        # the arm that answered was counted when the label came; now the shadow is
+        events = _events(known, known["label"], 1, known["state"] == LATE)
+        self._finish(SHADOWS, positions, rows=self._of_shadows(events, rows))
+
+    def _join(self, logged: list[Any], positions: Positions) -> None:
+        self._apply(outcome_rows(logged), self._waiting, positions)
+
+    def _try_again(self, *, grown: bool) -> None:
+        """Apply what has no decision, if there are new decisions or its time is over."""
+        held = self._waiting
+        over = held["received"] < self._clock.now_ns() - GRACE_NS
+        if held.size and (grown or over.any()):
+            self._apply(held, held[:0], self._positions(OUTCOMES))
+
+    def _apply(self, outcomes: Rows, waiting: Rows, positions: Positions) -> None:
+        """Join outcomes in the order they were received, and commit what follows."""
+        outcomes = outcomes[np.argsort(outcomes["received"], kind="stable")]
+        found = self._decisions.find(outcomes["id"])
+        waiting, unknown = self._without_decision(np.concatenate([waiting, outcomes[~found.held]]))
+        outcomes, found = outcomes[found.held], found.at(found.held)
+        known = self._decisions.get(found)
+        late = outcomes["time"] - known["time"] > self._strata.ages[known["code"]]
+        each = transitions(found.place, outcomes["label"], late, known["state"], known["label"])
+        known = known[each.first]
+        events = np.concatenate(
+            [
+                _events(known[each.withdrawn], each.old[each.withdrawn], -1, False),
+                _events(known[each.added], each.label[each.added], 1, False),
+                _events(known[each.late], each.label[each.late], 1, True),
+            ]
+        )
+        said = self._shadows.find(events["id"])
+        answered = label_rows(
+            self._strata.cohorts,
+            self._strata.groups,
+            self._strata.cohort_of[events["code"]],
+            events,
+        )
+        shadows = self._of_shadows(events[said.held], self._shadows.get(said.at(said.held)))
+        self._finish(
+            OUTCOMES,
+            positions,
+            totals=self._totals_after(each, int(late.sum()), unknown),
+            waiting=waiting.tobytes(),
+            changes=self._changes(found, each),
+            rows=answered + shadows,
+        )
+
+    def _totals_after(self, each: Transitions, late: int, unknown: int) -> Totals:
+        totals = self._commit.totals
+        return Totals(
+            joined=totals.joined + each.joined,
+            corrected=totals.corrected + each.corrected,
+            late=totals.late + late,
+            unknown=totals.unknown + unknown,
+        )
+
+    def _without_decision(self, outcomes: Rows) -> tuple[Rows, int]:
+        """Those that go on waiting for their decision, and how many do not."""
+        hopeful = outcomes["received"] >= self._clock.now_ns() - GRACE_NS
+        hopeful[:-MOST_WAITING] = False
+        if unknown := int((~hopeful).sum()):
+            shown = outcomes["id"][~hopeful][:UNKNOWN_SHOWN].tobytes()
+            first = [str(UUID(bytes=shown[at : at + 16])) for at in range(0, len(shown), 16)]
+            _log.warning("outcomes of unknown decisions", count=unknown, first=first)
+        return outcomes[hopeful], unknown
+
+    def _changes(self, found: Found, each: Transitions) -> tuple[Change, ...]:
+        changed = np.flatnonzero(each.changed)
+        label, state = each.label[changed], each.state[changed]
+        return tuple(
+            Change(run, rows.tobytes(), label[mine].tobytes(), state[mine].tobytes())
+            for run, mine, rows in self._decisions.split(found.at(each.first[changed]))
+        )
+
+    def _of_shadows(self, events: Rows, said: Rows) -> tuple[Row, ...]:
+        """The rows of the shadows that spoke on the decisions of these events."""
+        if not events.size:
+            return ()
+        events = events.copy()
+        events["score"] = said["score"]
+        of = self._strata.cohort_of[events["code"]]
+        pairs = np.stack([of, said["code"].astype(np.int64)])
+        pairs, which = np.unique(pairs, axis=1, return_inverse=True)
+        cohorts = [self._shadow_cohort(*pair) for pair in pairs.T.tolist()]
+        return label_rows(cohorts, self._strata.groups, which.ravel(), events)
+
+    def _shadow_cohort(self, of: int, shadow: int) -> Cohort:
+        """The shadow's cohort on the decisions of another: its own model, the other's terms."""
+        said, answered = self._shadow_strata.cohorts[shadow], self._strata.cohorts[of]
+        return Cohort(
+            *(said.endpoint, said.version, said.arm, said.threshold),
+            *(answered.columns, answered.label_age_ns),
+        )
+
+    @property
+    def _waiting(self) -> Rows:
+        return np.frombuffer(self._commit.waiting, logged.OUTCOME)
+
+    def _positions(self, kind: str) -> Positions:
+        return self._commit.positions.get(kind, {})
+
+    def _finish(self, kind: str, positions: Positions, **more: Any) -> None:
+        """Commit a batch, and carry it out."""
+        plain: dict[str, Any] = {"changes": (), "rows": ()}
+        commit = msgspec.structs.replace(
+            self._commit,
+            batch=self._commit.batch + 1,
+            positions=self._commit.positions | {kind: positions},
+            **(plain | more),
+        )
+        replace(self._folder / "commit", msgspec.msgpack.encode(commit))
+        self._commit = commit
+        self._carry_out()
+
+    def _carry_out(self) -> None:
+        """Do what the last commit says, once or again."""
+        for change in self._commit.changes:
+            fields = {
+                "label": np.frombuffer(change.labels, np.float64),
+                "state": np.frombuffer(change.states, np.uint8),
+            }
+            self._decisions.put(Run(*change.run), np.frombuffer(change.rows, np.int64), fields)
+        self._outbox.add(self._commit.rows, batch=self._commit.batch)
 
 
-def _count(entry: Entry, label: int, sign: Literal[1, -1]) -> Iterator[Counted]:
-    """A label for the arm that answered and for the shadow, where their models gave a score."""
-    if label == LATE and sign < 0:
-        # a label that came late once and now in time: the late one stays counted as late
-        return
-    pairs = [(entry.cohort, entry.score), *([entry.shadow] if entry.shadow else [])]
-    for cohort, score in pairs:
-        if not math.isnan(score):
-            yield Counted(cohort, entry.time_ns, score, entry.groups, label, sign)
+def _events(known: Rows, label: NDArray[np.float64], sign: int, late: Any) -> Rows:
+    """Labels counted in or out for decisions as they are held."""
+    events = np.zeros(len(known), EVENT)
+    for name in ("id", "time", "code", "score"):
+        events[name] = known[name]
+    events["label"], events["sign"], events["late"] = label, sign, late
+    return events

@@ -42,11 +42,6 @@ class Live:
         """Fields of the request that go into the decision log."""
         self.grids = dict(bundle.grids)
         self.grids_key = parts_key({name: grid.digest for name, grid in self.grids.items()})
-        age = round(bundle.label_age_seconds * 1e9)
-        self.cohorts = {
-            a.name: Cohort(bundle.endpoint, a.version, a.name, a.threshold, bundle.protected, age)
-            for a in bundle.arms
-        }
         self.champion = next(a for a in bundle.arms if a.name == "champion")
         self.shadow = bundle.arm("shadow")
         self.admission = Admission(bundle.endpoint, bundle.limits, shared)

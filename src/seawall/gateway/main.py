@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import pickle
 import signal
-import subprocess
-import sys
-from collections.abc import Iterator
-from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any
 
 import structlog
 
-from seawall.adapters.decisions import DecisionLog, sample, segments
+from seawall.adapters.decisions import DecisionLog
 from seawall.adapters.telemetry.logs import set_up_logs
 from seawall.gateway.holder import Holder
 from seawall.gateway.http import GatewayApp
-from seawall.gateway.joins import KEEP, Entry, Joins
+from seawall.gateway.keeper import read_status, start_keeper
 from seawall.gateway.link import Link
-from seawall.gateway.live import Cohort
 from seawall.gateway.metrics import Metrics
 from seawall.gateway.outbox import Outbox
 from seawall.gateway.recorder import Recorder
@@ -30,12 +23,7 @@ from seawall.gateway.settings import GatewaySettings
 from seawall.gateway.shared import Shared
 from seawall.gateway.state import State
 from seawall.gateway.worker import Worker
-from seawall.kernel import Corrupt, Unavailable, now, to_ns
-from seawall.serving.decision import DecisionRecord
-from seawall.serving.outcome import Outcome
 
-MOST_RECOVERED = 1_000_000
-"""Decisions of an endpoint that are read back after a kill."""
 _log: Any = structlog.get_logger("seawall.gateway")
 
 
@@ -57,15 +45,14 @@ class Gateway:
             clock=settings.clock,
             seal_seconds=settings.seal_seconds,
         )
-        self.joins = Joins(settings.state_dir / "joins", settings.clock)
-        recorder, metrics = Recorder(self.joins), Metrics()
-        self.service = Service(self.log, self.joins, recorder, settings.clock)
+        recorder, metrics = Recorder(self.log), Metrics()
+        self.service = Service(self.log, recorder, settings.clock)
         self.worker = Worker(
             endpoints=settings.endpoints,
             link=Link(settings.control_url, settings.token),
             holder=self.holder,
             recorder=recorder,
-            joins=self.joins,
+            status=lambda: read_status(settings),
             log=self.log,
             outbox=Outbox(settings.state_dir / "telemetry", self.name),
             metrics=metrics,
@@ -81,79 +68,19 @@ class Gateway:
             max_body_bytes=settings.max_body_bytes,
             gauges=self.worker.gauges,
         )
-        self._recover()
 
     def start(self) -> None:
-        """Begin to poll, flush and ship."""
+        """Begin to poll, flush, and keep the log."""
         self.worker.start()
-        self._shipper = _start_shipping(self)
+        self._keeper = start_keeper(self.settings, self.name)
 
     def close(self) -> None:
-        """Flush what was counted, seal the log, and let the shipper finish."""
+        """Flush what was counted, seal the log, and let the keeper finish."""
         self.worker.stop()
         self.log.close()
-        assert self._shipper.stdin is not None
-        self._shipper.stdin.close()
-        self._shipper.wait()
-
-    def _recover(self) -> None:
-        """Take from the log what a kill kept out of the index of joins.
-
-        The shipper may have put it into the table already, so that is looked at first.
-        """
-        ages = [live.bundle.label_age_seconds for live in self.holder.live.values()]
-        since = now(self.settings.clock) - timedelta(seconds=KEEP * max(ages, default=0.0))
-        pending = self.log.pending(since)
-        try:
-            for record in chain(self._shipped(max(since, self.joins.newest)), pending):
-                if record.id not in self.joins and (entry := self._entry(record)):
-                    self.joins.add(record.id, entry)
-        except (Corrupt, Unavailable) as error:
-            _log.error("decision log", error=str(error))
-        try:
-            outcomes = [
-                Outcome(o.decision_id, 1 if o.label else 0, o.time)
-                for o in self.log.pending_outcomes(since)
-            ]
-            self.service.join(outcomes)
-        except Corrupt as error:
-            _log.error("outcomes", error=str(error))
-
-    def _shipped(self, since: datetime) -> Iterator[DecisionRecord]:
-        """What this gateway shipped since the index was last saved."""
-        try:
-            mine = [s for s in segments(self.settings.table_root) if s.gateway == self.name]
-            missed = [s.first_time for s in mine if s.last_time >= since]
-            for endpoint in self.settings.endpoints if missed else ():
-                first = max(since, min(missed))
-                yield from sample(
-                    self.settings.table_root, first, MOST_RECOVERED, endpoint=endpoint
-                )
-        except (Corrupt, Unavailable) as error:
-            _log.error("decision table", error=str(error))
-
-    def _entry(self, record: DecisionRecord) -> Entry | None:
-        live = self.holder.live.get(record.endpoint)
-        if live is None or record.model is None or record.arm is None:
-            return None
-        bundle = live.bundle
-        cohort = Cohort(
-            record.endpoint,
-            record.model,
-            record.arm,
-            0.5 if record.threshold is None else record.threshold,
-            bundle.protected,
-            round(bundle.label_age_seconds * 1e9),
-        )
-        others = bundle.privacy.get("*", "plain")
-        groups = tuple(
-            None
-            if bundle.privacy.get(name, others) != "plain" or record.input.get(name) is None
-            else str(record.input[name])
-            for name in bundle.protected
-        )
-        score = float("nan") if record.score is None else record.score
-        return Entry(cohort, to_ns(record.time), score, groups)
+        assert self._keeper.stdin is not None
+        self._keeper.stdin.close()
+        self._keeper.wait()
 
 
 def run(settings: GatewaySettings) -> None:
@@ -198,16 +125,3 @@ async def serve(settings: GatewaySettings) -> None:
             await serving
         finally:
             await asyncio.to_thread(gateway.close)
-
-
-def _start_shipping(gateway: Gateway) -> subprocess.Popen[bytes]:
-    """A process of its own ships, so that serving does not wait for it.
-
-    It is told its settings through a pipe, and ends when the pipe does: also if we are killed.
-    """
-    command = [sys.executable, "-m", "seawall.gateway.ship"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 -- our own module
-    assert process.stdin is not None
-    process.stdin.write(pickle.dumps((gateway.settings, gateway.name)))
-    process.stdin.flush()
-    return process

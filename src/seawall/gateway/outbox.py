@@ -5,6 +5,9 @@ what was tried once is sent again as it was, under its number, since it may have
 
     waiting          rows not tried yet        N.report     tried, not acknowledged
     sequence         the last number acknowledged
+
+Rows that follow from something else that is kept come in numbered batches: one that is added again
+after a crash changes nothing. Each file begins with the last batch that went into it.
 """
 
 from __future__ import annotations
@@ -17,7 +20,8 @@ import msgspec
 from seawall.gateway.state import replace
 from seawall.serving.telemetry import Report, Row, merge
 
-_rows = msgspec.msgpack.Decoder(tuple[Row, ...])
+_kept = msgspec.msgpack.Decoder(tuple[int, tuple[Row, ...]])
+_sequence = msgspec.msgpack.Decoder(tuple[int, int])
 
 
 class Outbox:
@@ -27,12 +31,14 @@ class Outbox:
         self._folder, self._gateway = folder, gateway
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._waiting: dict[tuple[str, str, str, str, int], bytes] = {}
+        self._batch = 0
         with contextlib.suppress(FileNotFoundError):
-            for row in _rows.decode((folder / "waiting").read_bytes()):
-                self._waiting[row[:5]] = row[5]
+            batch, rows = _kept.decode((folder / "waiting").read_bytes())
+            self._waiting, self._batch = {row[:5]: row[5] for row in rows}, batch
         self._acknowledged = 0
         with contextlib.suppress(FileNotFoundError):
-            self._acknowledged = int((folder / "sequence").read_text())
+            self._acknowledged, batch = _sequence.decode((folder / "sequence").read_bytes())
+            self._batch = max(self._batch, batch)
         self._tried = len(self._read() or ())
 
     @property
@@ -40,15 +46,16 @@ class Outbox:
         """Rows that the control plane is not known to have."""
         return len(self._waiting) + self._tried
 
-    def add(self, rows: tuple[Row, ...]) -> None:
-        """Take rows; when this returns they are on disk."""
-        if not rows:
+    def add(self, rows: tuple[Row, ...], *, batch: int | None = None) -> None:
+        """Take rows; when this returns they are on disk. A batch not above the last is no news."""
+        if not rows or (batch is not None and batch <= self._batch):
             return
+        self._batch = self._batch if batch is None else batch
         for row in rows:
             held = self._waiting.get(row[:5])
             self._waiting[row[:5]] = row[5] if held is None else merge(held, row[5])
         kept = tuple((*key, body) for key, body in self._waiting.items())
-        replace(self._folder / "waiting", msgspec.msgpack.encode(kept))
+        replace(self._folder / "waiting", msgspec.msgpack.encode((self._batch, kept)))
 
     def next(self) -> Report | None:
         """The report to send, the same until it is acknowledged; None when there is none."""
@@ -63,7 +70,8 @@ class Outbox:
 
     def acknowledge(self, report: Report) -> None:
         """The control plane has this report."""
-        replace(self._folder / "sequence", str(report.sequence).encode())
+        done = msgspec.msgpack.encode((report.sequence, self._batch))
+        replace(self._folder / "sequence", done)
         path, self._acknowledged, self._tried = self._path, report.sequence, 0
         path.unlink(missing_ok=True)
 
@@ -75,6 +83,8 @@ class Outbox:
     def _read(self) -> tuple[Row, ...] | None:
         """The rows of the report under way, if there is one."""
         try:
-            return _rows.decode(self._path.read_bytes())
+            batch, rows = _kept.decode(self._path.read_bytes())
         except FileNotFoundError:
             return None
+        self._batch = max(self._batch, batch)
+        return rows

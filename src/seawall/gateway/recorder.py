@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
-from seawall.gateway.joins import LATE, Counted, Joins
+from seawall.adapters.decisions import DecisionLog, ShadowScore
 from seawall.gateway.live import Live
+from seawall.kernel import Unavailable
 from seawall.serving.bundle import Arm
 from seawall.serving.decide import Answer
 from seawall.serving.signature import Field
@@ -18,7 +20,6 @@ from seawall.serving.telemetry import (
     Body,
     Counters,
     Inputs,
-    Labels,
     Row,
     Shadow,
     Stream,
@@ -31,10 +32,8 @@ from seawall.serving.validate import Violation
 from seawall.statistics.column import Column
 from seawall.statistics.counting import summarise, summarise_table
 from seawall.statistics.grid import latency_grid, score_grid
-from seawall.statistics.score import summarise_scores
 
-MOST_GROUPS = 64
-OTHER = "(other)"
+_log: Any = structlog.get_logger("seawall.gateway")
 
 
 class Served(NamedTuple):
@@ -93,11 +92,10 @@ class Rows:
 class Recorder:
     """Buffers what the event loop tells it; a worker calls `flush`."""
 
-    def __init__(self, joins: Joins) -> None:
-        self._joins = joins
+    def __init__(self, log: DecisionLog) -> None:
+        self._log = log
         self._served: deque[Served] = deque()
         self._turned: deque[Turned] = deque()
-        self._labels: deque[Counted] = deque()
         self.waiting = 0
         """Rows served and not flushed, about."""
 
@@ -109,10 +107,6 @@ class Recorder:
     def turned(self, turned: Turned) -> None:
         """Note a request that was not decided."""
         self._turned.append(turned)
-
-    def labelled(self, counted: Iterable[Counted]) -> None:
-        """Note labels."""
-        self._labels.extend(counted)
 
     def flush(self) -> Rows:
         """Everything noted so far as telemetry; shadows are scored here."""
@@ -126,7 +120,6 @@ class Recorder:
             self._served_rows(rows, batches)
         for turned in _drain(self._turned):
             _turned_rows(rows, turned)
-        _label_rows(rows, list(_drain(self._labels)))
         return rows
 
     def _served_rows(self, rows: Rows, batches: Sequence[Served]) -> None:
@@ -206,8 +199,12 @@ class Recorder:
         thresholds = (live.champion.threshold, shadow.threshold)
         pair = joint(champion[valid], scores[valid], thresholds=thresholds)
         rows.put(live, shadow, "shadow", time_ns, Shadow({live.champion.version: pair}))
-        known = [(i, s) for i, s, v in zip(ids, scores.tolist(), valid.tolist(), strict=True) if v]
-        self._labels.extend(self._joins.add_shadow(live.cohorts["shadow"], known))
+        about = (live.bundle.endpoint, shadow.version, shadow.name, shadow.threshold)
+        known = zip(ids, scores.tolist(), valid.tolist(), strict=True)
+        try:
+            self._log.append_shadows([ShadowScore(i, *about, s) for i, s, v in known if v])
+        except Unavailable as error:  # what was counted so far must not be lost with it
+            _log.error("shadow scores are not logged", count=len(ids), error=str(error))
 
 
 def columns_for(fields: Sequence[Field], matrix: NDArray[np.float64]) -> dict[str, Column]:
@@ -270,38 +267,3 @@ def _turned_rows(rows: Rows, turned: Turned) -> None:
     refused = 0 if turned.rows else 1
     counters = Counters(rejected=turned.rows, refused=refused, invalid=invalid)
     rows.put(turned.live, turned.live.champion, "counters", turned.time_ns, counters)
-
-
-def _label_rows(rows: Rows, labels: Sequence[Counted]) -> None:
-    groups: dict[Any, list[Counted]] = defaultdict(list)
-    for label in labels:
-        groups[label.cohort, window_start("labels", label.time_ns)].append(label)
-    for (cohort, start), counted in groups.items():
-        timely = [c for c in counted if c.label != LATE]
-        right = sum(c.sign for c in timely if (c.score >= cohort.threshold) == bool(c.label))
-        arrived = sum(c.sign for c in timely)
-        body = Labels(
-            arrived=arrived,
-            late=len(counted) - len(timely),
-            correct=right,
-            wrong=arrived - right,
-            added=_summary([c for c in timely if c.sign > 0]),
-            withdrawn=_summary([c for c in timely if c.sign < 0]),
-        )
-        rows.add(cohort.endpoint, cohort.version, cohort.arm, "labels", start, body)
-
-
-def _summary(labels: Sequence[Counted]) -> dict[str, bytes]:
-    if not labels:
-        return {}
-    columns = labels[0].cohort.columns
-    groups = {name: _few([c.groups[place] for c in labels]) for place, name in enumerate(columns)}
-    scores = np.array([c.score for c in labels])
-    truth = np.array([c.label for c in labels])
-    return {",".join(columns): summarise_scores(scores, truth, groups).to_bytes()}
-
-
-def _few(values: Sequence[str | None]) -> NDArray[Any]:
-    """Groups as they are, but for the rarest when there are too many to be groups."""
-    kept = {v for v, _ in Counter(values).most_common(MOST_GROUPS)}
-    return np.array([v if v is None or v in kept else OTHER for v in values], dtype=object)

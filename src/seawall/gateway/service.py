@@ -1,4 +1,4 @@
-"""From a request's rows to decisions that are logged, counted and waiting for their labels."""
+"""From a request's rows to decisions that are logged and counted."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 
 from seawall.adapters.decisions import DecisionLog
 from seawall.gateway.given import Given, text
-from seawall.gateway.joins import Entry, Joins
 from seawall.gateway.live import Live
 from seawall.gateway.recorder import Recorder, Served, Turned
-from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns, id_time
+from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns
 from seawall.serving.decide import Answer, Steps, run
 from seawall.serving.decision import DecisionRecord
-from seawall.serving.outcome import Outcome, OutcomeReport
+from seawall.serving.outcome import OutcomeReport, Told, checked
 from seawall.serving.route import position, unit_hash
 from seawall.serving.validate import Violation
 
@@ -68,8 +67,8 @@ class _Plan(NamedTuple):
 class Service:
     """What a gateway does with requests, whatever protocol brought them."""
 
-    def __init__(self, log: DecisionLog, joins: Joins, recorder: Recorder, clock: Clock) -> None:
-        self._log, self._joins, self._recorder = log, joins, recorder
+    def __init__(self, log: DecisionLog, recorder: Recorder, clock: Clock) -> None:
+        self._log, self._recorder = log, recorder
         self._clock, self._ids = clock, Ids(clock)
 
     def refuse(self, live: Live) -> None:
@@ -154,25 +153,15 @@ class Service:
                 given.violations,
             )
         )
-        for row, (decision_id, answer) in enumerate(zip(plan.ids, answers, strict=True)):
-            score = answer.model_score
-            valid = score if score is not None and 0.0 <= score <= 1.0 else math.nan
-            entry = Entry(live.cohorts[answer.arm.name], plan.time_ns, valid, given.groups[row])
-            self._joins.add(decision_id, entry)
         if all(a.failed and a.label is None for a in answers):
             raise Unavailable("the model failed, and there is no fallback", where=bundle.endpoint)
         return Decided(live, plan.ids, answers)
 
-    def learn(self, outcomes: Sequence[Outcome]) -> OutcomeReport:
-        """Keep outcomes in the log and join them to their decisions."""
-        self._log.append_outcomes([o for o in outcomes if _is_id(o.decision_id)])
-        return self.join(outcomes)
-
-    def join(self, outcomes: Sequence[Outcome]) -> OutcomeReport:
-        """Join outcomes that are in the log already."""
-        report, counted = self._joins.apply(outcomes)
-        self._recorder.labelled(counted)
-        return report
+    def learn(self, told: Sequence[Told]) -> OutcomeReport:
+        """Keep outcomes durably in the log; the keeper joins them to their decisions."""
+        outcomes, rejected = checked(told)
+        self._log.append_outcomes(outcomes)
+        return OutcomeReport(received=len(outcomes), rejected=rejected)
 
 
 def _output(answer: Answer) -> Mapping[str, Any] | None:
@@ -183,11 +172,3 @@ def _output(answer: Answer) -> Mapping[str, Any] | None:
 
 def _number(value: float | None) -> float | None:
     return value if value is not None and math.isfinite(value) else None
-
-
-def _is_id(given: str) -> bool:
-    try:
-        id_time(given)
-    except BadInput:
-        return False
-    return True

@@ -51,6 +51,11 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.state_dir / "decisions"
 
     @property
+    def labels_folder(self) -> Path:
+        """Where decisions wait for their labels."""
+        return self.state_dir / "labels"
+
+    @property
     def table_root(self) -> str:
         """Where decisions are shipped to."""
         return self.table or str(self.state_dir / "table")

@@ -1,30 +1,26 @@
-"""The process beside a gateway that ships its decision log: `python -m seawall.gateway.ship`.
+"""Shipping a gateway's decision log, and telling of it.
 
-It reads its settings from standard input and ships until that is closed, then once more. The root
-of every segment is told to the control plane; what could not be told is told later, read from the
-table, so a shipped segment is never forgotten.
+The root of every segment is told to the control plane; what could not be told is told later, read
+from the table, so a shipped segment is never forgotten.
 """
 
 from __future__ import annotations
 
-import pickle
-import select
-import signal
-import sys
+from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import structlog
 
 from seawall.adapters.decisions import segments, ship
-from seawall.adapters.telemetry.logs import set_up_logs
 from seawall.gateway.link import Link
 from seawall.gateway.settings import GatewaySettings
 from seawall.gateway.state import replace
 from seawall.kernel import Corrupt, Unavailable
 
-_log: Any = structlog.get_logger("seawall.gateway.ship")
+_log: Any = structlog.get_logger("seawall.gateway.keeper")
 
 
 class _Told(msgspec.Struct, frozen=True):
@@ -46,11 +42,11 @@ class Shipper:
         self._behind = True
         """Whether there may be segments in the table that were not told."""
 
-    def work(self) -> None:
-        """Ship what is sealed and tell what is new; what fails now is tried the next time."""
-        root = self._settings.table_root
+    def work(self, may_go: Callable[[Path], bool]) -> None:
+        """Ship what is sealed and may go, and tell what is new; what fails is tried again."""
+        root, clock = self._settings.table_root, self._settings.clock
         try:
-            shipped = ship(self._settings.log_folder, root, clock=self._settings.clock)
+            shipped = ship(self._settings.log_folder, root, clock=clock, may_go=may_go)
             self._behind = self._behind or bool(shipped)
         except Corrupt as error:
             self._behind = True
@@ -74,24 +70,3 @@ class Shipper:
             ids = (*told.ids, segment.id) if told.time == segment.shipped else (segment.id,)
             self._told = _Told(segment.shipped, ids)
             replace(self._path, msgspec.json.encode(self._told))
-
-
-def main() -> None:
-    """Ship until standard input is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the gateway closes the pipe when it is done
-    set_up_logs("info", "json")
-    settings, gateway = pickle.load(sys.stdin.buffer)  # noqa: S301 -- from the process that started us
-    link = Link(settings.control_url, settings.token)
-    shipper = Shipper(settings, gateway, link)
-    while True:
-        ended = bool(select.select([sys.stdin], [], [], settings.ship_seconds)[0])
-        try:
-            shipper.work()
-        except Exception:  # noqa: BLE001 -- the outermost loop of the process
-            _log.exception("shipping")
-        if ended:
-            return
-
-
-if __name__ == "__main__":
-    main()

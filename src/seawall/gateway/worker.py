@@ -1,4 +1,4 @@
-"""The gateway's one background thread: polls bundles, flushes telemetry, keeps the index of joins.
+"""The gateway's one background thread: polls bundles and flushes telemetry.
 
 The control plane may be gone for any time: polls fail, reports wait on disk, serving goes on.
 """
@@ -6,6 +6,7 @@ The control plane may be gone for any time: polls fail, reports wait on disk, se
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
@@ -13,7 +14,7 @@ import structlog
 
 from seawall.adapters.decisions import DecisionLog
 from seawall.gateway.holder import Holder
-from seawall.gateway.joins import Joins
+from seawall.gateway.keeper import Status
 from seawall.gateway.link import Link
 from seawall.gateway.metrics import Labels, Metrics
 from seawall.gateway.outbox import Outbox
@@ -22,7 +23,6 @@ from seawall.kernel import Unavailable
 
 MANY_ROWS = 100_000
 """So many rows are flushed before their time."""
-PRUNE_SECONDS = 60.0
 _log: Any = structlog.get_logger("seawall.gateway")
 
 
@@ -36,7 +36,7 @@ class Worker(threading.Thread):
         link: Link,
         holder: Holder,
         recorder: Recorder,
-        joins: Joins,
+        status: Callable[[], Status],
         log: DecisionLog,
         outbox: Outbox,
         metrics: Metrics,
@@ -45,7 +45,7 @@ class Worker(threading.Thread):
     ) -> None:
         super().__init__(name="seawall-gateway-worker", daemon=True)
         self._endpoints, self._link, self._holder = endpoints, link, holder
-        self._recorder, self._joins, self._outbox = recorder, joins, outbox
+        self._recorder, self._status, self._outbox = recorder, status, outbox
         self._log, self._metrics = log, metrics
         self._flush_seconds, self._poll_seconds = flush_seconds, poll_seconds
         self._etags: dict[str, str] = {}
@@ -55,7 +55,7 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         """Work until told to stop."""
-        flush = poll = prune = monotonic()
+        flush = poll = monotonic()
         while not self._stopping.is_set():
             now = monotonic()
             if now >= poll:
@@ -64,9 +64,6 @@ class Worker(threading.Thread):
             if now >= flush or self._recorder.waiting > MANY_ROWS:
                 self._guarded(self.flush)
                 flush = monotonic() + self._flush_seconds
-            if now >= prune:
-                self._guarded(self._joins.prune)
-                prune = now + PRUNE_SECONDS
             self._stopping.wait(max(0.01, min(flush, poll, monotonic() + 0.2) - monotonic()))
         self._guarded(self.flush)
 
@@ -95,7 +92,6 @@ class Worker(threading.Thread):
         rows = self._recorder.flush().rows()
         self._outbox.add(rows)
         self._metrics.absorb(rows)
-        self._joins.save()
         self._log.seal_if_due()
         try:
             while report := self._outbox.next():
@@ -110,8 +106,8 @@ class Worker(threading.Thread):
         found: dict[tuple[str, Labels], float] = {
             ("control_plane_up", ()): int(bool(self.connected)),
             ("telemetry_rows_waiting", ()): self._outbox.waiting,
-            ("decisions_awaiting_labels", ()): len(self._joins),
         }
+        found |= self._status().gauges()
         for name, live in self._holder.live.items():
             label: Labels = (("endpoint", name),)
             found["bundle_number", label] = live.bundle.number

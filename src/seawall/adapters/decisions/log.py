@@ -15,6 +15,7 @@ from seawall.adapters.decisions.read import (
     read_decisions,
     read_outcomes,
 )
+from seawall.adapters.decisions.shadows import SHADOWS, ShadowScore
 from seawall.adapters.decisions.wal import Recovered, Wal, WalName
 from seawall.kernel import BadInput, Clock, Corrupt, Ids, id_time, now
 from seawall.serving.decision import DecisionRecord, from_bytes, to_bytes
@@ -40,15 +41,15 @@ class DecisionLog:
         self._folder, self._clock = Path(folder), clock
         name = WalName(gateway, Ids(clock)(), 0)
         after = timedelta(seconds=seal_seconds)
-        self._decisions, self._outcomes = (
+        self._decisions, self._outcomes, self._shadows = self._wals = tuple(
             Wal(self._folder / kind, name, clock, seal_rows=seal_rows, seal_after=after)
-            for kind in (DECISIONS, OUTCOMES)
+            for kind in (DECISIONS, OUTCOMES, SHADOWS)
         )
 
     @property
     def recovered(self) -> tuple[Recovered, ...]:
         """The files that a crash had left open when this log was opened."""
-        return self._decisions.recovered + self._outcomes.recovered
+        return tuple(found for wal in self._wals for found in wal.recovered)
 
     def append(self, records: Sequence[DecisionRecord], *, durable: bool) -> None:
         """Keep these decisions: all or none. Returns when they are enqueued, or durable.
@@ -75,6 +76,10 @@ class DecisionLog:
             durable=durable,
         )
 
+    def append_shadows(self, scores: Sequence[ShadowScore]) -> None:
+        """Keep what a shadow said of decisions: all or none, enqueued."""
+        self._shadows.append([msgspec.msgpack.encode(s) for s in scores], durable=False)
+
     def pending(self, since: datetime) -> Iterator[DecisionRecord]:
         """The decisions made since then that are not shipped yet, file by file.
 
@@ -88,13 +93,13 @@ class DecisionLog:
 
     def seal(self) -> None:
         """Make what was appended so far ready to be shipped, and return when it is."""
-        self._decisions.seal()
-        self._outcomes.seal()
+        for wal in self._wals:
+            wal.seal()
 
     def seal_if_due(self) -> None:
         """Seal the files that are old enough; call it now and then, traffic or not."""
-        self._decisions.seal_if_due()
-        self._outcomes.seal_if_due()
+        for wal in self._wals:
+            wal.seal_if_due()
 
     def close(self) -> None:
         """Seal everything. The log may be appended to again."""

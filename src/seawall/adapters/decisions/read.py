@@ -38,12 +38,24 @@ class Rows(msgspec.Struct, Generic[T], frozen=True):
 
 def decisions_in(data: bytes) -> Rows[DecisionRecord]:
     """The decisions in the bytes of a file."""
-    return _rows(data, from_bytes)
+    return rows_in(data, from_bytes)
 
 
 def outcomes_in(data: bytes) -> Rows[ReceivedOutcome]:
     """The outcomes in the bytes of a file."""
-    return _rows(data, msgspec.msgpack.Decoder(ReceivedOutcome).decode)
+    return rows_in(data, msgspec.msgpack.Decoder(ReceivedOutcome).decode)
+
+
+def rows_in(data: bytes, decode: Callable[[memoryview], T]) -> Rows[T]:
+    """The rows in the bytes of a file, each read by `decode`."""
+    found = scan(data)
+    rows, damage = list[T](), list(found.damage)
+    for start, payload in found.payloads.items():
+        try:
+            rows.append(decode(payload))
+        except (Corrupt, msgspec.DecodeError):
+            damage.append(Damage(start, start + HEADER_BYTES + len(payload)))
+    return Rows(tuple(rows), tuple(sorted(damage, key=lambda d: d.start)))
 
 
 def read_decisions(folder: Path) -> Iterator[DecisionRecord]:
@@ -87,10 +99,10 @@ def corrupt(damaged: list[tuple[Path, Damage]]) -> Corrupt:
     )
 
 
-def _read(folder: Path, rows_in: Callable[[bytes], Rows[T]]) -> Iterator[T]:
+def _read(folder: Path, read: Callable[[bytes], Rows[T]]) -> Iterator[T]:
     damaged: list[tuple[Path, Damage]] = []
     for path in files_in(folder, ".open", ".wal"):
-        found = rows_in(_bytes(path))
+        found = read(_bytes(path))
         yield from found.rows
         damaged.extend((path, damage) for damage in found.damage)
     if damaged:
@@ -105,14 +117,3 @@ def _bytes(path: Path) -> bytes:
         except FileNotFoundError:
             continue
     return b""
-
-
-def _rows(data: bytes, decode: Callable[[memoryview], T]) -> Rows[T]:
-    found = scan(data)
-    rows, damage = list[T](), list(found.damage)
-    for start, payload in found.payloads.items():
-        try:
-            rows.append(decode(payload))
-        except (Corrupt, msgspec.DecodeError):
-            damage.append(Damage(start, start + HEADER_BYTES + len(payload)))
-    return Rows(tuple(rows), tuple(sorted(damage, key=lambda d: d.start)))

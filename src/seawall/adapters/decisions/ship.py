@@ -7,36 +7,47 @@ rerun repeats it, because a file is there until all is done and its number tells
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from seawall.adapters.decisions.frame import Damage
 from seawall.adapters.decisions.read import (
     DECISIONS,
     OUTCOMES,
+    Rows,
     corrupt,
     decisions_in,
     files_in,
     outcomes_in,
 )
 from seawall.adapters.decisions.segment import Segment, summarise
+from seawall.adapters.decisions.shadows import SHADOWS, shadows_in
 from seawall.adapters.decisions.tables import (
     SEGMENTS,
     append_once,
     decision_row,
-    outcome_row,
     segment_row,
+    told_row,
 )
 from seawall.adapters.decisions.wal import WalName, recover, sync_folder
 from seawall.kernel import Clock, now
 from seawall.serving.decision import leaf_hash
 
 
-def ship(folder: Path | str, table: str, *, clock: Clock) -> list[Segment]:
+def ship(
+    folder: Path | str,
+    table: str,
+    *,
+    clock: Clock,
+    may_go: Callable[[Path], bool] | None = None,
+) -> list[Segment]:
     """Ship every sealed file of a log folder, and those that a crashed gateway left open.
 
-    `table` is the folder or URL under which the Delta tables `decisions`, `outcomes` and `segments`
-    lie. Returns the segments of decisions shipped by this call; `segments(table)` lists them all.
+    `table` is the folder or URL under which the Delta tables `decisions`, `outcomes`, `shadows` and
+    `segments` lie. A file of which `may_go` says no is left for another time. Returns the
+    segments of decisions shipped by this call; `segments(table)` lists them all.
     One call at a time works on a folder, another waits. Raises `Unavailable` when storage does not
     answer, with nothing lost; and `Corrupt`, after everything that can be read was shipped, when
     some could not: the damaged file is kept beside the others as `.damaged`.
@@ -46,19 +57,22 @@ def ship(folder: Path | str, table: str, *, clock: Clock) -> list[Segment]:
     with (folder / "shipping.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         damaged: list[tuple[Path, Damage]] = []
-        for path in _sealed(folder / OUTCOMES):
-            _ship_outcomes(path, root, damaged)
+        for path in _sealed(folder / OUTCOMES, may_go):
+            _ship_told(path, root, OUTCOMES, outcomes_in, damaged)
+        for path in _sealed(folder / SHADOWS, may_go):
+            _ship_told(path, root, SHADOWS, shadows_in, damaged)
         shipped = [
-            _ship_decisions(p, root, now(clock), damaged) for p in _sealed(folder / DECISIONS)
+            _ship_decisions(p, root, now(clock), damaged)
+            for p in _sealed(folder / DECISIONS, may_go)
         ]
     if damaged:
         raise corrupt(damaged)
     return [segment for segment in shipped if segment is not None]
 
 
-def _sealed(folder: Path) -> list[Path]:
+def _sealed(folder: Path, may_go: Callable[[Path], bool] | None) -> list[Path]:
     list(recover(folder))
-    return files_in(folder, ".wal")
+    return [p for p in files_in(folder, ".wal") if may_go is None or may_go(p)]
 
 
 def _ship_decisions(
@@ -82,12 +96,18 @@ def _ship_decisions(
     return segment
 
 
-def _ship_outcomes(path: Path, root: str, damaged: list[tuple[Path, Damage]]) -> None:
-    name, found = WalName.parse(path.name), outcomes_in(path.read_bytes())
+def _ship_told(
+    path: Path,
+    root: str,
+    kind: str,
+    read: Callable[[bytes], Rows[Any]],
+    damaged: list[tuple[Path, Damage]],
+) -> None:
+    name, found = WalName.parse(path.name), read(path.read_bytes())
     id_ = f"{name.log}-{name.number:06d}"
-    rows = [outcome_row(outcome, id_, position) for position, outcome in enumerate(found.rows)]
+    rows = [told_row(told, id_, position) for position, told in enumerate(found.rows)]
     if rows:
-        append_once(root, OUTCOMES, rows, log=name.log, number=name.number)
+        append_once(root, kind, rows, log=name.log, number=name.number)
     _finish(path, found.damage, damaged)
 
 

@@ -11,6 +11,7 @@ import msgspec
 
 from seawall.adapters.decisions.read import DECISIONS, OUTCOMES, ReceivedOutcome
 from seawall.adapters.decisions.segment import Segment
+from seawall.adapters.decisions.shadows import SHADOWS, ShadowScore
 from seawall.kernel import Unavailable, id_time
 from seawall.serving.decision import DecisionRecord, to_bytes
 
@@ -56,6 +57,17 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "segment": "string",
         "position": "int32",
     },
+    SHADOWS: {
+        "decision_id": "string",
+        "day": "date32",
+        "endpoint": "string",
+        "version": "string",
+        "arm": "string",
+        "threshold": "float64",
+        "score": "float64",
+        "segment": "string",
+        "position": "int32",
+    },
     SEGMENTS: {
         "id": "string",
         "gateway": "string",
@@ -69,10 +81,16 @@ _COLUMNS: dict[str, dict[str, str]] = {
         "shipped": "time",
     },
 }
-_PARTITIONS = {DECISIONS: ["endpoint", "day"], OUTCOMES: ["day"], SEGMENTS: list[str]()}
+_PARTITIONS = {
+    DECISIONS: ["endpoint", "day"],
+    OUTCOMES: ["day"],
+    SHADOWS: ["day"],
+    SEGMENTS: list[str](),
+}
 _SEARCHED = {
     DECISIONS: "id,time,segment,position,subject",
     OUTCOMES: "decision_id,received",
+    SHADOWS: "decision_id",
     SEGMENTS: "id,first_time,last_time,shipped",
 }
 _ATTEMPTS = 12
@@ -99,10 +117,10 @@ def decision_row(record: DecisionRecord, segment: str, position: int, leaf: byte
     }
 
 
-def outcome_row(outcome: ReceivedOutcome, segment: str, position: int) -> Row:
-    """A row of the table `outcomes`."""
-    place = {"segment": segment, "position": position, "day": day_of(outcome.decision_id)}
-    return msgspec.structs.asdict(outcome) | place
+def told_row(told: ReceivedOutcome | ShadowScore, segment: str, position: int) -> Row:
+    """A row of the table `outcomes` or `shadows`."""
+    place = {"segment": segment, "position": position, "day": day_of(told.decision_id)}
+    return msgspec.structs.asdict(told) | place
 
 
 def segment_row(segment: Segment) -> Row:

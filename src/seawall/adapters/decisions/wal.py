@@ -131,6 +131,7 @@ class Wal:
                 view = view[os.write(fd, view) :]
         except OSError as error:
             os.ftruncate(fd, self._length)
+            self._rotate()  # whoever follows the file may have read more of it than is left
             raise _unavailable("written", self._path, error) from error
         self._length += len(data)
 
