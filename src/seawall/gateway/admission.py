@@ -26,7 +26,8 @@ class Admission:
 
     def __init__(self, endpoint: str, limits: Limits, shared: Shared) -> None:
         self._limits, self._shared, self._endpoint = limits, shared, endpoint
-        self._key = key_of(endpoint)
+        self._key, self._mine = key_of(endpoint), 0
+        self._counted = limits.concurrency is not None
         self._rate = _rate(shared, self._key, limits.requests_per_second, limits.burst)
         self._callers: dict[str, _Caller] = {}
         shed = limits.shed_after_ms
@@ -37,8 +38,8 @@ class Admission:
 
     @property
     def under_way(self) -> int:
-        """Requests of all workers that entered and have not left."""
-        return self._shared.under_way(self._key)
+        """Requests that entered and have not left; of all workers where their number is limited."""
+        return self._shared.under_way(self._key) if self._counted else self._mine
 
     def enter(self, caller: str, waited: float, now: float) -> None:
         """Let one more request in, or raise `Limited`.
@@ -55,13 +56,17 @@ class Admission:
         if self._rate and (wait := self._rate.take(now)):
             rate = limits.requests_per_second
             raise Limited(429, wait, f"the limit of {rate:g} requests a second is reached")
-        self._shared.add(self._key, 1)
+        self._mine += 1
+        if self._counted:
+            self._shared.add(self._key, 1)
         if limits.caller_concurrency is not None:
             self._shared.add(self._caller(caller).key, 1)
 
     def leave(self, caller: str) -> None:
         """Note that the request was answered."""
-        self._shared.add(self._key, -1)
+        self._mine -= 1
+        if self._counted:
+            self._shared.add(self._key, -1)
         if self._limits.caller_concurrency is not None:
             self._shared.add(self._caller(caller).key, -1)
 

@@ -18,6 +18,16 @@ from seawall.serving.validate import Violation
 _SCALARS = (str, int, float, bool)
 
 
+class Context(NamedTuple):
+    """What the request's headers say of it."""
+
+    started: float
+    """`perf_counter` at its arrival."""
+    caller: str | None = None
+    purpose: str | None = None
+    trace_id: str | None = None
+
+
 class Given(NamedTuple):
     """A request's rows, read and checked; every sequence has an item for each row."""
 

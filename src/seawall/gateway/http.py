@@ -17,14 +17,14 @@ import structlog
 
 from seawall.gateway import reply
 from seawall.gateway.admission import Limited
-from seawall.gateway.given import Given, given_any, given_typed
+from seawall.gateway.given import Context, Given, given_any, given_typed
 from seawall.gateway.holder import Holder
 from seawall.gateway.lag import LoopLag
 from seawall.gateway.live import Live
 from seawall.gateway.metrics import Labels, Metrics
 from seawall.gateway.reply import Reply, plain
-from seawall.gateway.request import Ask, decode, parse_infer, parse_invocation
-from seawall.gateway.service import Context, Decided, Invalid, Service
+from seawall.gateway.request import decode, parse_infer, parse_invocation
+from seawall.gateway.service import Decided, Invalid, Service
 from seawall.kernel import (
     Conflict,
     Forbidden,
@@ -41,6 +41,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_OF_CALLER = (b"seawall-caller", b"seawall-purpose", b"traceparent")
 INLINE_ROWS = 64
 """Up to so many rows a request is answered on the event loop; more go to a thread."""
 _log: Any = structlog.get_logger("seawall.gateway")
@@ -105,10 +106,11 @@ class GatewayApp:
         answer = await self._answer(scope, path, receive, started)
         if answer is None:
             return  # the caller has gone
-        self._metrics.replies[_route(path), answer.status] += 1
-        headers = [*answer.headers, (b"content-length", str(len(answer.body)).encode())]
-        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        status, headers, body = answer
+        self._metrics.replies[_route(path), status] += 1
+        headers.append((b"content-length", b"%d" % len(body)))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     async def _answer(
         self, scope: Scope, path: tuple[str, ...], receive: Receive, started: float
@@ -196,45 +198,43 @@ class GatewayApp:
     async def _infer(self, request: Request, live: Live) -> Reply:
         length = request.header(b"inference-header-content-length")
         _is_json(request, binary=length is not None)
-        asked: list[Ask] = []
-
-        def read() -> Given:
-            asked.append(parse_infer(request.body, length, live.names))
-            return given_any(live, asked[0])
-
-        return reply.infer(await self._decide(request, live, read), asked[0].id)
+        context = self._enter(request, live)
+        try:
+            ask = parse_infer(request.body, length, live.names)
+            return reply.infer(await self._decide(live, given_any(live, ask), context), ask.id)
+        finally:
+            live.admission.leave(context.caller or "")
 
     async def _invoke(self, request: Request, live: Live) -> Reply:
         _is_json(request)
-
-        def read() -> Given:
-            if typed := live.decider.reader.invocation(request.body):
-                return given_typed(live, *typed)
-            return given_any(live, parse_invocation(request.body, live.names))
-
-        return reply.invocation(await self._decide(request, live, read))
-
-    async def _decide(self, request: Request, live: Live, read: Callable[[], Given]) -> Decided:
-        headers, now = request.headers, monotonic()
-        context = Context(
-            request.started,
-            _short(headers.get(b"seawall-caller")),
-            _short(headers.get(b"seawall-purpose")),
-            _trace_id(headers.get(b"traceparent")),
-        )
-        caller = context.caller or ""
+        context = self._enter(request, live)
         try:
-            live.admission.enter(caller, self._lag.seconds(now), now)
+            if plainly := self._service.plain(live, request.body, context):
+                return reply.plain_invocation(plainly)
+            if typed := live.decider.reader.invocation(request.body):
+                given = given_typed(live, *typed)
+            else:
+                given = given_any(live, parse_invocation(request.body, live.names))
+            return reply.invocation(await self._decide(live, given, context))
+        finally:
+            live.admission.leave(context.caller or "")
+
+    def _enter(self, request: Request, live: Live) -> Context:
+        """Let the request in, or raise `Limited`."""
+        headers, now = request.headers, monotonic()
+        caller, purpose, trace = map(headers.get, _OF_CALLER)
+        context = Context(request.started, _short(caller), _short(purpose), _trace_id(trace))
+        try:
+            live.admission.enter(context.caller or "", self._lag.seconds(now), now)
         except Limited:
             self._service.refuse(live)
             raise
-        try:
-            given = read()
-            if len(given.batch.rows) <= INLINE_ROWS and live.bundle.log == "enqueued":
-                return self._service.decide(live, given, context)
-            return await asyncio.to_thread(self._service.decide, live, given, context)
-        finally:
-            live.admission.leave(caller)
+        return context
+
+    async def _decide(self, live: Live, given: Given, context: Context) -> Decided:
+        if len(given.batch.rows) <= INLINE_ROWS and live.bundle.log == "enqueued":
+            return self._service.decide(live, given, context)
+        return await asyncio.to_thread(self._service.decide, live, given, context)
 
     async def _learn(self, request: Request) -> Reply:
         _is_json(request)
@@ -319,6 +319,7 @@ def _only_version(live: Live, version_: str) -> None:
         )
 
 
+@lru_cache(maxsize=256)
 def _route(path: tuple[str, ...]) -> str:
     """The path without names that callers make up, for the counter of replies."""
     return path[-1] if path and path[-1] in _ROUTES else "other"

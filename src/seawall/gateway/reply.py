@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
 from seawall.gateway.live import Live
+from seawall.gateway.plain import Plainly
 from seawall.gateway.service import Decided
 from seawall.serving.decide import VERDICTS
 from seawall.serving.signature import Field
@@ -16,12 +17,21 @@ JSON = (b"content-type", b"application/json")
 _encode = msgspec.json.Encoder().encode
 
 
-class Reply(msgspec.Struct, frozen=True):
+class Reply(NamedTuple):
     """What goes back to the caller."""
 
     status: int
     headers: Headers
     body: bytes
+
+
+class _Passed(msgspec.Struct, gc=False):
+    score: float | None
+    label: int | None
+    decision_id: str
+    arm: str
+    version: str
+    verdict: str = "pass"
 
 
 def plain(status: int, content: Any, headers: Headers | None = None) -> Reply:
@@ -37,11 +47,15 @@ def decided_headers(decided: Decided) -> Headers:
     if others:
         arms |= {a.arm.name: a.arm.version for a in others}
         verdict = max((a.verdict for a in decided.answers), key=VERDICTS.index)
+    return _headers(decided.ids[0], ",".join(arms.values()), ",".join(arms), verdict)
+
+
+def _headers(decision_id: str, versions: str, arms: str, verdict: str) -> Headers:
     return [
         JSON,
-        (b"seawall-decision-id", decided.ids[0].encode()),
-        (b"seawall-model-version", ",".join(arms.values()).encode()),
-        (b"seawall-arm", ",".join(arms).encode()),
+        (b"seawall-decision-id", decision_id.encode()),
+        (b"seawall-model-version", versions.encode()),
+        (b"seawall-arm", arms.encode()),
         (b"seawall-verdict", verdict.encode()),
     ]
 
@@ -67,6 +81,15 @@ def rows(decided: Decided) -> list[dict[str, Any]]:
 def invocation(decided: Decided) -> Reply:
     """The reply of an MLflow scoring server."""
     return Reply(200, decided_headers(decided), _encode({"predictions": rows(decided)}))
+
+
+def plain_invocation(plainly: Plainly) -> Reply:
+    """The same for one row in which all is well."""
+    decision_id, answer = plainly
+    arm, version = answer.arm.name, answer.arm.version
+    said = _Passed(answer.score, answer.label, decision_id, arm, version)
+    headers = _headers(decision_id, version, arm, said.verdict)
+    return Reply(200, headers, _encode({"predictions": (said,)}))
 
 
 def infer(decided: Decided, id_: str | None) -> Reply:

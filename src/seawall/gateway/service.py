@@ -9,8 +9,9 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from seawall.adapters.decisions import DecisionLog
-from seawall.gateway.given import Given, text
+from seawall.gateway.given import Context, Given, text
 from seawall.gateway.live import Live
+from seawall.gateway.plain import Plain, Plainly
 from seawall.gateway.recorder import Recorder, Served, Turned
 from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns
 from seawall.serving.decide import Answer, Steps, run
@@ -34,16 +35,6 @@ class Invalid(SeawallError):
             about = {"problem": v.problem, "count": v.count, "remedy": v.remedy}
             self.fields.setdefault(v.field, about)
         self.rows = rows
-
-
-class Context(NamedTuple):
-    """What the request's headers say of it."""
-
-    started: float
-    """`perf_counter` at its arrival."""
-    caller: str | None = None
-    purpose: str | None = None
-    trace_id: str | None = None
 
 
 class Decided(NamedTuple):
@@ -70,10 +61,20 @@ class Service:
     def __init__(self, log: DecisionLog, recorder: Recorder, clock: Clock) -> None:
         self._log, self._recorder = log, recorder
         self._clock, self._ids = clock, Ids(clock)
+        self._plain: dict[str, Plain] = {}
+        """By endpoint, made for the bundle that it serves."""
 
     def refuse(self, live: Live) -> None:
         """Count a request that a limit turned away."""
         self._recorder.turned(Turned(live, self._clock.now_ns(), 0, ()))
+
+    def plain(self, live: Live, body: bytes, context: Context) -> Plainly | None:
+        """The answer to a plain request, or None with nothing done; see `gateway.plain`."""
+        plain = self._plain.get(live.bundle.endpoint)
+        if plain is None or plain.live is not live:
+            plain = Plain(live, self._log, self._recorder, self._clock, self._ids)
+            self._plain[live.bundle.endpoint] = plain
+        return plain(body, context)
 
     def decide(self, live: Live, given: Given, context: Context) -> Decided:
         """Answer every row; when this returns, each decision is in the log.

@@ -107,7 +107,7 @@ class Decider:
         also = {*bundle.protected, *([bundle.unit] if bundle.unit else [])}
         self.validator = Validator(signature, also)
         self.reader = TypedReader(signature, also)
-        self._guards = GuardSet(bundle.guards, signature)
+        self.guards = GuardSet(bundle.guards, signature)
         self._limits = {
             a.name: Where(a.conditions.where, signature, f"the approval of {a.version}")
             for a in bundle.arms
@@ -131,6 +131,16 @@ class Decider:
             shares = self._route.probability.items()
             self._shares = tuple((self._named[name], share) for name, share in shares)
         return self._route
+
+    @property
+    def only_scores(self) -> bool:
+        """Whether a row needs its arm's score and nothing else to be answered."""
+        return not (self.bundle.killed or self._limits or self.guards.asks)
+
+    def arm_at(self, position: float, at: datetime) -> tuple[Arm, float] | None:
+        """The arm at this position of the route, and its share; None if none may answer."""
+        route = self.route(at)
+        return self._shares[route(position)] if route.arms else None
 
     def decide(
         self, batch: Batch, positions: Sequence[float], at: datetime, *, killed: bool = False
@@ -206,14 +216,14 @@ class Decider:
         scores = yield Question(arm.name, matrix)
         if scores is None:
             return [_falls(arm, share, FAILED, failed=True)] * len(batch.rows)
-        trips = self._guards.trips
-        if not self._guards.asks:
+        trips = self.guards.trips
+        if not self.guards.asks:
             return [
                 _settled(arm, share, score, trips(score, row))
                 for score, row in zip(scores, batch.rows, strict=True)
             ]
         others: dict[str, Sequence[float] | None] = {arm.name: scores}
-        for name in self._guards.asks:
+        for name in self.guards.asks:
             if name not in others:
                 others[name] = yield Question(name, matrix)
         answers: list[Answer] = []
@@ -243,7 +253,7 @@ class Decider:
                 continue
             scores = yield Question(name, batch.matrix[ask].astype(np.float32))
             for i, score in zip(ask, scores or (), strict=False):
-                trips = self._guards.trips(score, batch.rows[i])
+                trips = self.guards.trips(score, batch.rows[i])
                 if any(t.action in ("abstain", "fallback", "block") for t in trips):
                     continue
                 rest = [other for other in rest if other != i]

@@ -76,6 +76,15 @@ class TypedReader:
         rows = [self._typed(row) for row in found.dataframe_records]
         return (rows, found.params) if rows else None
 
+    def one(self, body: bytes) -> TypedRow | None:
+        """The row of `{"dataframe_records": [ROW]}` without parameters."""
+        try:
+            found = self._invocation(body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return None
+        rows = found.dataframe_records
+        return None if len(rows) != 1 or found.params else self._typed(rows[0])
+
     def record(self, record: Mapping[str, Any]) -> TypedRow | None:
         """One row that is in memory already."""
         try:

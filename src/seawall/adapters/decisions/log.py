@@ -59,7 +59,11 @@ class DecisionLog:
         """
         for record in records:
             id_time(record.id)
-        self._decisions.append([_packed(r) for r in records], durable=durable)
+        self.append_packed([_packed(r) for r in records], durable=durable)
+
+    def append_packed(self, payloads: Sequence[bytes], *, durable: bool) -> None:
+        """Keep decisions that are packed already, as `append` does but without a second look."""
+        self._decisions.append(payloads, durable=durable)
 
     def append_outcomes(self, outcomes: Sequence[Outcome], *, durable: bool = True) -> None:
         """Keep these outcomes: all or none. One without a time was observed now."""
