@@ -10,6 +10,7 @@ from seawall.gateway.admission import Admission
 from seawall.gateway.shared import Shared
 from seawall.serving.bundle import Bundle
 from seawall.serving.decide import Decider, Model, check_models
+from seawall.serving.packing import Packer
 from seawall.serving.telemetry import parts_key
 
 
@@ -31,11 +32,9 @@ class Live:
         self, bundle: Bundle, models: Mapping[str, Model], shared: Shared, *, killed: bool
     ) -> None:
         self.bundle, self.digest = bundle, bundle.digest
-        self.bundle_digest = str(self.digest)
-        self.policy_digest = None if bundle.policy is None else str(bundle.policy)
+        self.packer = Packer(bundle)
         check_models(bundle, models)
         self.models, self.decider = models, Decider(bundle)
-        self.version_digests = {a.name: str(a.artefact) for a in bundle.arms}
         self.killed = killed
         self.names = bundle.signature.names
         self.kept = tuple(dict.fromkeys((*self.names, *bundle.protected)))
