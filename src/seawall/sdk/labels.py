@@ -256,12 +256,3 @@ def _no_gaps(values: Column, what: str) -> None:
         lacking = int(np.ma.getmaskarray(data).sum()) or int(np.count_nonzero(data != data))
     if lacking:
         raise BadInput(f"{what} lacks in {lacking:,} rows", remedy="leave them out")
-
-
-def age_of(text: str) -> timedelta:
-    """An age as people write it: 90m, 12h, 7d, 2w; `BadInput` on anything else."""
-    units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-    number, unit = text.strip()[:-1], text.strip()[-1:]
-    if unit not in units or not number.isascii() or not number.replace(".", "", 1).isdigit():
-        raise BadInput(f"{text!r} is no age", remedy="write for example 12h or 7d")
-    return timedelta(**{units[unit]: float(number)})
