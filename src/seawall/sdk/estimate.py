@@ -85,8 +85,7 @@ def estimate(
         try:
             estimated.add(part, start, min(start + size, rows) - 1)
         except BadInput as error:
-            where = f"{here}, {error.where}" if error.where else here
-            raise BadInput(error.what, where=where, remedy=error.remedy) from error
+            raise error.at(f"{here}, {error.where}" if error.where else here) from error
     found = estimated.body()
     if label_budget is not None:
         from seawall.sdk.label_rows import choose_rows

@@ -87,7 +87,7 @@ def _floats(values: Column, name: str, where: str) -> NDArray[np.float64]:
     try:
         return numbers(values)[0].astype(np.float64)
     except BadInput as error:
-        raise BadInput(error.what, where=f"{where}, column {name}", remedy=error.remedy) from error
+        raise error.at(f"{where}, column {name}") from error
 
 
 def picked(values: Column, rows: NDArray[np.bool_]) -> Column:
