@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput
-from seawall.statistics.column import Column, encode, length, numbers
+from seawall.statistics.column import Column, encode, floats, take
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -80,18 +80,12 @@ def losses(
 
 
 def _floats(values: Column, name: str, where: str) -> NDArray[np.float64]:
-    if isinstance(values, np.ma.MaskedArray):
-        values = np.where(np.ma.getmaskarray(values), np.nan, values.data.astype(np.float64))
-    if not isinstance(values, tuple) and values.dtype.kind == "f":
-        return np.asarray(values, np.float64)
     try:
-        return numbers(values)[0].astype(np.float64)
+        return floats(values)
     except BadInput as error:
         raise error.at(f"{where}, column {name}") from error
 
 
 def picked(values: Column, rows: NDArray[np.bool_]) -> Column:
     """The rows of a column where `rows` holds."""
-    if length(values) == int(rows.sum()):
-        return values
-    return (np.asarray(values[0])[rows], values[1]) if isinstance(values, tuple) else values[rows]
+    return values if rows.all() else take(values, rows)

@@ -37,6 +37,24 @@ def length(values: Column) -> int:
     return len(values[0]) if isinstance(values, tuple) else len(values)
 
 
+def take(values: Column, rows: slice | NDArray[Any]) -> Column:
+    """Some rows, by a slice, by their places or by which they are."""
+    return (values[0][rows], values[1]) if isinstance(values, tuple) else values[rows]
+
+
+def has_value(values: Column) -> NDArray[np.bool_]:
+    """Which rows have a value, of a column that is not of Python objects."""
+    if isinstance(values, tuple):
+        return np.asarray(values[0]) >= 0
+    there = ~np.ma.getmaskarray(values)
+    data = np.asarray(values)
+    if data.dtype.kind == "f":
+        there &= ~np.isnan(data)
+    elif data.dtype.kind == "M":
+        there &= ~np.isnat(data)
+    return there
+
+
 def tally(values: Column) -> tuple[list[str], list[int], int]:
     """The distinct values as texts, how often each occurs, and how many rows lack one."""
     if isinstance(values, tuple):
@@ -100,9 +118,7 @@ def numbers(values: Column) -> tuple[NDArray[Any], int]:
     Raises `BadInput` when the column holds text.
     """
     if isinstance(values, tuple) or values.dtype.kind not in "iufbM":
-        raise BadInput(
-            "the column holds text where numbers are expected", remedy="convert it, or leave it out"
-        )
+        raise _text_not_numbers()
     lacking = 0
     if isinstance(values, np.ma.MaskedArray):
         lacking = int(np.ma.count_masked(values))
@@ -119,6 +135,27 @@ def numbers(values: Column) -> tuple[NDArray[Any], int]:
     if values.dtype == np.uint64:
         values = np.minimum(values, np.uint64(2**63 - 1))
     return values.astype(np.int64, copy=False), lacking
+
+
+def floats(values: Column) -> NDArray[np.float64]:
+    """Every row as float64 (datetimes: microseconds, UTC), NaN where missing.
+
+    Raises `BadInput` when the column holds text.
+    """
+    if isinstance(values, tuple) or values.dtype.kind not in "iufbM":
+        raise _text_not_numbers()
+    data = np.asarray(values)
+    if data.dtype.kind == "M":
+        data = data.astype("datetime64[us]").astype(np.int64)
+    found = data.astype(np.float64, copy=False)
+    there = has_value(values)
+    return found if there.all() else np.where(there, found, np.nan)
+
+
+def _text_not_numbers() -> BadInput:
+    return BadInput(
+        "the column holds text where numbers are expected", remedy="convert it, or leave it out"
+    )
 
 
 def encode(values: Column) -> tuple[NDArray[np.int64], list[str]]:

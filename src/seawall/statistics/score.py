@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seawall.kernel import BadInput
 from seawall.statistics.codec import Counts, Reader, Writer
-from seawall.statistics.column import Column, encode, length, numbers
+from seawall.statistics.column import Column, encode, has_value, length, numbers
 from seawall.statistics.grid import BLOCK, Grid, refuse_unequal, score_grid
 
 NEGATIVE, POSITIVE, UNLABELLED = 0, 1, 2
@@ -146,7 +146,7 @@ def summarise_scores(
     grid = grid or score_grid()
     groups = groups or {}
     present, missing = numbers(scores)
-    keep = _present_rows(scores) if missing else None
+    keep = has_value(scores) if missing else None
     if present.size and not (present.min() >= 0 and present.max() <= 1):
         raise _outside(present)
     for name, values in {"label": labels, **groups}.items():
@@ -198,13 +198,6 @@ def _outside(scores: NDArray[Any]) -> BadInput:
     return BadInput(
         f"{told} outside [0, 1]: {odd}", remedy="give the probability of label 1, not its logit"
     )
-
-
-def _present_rows(values: Column) -> NDArray[np.bool_]:
-    assert not isinstance(values, tuple)
-    gaps = np.ma.getmaskarray(values)
-    data = np.asarray(values)
-    return ~(gaps | np.isnan(data)) if data.dtype.kind == "f" else ~gaps
 
 
 def label_codes(labels: Column) -> NDArray[np.int64]:
