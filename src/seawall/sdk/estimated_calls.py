@@ -14,7 +14,7 @@ from seawall.sdk.report import CONFIDENCE
 from seawall.sdk.scores import count_scores
 from seawall.statistics.calls import CalledScores, call_by_column, call_by_threshold
 from seawall.statistics.cbpe import Expected, expect, realised
-from seawall.statistics.column import Column, encode, floats, numbers, take
+from seawall.statistics.column import BINARY, Column, encode, floats, numbers, take
 from seawall.statistics.cost import cost_of
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.grid import heavy, score_grid
@@ -29,7 +29,6 @@ MISCALIBRATED = 0.05
 """Calibration error that warns, where even re-calibration leaves it."""
 FEW = 100
 """Reference labels of a class below which what scores mean is known too roughly."""
-_KNOWN = {"0": 0, "1": 1, "false": 0, "true": 1}
 Vector = NDArray[np.float64]
 
 
@@ -198,7 +197,7 @@ class _Weighing:
 
 
 def _only_calls(values: Column, name: str) -> None:
-    odd = [value for value in encode(values)[1] if value not in _KNOWN]
+    odd = [value for value in encode(values)[1] if value not in BINARY]
     if odd:
         raise BadInput(
             f"prediction {name} has the value {odd[0]!r}, neither 0 nor 1",
@@ -209,7 +208,7 @@ def _only_calls(values: Column, name: str) -> None:
 def binary(values: Column) -> NDArray[np.int64]:
     """0 and 1, −1 where missing; other values were refused when they were counted."""
     codes, names = encode(values)
-    return np.array([_KNOWN.get(name, -1) for name in names] + [-1], np.int64)[codes]
+    return np.array([BINARY.get(name, -1) for name in names] + [-1], np.int64)[codes]
 
 
 def _drop(was: Estimate, now: Estimate) -> Estimate:

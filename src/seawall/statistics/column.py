@@ -15,7 +15,8 @@ Column = NDArray[Any] | tuple[NDArray[np.integer[Any]], Sequence[Any]]
 """One column: a numpy array (a masked array where integers have nulls), NaN, NaT and None being
 missing; or (codes, dictionary) with code -1 for missing."""
 
-ORDERED: frozenset[str] = frozenset({"numeric", "integer", "datetime", "score"})
+BINARY = {"0": 0, "1": 1, "false": 0, "true": 1}
+"""What the texts of a column of 0 and 1 stand for."""
 
 
 def kind_of(values: Column) -> Kind:
