@@ -22,6 +22,7 @@ from seawall.cli import (
     lifecycle,
     operations,
     rollout,
+    score,
     segments,
     serve,
 )
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 for part in (
     demo, serve, declared, lifecycle, rollout, operations, audit, identity,
-    drift, evaluate, estimate, segments, backtest, baseline, labels, doctor,
+    drift, evaluate, estimate, segments, backtest, baseline, labels, score, doctor,
 ):  # fmt: skip
     part.register(app)
 

@@ -10,6 +10,7 @@ from seawall.gateway.admission import Admission
 from seawall.gateway.shared import Shared
 from seawall.serving.bundle import Bundle
 from seawall.serving.decide import Decider, Model, check_models
+from seawall.serving.keeping import Keeping
 from seawall.serving.packing import Packer
 from seawall.serving.telemetry import parts_key
 
@@ -37,8 +38,7 @@ class Live:
         self.models, self.decider = models, Decider(bundle)
         self.killed = killed
         self.names = bundle.signature.names
-        self.kept = tuple(dict.fromkeys((*self.names, *bundle.protected)))
-        """Fields of the request that go into the decision log."""
+        self.keeping = Keeping(bundle)
         self.grids = dict(bundle.grids)
         self.grids_key = parts_key({name: grid.digest for name, grid in self.grids.items()})
         self.champion = next(a for a in bundle.arms if a.name == "champion")

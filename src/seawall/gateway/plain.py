@@ -40,10 +40,7 @@ class Plain:
         self.live, self._log, self._recorder = live, log, recorder
         self._clock, self._ids, self._salt = clock, ids, bundle.salt
         self._unit = bundle.unit
-        self._unit_is_kept = bundle.unit in live.kept
-        self._possible = (
-            bundle.log == "enqueued" and not bundle.privacy and live.decider.only_scores
-        )
+        self._possible = bundle.log == "enqueued" and live.decider.only_scores
 
     def __call__(self, body: bytes, context: Context) -> Plainly | None:
         """The answer to a request with one plain row, which is then logged and counted."""
@@ -54,8 +51,7 @@ class Plain:
         time_ns, decision_id = self._clock.now_ns(), self._ids()
         unit = decision_id
         if self._unit is not None:
-            given = sent.get(self._unit) if self._unit_is_kept else sent.pop(self._unit, None)
-            unit = text(given) or decision_id
+            unit = text(sent.get(self._unit)) or decision_id
         at, digest = from_ns(time_ns), unit_hash(unit, self._salt)
         chosen = decider.arm_at(position(digest), at)
         if chosen is None:
@@ -75,7 +71,7 @@ class Plain:
             decision_id=decision_id,
             at=at,
             unit=digest,
-            kept=sent,
+            kept=live.keeping.typed(sent),
             latency_ms=latency,
             said=Said(context.caller, context.purpose, context.trace_id),
         )
