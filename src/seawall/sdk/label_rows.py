@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,4 +110,5 @@ def _write(columns: dict[str, Any], path: Path) -> None:
     try:
         write(pa.table(columns), path)
     except OSError as error:
-        raise BadInput(f"cannot write {path}: {error.strerror or error}") from error
+        why = os.strerror(error.errno) if error.errno else error
+        raise BadInput(f"cannot write {path}: {why}", remedy="name another file") from error
