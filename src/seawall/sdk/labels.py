@@ -23,7 +23,7 @@ from seawall.monitoring.label_join import NEVER, Integers, LabelJoin, join_label
 from seawall.monitoring.maturity import MaturityPoint, maturity_curve, settled_age
 from seawall.report.document import Document
 from seawall.sdk.report import CONFIDENCE, Report, Table, named
-from seawall.statistics.column import Column, encode
+from seawall.statistics.column import BINARY, Column, encode
 from seawall.statistics.intervals import rate
 from seawall.statistics.score import MOST_GROUPS
 
@@ -31,7 +31,6 @@ UNLABELLED, ORPHANS, CONFLICTS = 0.10, 0.01, 0.01
 """Default tolerances: of decisions at the fixed age without a label; of outcomes without a
 decision; of labelled decisions whose outcomes disagree."""
 MICROSECOND = timedelta(microseconds=1)
-_FLAGS = {"0": 0, "false": 0, "1": 1, "true": 1}
 
 
 class LabelReport(Report, frozen=True):
@@ -216,7 +215,7 @@ def _groups(
 def _proxy(of: _Joined, name: str, matured: Integers, age: timedelta | None) -> dict[str, Any]:
     """A proxy's rate among all decisions, and how much likelier it makes being wrong."""
     codes, names = of.part(name)
-    on = np.array([_FLAGS[n] for n in names] + [-1], np.int64)[codes]
+    on = np.array([BINARY[n] for n in names] + [-1], np.int64)[codes]
     told = rate(int((on == 1).sum()), int((on >= 0).sum()), CONFIDENCE)
     found: dict[str, Any] = {"rate": told.to_dict()}
     arrived = matured[of.age[matured] <= (age or timedelta.max) // MICROSECOND]
@@ -268,7 +267,7 @@ def _few_enough(values: Column, where: str) -> None:
 
 
 def _flags(values: Column, where: str) -> None:
-    odd = [name for name in encode(values)[1] if name not in _FLAGS]
+    odd = [name for name in encode(values)[1] if name not in BINARY]
     if odd:
         raise BadInput(
             f"a proxy is 0 or 1, there is {odd[0]!r}", where=where,
@@ -291,12 +290,3 @@ def _no_gaps(values: Column, what: str, where: str) -> None:
     if lacking:
         has = "1 row has" if lacking == 1 else f"{lacking:,} rows have"
         raise BadInput(f"{has} no {what}", where=where, remedy="leave them out")
-
-
-def age_of(text: str) -> timedelta:
-    """An age as people write it: 90m, 12h, 7d, 2w; `BadInput` on anything else."""
-    units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-    number, unit = text.strip()[:-1], text.strip()[-1:]
-    if unit not in units or not number.isascii() or not number.replace(".", "", 1).isdigit():
-        raise BadInput(f"{text!r} is no age", remedy="write for example 12h or 7d")
-    return timedelta(**{units[unit]: float(number)})

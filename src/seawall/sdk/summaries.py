@@ -117,7 +117,7 @@ def _of_table(table: TableSummary, columns: Sequence[str] | None, where: str) ->
 
 
 def _nothing(left_out: Sequence[str], where: str) -> BadInput:
-    told = f": {', '.join(left_out[:8])} hold times or what cannot be compared" if left_out else ""
+    told = f" beside times and nested ones: {', '.join(left_out[:8])}" if left_out else ""
     return BadInput(
         f"there is no column to compare{told}", where=where, remedy="name the columns to compare"
     )
@@ -253,8 +253,7 @@ def _grid(name: str, parts: Sequence[Column], pieces: Sequence[Piece]) -> Grid:
     known = next(filter(None, types), "")
     for held, piece in zip(types, pieces, strict=True):
         if held and held != known:
-            error = _another_type(name, held, known)
-            raise BadInput(error.what, where=piece.where, remedy=error.remedy)
+            raise _another_type(name, held, known).at(piece.where)
     step = -(-sum(map(length, parts)) // _GRID_ROWS)
     if len(parts) > 1 and all(kind_of(part) == "numeric" for part in parts):
         parts = [part[::step] for part in parts if not isinstance(part, tuple)]
@@ -269,7 +268,7 @@ def _count(columns: Mapping[str, Column], grids: Mapping[str, Grid], where: str)
             try:
                 found[name] = summarise(fitting(name, values, grids[name]), grids[name], space)
             except BadInput as error:
-                raise BadInput(error.what, where=where, remedy=error.remedy) from error
+                raise error.at(where) from error
     return found
 
 
