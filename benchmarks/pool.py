@@ -24,14 +24,15 @@ def spread(work: Callable[[J], R], jobs: Sequence[J], what: str) -> Iterator[R]:
     """
     before = {name: os.environ.get(name) for name in _THREADS}
     os.environ.update(dict.fromkeys(_THREADS, "1"))
-    began = told = time.monotonic()
+    told, first = time.monotonic(), 0.0
     try:
         with get_context("spawn").Pool(PROCESSES, initializer=_yield) as pool:
             size = max(1, min(25, len(jobs) // (8 * PROCESSES)))
             for done, found in enumerate(pool.imap(work, jobs, size), 1):
-                if time.monotonic() - told > _EVERY:
+                first = first or time.monotonic()
+                if time.monotonic() - told > _EVERY and done > size:
                     told = time.monotonic()
-                    left = (told - began) / done * (len(jobs) - done)
+                    left = (told - first) / (done - 1) * (len(jobs) - done)
                     print(f"{what}: {done:,} of {len(jobs):,}, {left:,.0f} s left",
                           file=sys.stderr)  # fmt: skip
                 yield found

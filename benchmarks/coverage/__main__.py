@@ -1,0 +1,125 @@
+"""`python -m benchmarks.coverage SUBJECT`: how often intervals hold the truth, as one table.
+
+In per cent, nominal 95: for each measure and size the mean over the cases, and the least of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import zlib
+from collections import defaultdict
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from benchmarks.coverage import drift
+from benchmarks.pool import spread
+
+SUBJECTS = (
+    "calibration", "classes", "decisions", "drift", "estimated", "fairness", "labels", "losses",
+    "pairs", "quality", "regression", "segments",
+)  # fmt: skip
+_PART = 25
+"""Runs of one job."""
+
+
+class Job(NamedTuple):
+    """Some runs of one case at one size."""
+
+    subject: str
+    case: str
+    column: str
+    runs: int
+    seed: int
+
+
+class Missed(NamedTuple):
+    """How many of some runs lay wholly above, and wholly below, what is true."""
+
+    measure: str
+    case: str
+    column: str
+    runs: int
+    over: int
+    under: int
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=__doc__)
+    parser.add_argument("subject", choices=SUBJECTS)
+    parser.add_argument("--runs", type=int, help="of each case and size; each subject has its own")
+    parser.add_argument("--json", action="store_true", help="every case as JSON lines instead")
+    options = parser.parse_args()
+    module = import_module(f"benchmarks.coverage.{options.subject}")
+    runs = options.runs or module.RUNS
+    if module is drift:
+        drift.report(runs, lines_only=options.json)
+        return
+    found = gather(options.subject, module, runs)
+    if options.json:
+        print("\n".join(json.dumps(line._asdict()) for line in found))
+    else:
+        show(found, tuple(module.COLUMNS), getattr(module, "BY_CASE", False))
+
+
+def gather(subject: str, module: Any, runs: int) -> list[Missed]:
+    """Every case at every size, added up over the processes."""
+    jobs = [
+        Job(subject, case, column, min(_PART, runs - first), first)
+        for column in module.COLUMNS
+        for case in module.CASES
+        for first in range(0, runs, _PART)
+    ]
+    total: dict[tuple[str, str, str], list[int]] = defaultdict(lambda: [0, 0, 0])
+    for part in spread(misses, jobs, f"coverage, {subject}"):
+        for m in part:
+            line = total[m[:3]]
+            line[:] = (a + b for a, b in zip(line, m[3:], strict=True))
+    return [Missed(*key, *line) for key, line in total.items()]
+
+
+def misses(job: Job) -> list[Missed]:
+    """The runs of one job; the truth lies outside by more than rounding."""
+    import numpy as np
+
+    module = import_module(f"benchmarks.coverage.{job.subject}")
+    rng = np.random.default_rng([job.seed, zlib.crc32(f"{job.case} {job.column}".encode())])
+    found: dict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
+    for _ in range(job.runs):
+        for name, estimate, true in module.CASES[job.case](module.COLUMNS[job.column], rng):
+            slack = 1e-9 * max(1.0, abs(true))
+            line = found[name]
+            line[0] += 1
+            line[1] += estimate.low > true + slack
+            line[2] += estimate.high < true - slack
+    return [Missed(name, job.case, job.column, *line) for name, line in found.items()]
+
+
+def show(found: list[Missed], columns: tuple[str, ...], by_case: bool) -> None:
+    """One row for each measure, or for each measure and case."""
+    rows: dict[tuple[str, ...], dict[str, list[Missed]]] = defaultdict(lambda: defaultdict(list))
+    for m in found:
+        rows[(m.measure, m.case) if by_case else (m.measure,)][m.column].append(m)
+    heads = ["measure", "case"] if by_case else ["measure"]
+    print("| " + " | ".join([*heads, *columns] + ["least at"] * (not by_case)) + " |")
+    print("|" + "---|" * len(heads) + "--:|" * len(columns) + "---|" * (not by_case))
+    for names, cells in rows.items():
+        told = [_told(cells[c]) if cells[c] else "" for c in columns]
+        if not by_case:
+            least = min((m for part in cells.values() for m in part), key=_held)
+            told.append(f"{least.case}, {least.column}")
+        print("| " + " | ".join([*names, *told]) + " |")
+
+
+def _held(m: Missed) -> float:
+    return 100 * (1 - (m.over + m.under) / m.runs)
+
+
+def _told(part: list[Missed]) -> str:
+    held = [_held(m) for m in part]
+    mean = f"{sum(held) / len(held):.1f}"
+    return mean if len(held) == 1 else f"{mean} ({min(held):.1f})"
+
+
+if __name__ == "__main__":
+    main()
