@@ -14,7 +14,12 @@ from numpy.typing import NDArray
 from seawall.kernel import Estimate
 from seawall.statistics.counting import summarise
 from seawall.statistics.grid import Grid
-from seawall.statistics.intervals import clopper_pearson, difference, skewed_mean
+from seawall.statistics.intervals import (
+    clopper_pearson,
+    difference,
+    normal_quantile,
+    skewed_mean,
+)
 from seawall.statistics.summary import ColumnSummary
 from seawall.statistics.tail import HEAVIEST, upper_tail
 
@@ -117,7 +122,8 @@ def regression(
                       summary.error.mean),
     }  # fmt: skip
     deviation = math.sqrt(max(summary.label.variance, 0.0)) if summary.n > 1 else math.nan
-    found["standardised_bias"] = _scaled(found["bias"], deviation)
+    doubt = _doubt(_Middles(summary.label), summary.n, confidence)
+    found["standardised_bias"] = _scaled(found["bias"], deviation, doubt)
     found["r2"] = _r_squared(summary, squared, confidence)
     if quantile is not None:
         found["pinball_loss"] = _pinball(summary, quantile, confidence)
@@ -197,10 +203,24 @@ def _root(e: Estimate) -> Estimate:
     return Estimate(value, low, high, e.confidence, e.n, e.method)
 
 
-def _scaled(e: Estimate, unit: float) -> Estimate:
+def _scaled(e: Estimate, unit: float, doubt: float) -> Estimate:
+    """A mean in units of a deviation, of which a share is in doubt."""
     if not unit > 0:
         return Estimate(math.nan, -math.inf, math.inf, e.confidence, e.n, e.method)
-    return Estimate(e.value / unit, e.low / unit, e.high / unit, e.confidence, e.n, e.method)
+    off = doubt * e.value
+    low = e.value - math.hypot(e.value - e.low, off)
+    high = e.value + math.hypot(e.high - e.value, off)
+    return Estimate(e.value / unit, low / unit, high / unit, e.confidence, e.n, e.method)
+
+
+def _doubt(cells: _Middles, n: int, confidence: float) -> float:
+    """The half width of a sample's standard deviation, as a share of it: √((κ − 1)/4n), normal."""
+    if n < 2:
+        return math.inf
+    away = cells.values - float(cells.counts @ cells.values) / n
+    second, fourth = (float(cells.counts @ away**k) / n for k in (2, 4))
+    excess = fourth / second**2 - 1 if second > 0 else 0.0
+    return normal_quantile(confidence) * math.sqrt(max(excess, 0.0) / (4 * n))
 
 
 def _median(column: ColumnSummary, confidence: float) -> Estimate:
