@@ -38,29 +38,35 @@ def main() -> None:
 
 
 def show(found: list[Missed], columns: tuple[str, ...], by_case: bool) -> None:
-    """One row for each measure, or for each measure and case."""
-    rows: dict[tuple[str, ...], dict[str, list[Missed]]] = defaultdict(lambda: defaultdict(list))
+    """One row for each measure: by size over all cases, or by case with the sizes in a cell."""
+    rows: dict[str, dict[str, list[Missed]]] = defaultdict(lambda: defaultdict(list))
     for m in found:
-        rows[(m.measure, m.case) if by_case else (m.measure,)][m.column].append(m)
-    heads = ["measure", "case"] if by_case else ["measure"]
-    print("| " + " | ".join([*heads, *columns] + ["least at"] * (not by_case)) + " |")
-    print("|" + "---|" * len(heads) + "--:|" * len(columns) + "---|" * (not by_case))
-    for names, cells in rows.items():
-        told = [_told(cells[c]) if cells[c] else "" for c in columns]
-        if not by_case:
+        rows[m.measure][m.case if by_case else m.column].append(m)
+    cases = tuple(dict.fromkeys(m.case for m in found))
+    heads = [" · ".join(columns), *cases] if by_case else ["measure", *columns, "least at"]
+    print("| " + " | ".join(heads) + " |")
+    print("|---|" + "--:|" * (len(heads) - 1 - (not by_case)) + "---|" * (not by_case))
+    for measure, cells in rows.items():
+        if by_case:
+            told = [_each(cells[case], columns) for case in cases]
+        else:
             least = min((m for part in cells.values() for m in part), key=_held)
-            told.append(f"{least.case}, {least.column}")
-        print("| " + " | ".join([*names, *told]) + " |")
+            told = [_mean(cells[c]) for c in columns] + [f"{least.case}, {least.column}"]
+        print("| " + " | ".join([measure, *told]) + " |")
+
+
+def _each(part: list[Missed], columns: tuple[str, ...]) -> str:
+    at = {m.column: f"{_held(m):.1f}" for m in part}
+    return " · ".join(at.get(c, "") for c in columns)
 
 
 def _held(m: Missed) -> float:
     return 100 * (1 - (m.over + m.under) / m.runs)
 
 
-def _told(part: list[Missed]) -> str:
+def _mean(part: list[Missed]) -> str:
     held = [_held(m) for m in part]
-    mean = f"{sum(held) / len(held):.1f}"
-    return mean if len(held) == 1 else f"{mean} ({min(held):.1f})"
+    return f"{sum(held) / len(held):.1f} ({min(held):.1f})" if held else ""
 
 
 if __name__ == "__main__":
