@@ -16,7 +16,7 @@ from benchmarks.measure import Result, Size, watch
 from benchmarks import __main__ as table
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-NOT_BENCHMARKS = {"__init__", "__main__", "measure", "load", "bare"}
+NOT_BENCHMARKS = {"__init__", "__main__", "measure", "environment", "load", "bare"}
 SIMULATIONS = {"coverage", "power"}
 
 
