@@ -330,3 +330,16 @@ def test_the_command_shows_the_curve_and_cohorts(tmp_path):
     assert "2026-03-12" in found.stdout
     assert "arm steady" in found.stdout
     assert "Every outcome has its decision" in found.stdout
+
+
+def test_a_regression_whose_labels_come_near_zero_is_warned_of_its_mape():
+    rng = np.random.default_rng(9)
+    tables = []
+    for n in (2000, 500):
+        x = rng.normal(size=n)
+        tables.append({"x": x, "p": x, "y": x + rng.normal(0, 0.1, n)})
+    told = seawall.estimate(*tables, label="y", prediction="p", features=["x"]).to_dict()[
+        "warnings"
+    ]
+    assert any(warning.startswith("mape hangs on a few rows") for warning in told)
+    assert not any(warning.startswith("rmse") for warning in told)

@@ -125,11 +125,12 @@ def _nothing(left_out: Sequence[str], where: str) -> BadInput:
 
 def summary_on(
     source: Table, grids: Mapping[str, Grid], *, every_column: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | None = None, threads: int = _THREADS,
 ) -> Counted:  # fmt: skip
     """A source counted on the grids of a reference.
 
-    With `every_column` the columns without a grid are named, else they are not looked at. Raises
+    With `every_column` the columns without a grid are named, else they are not looked at. Of a
+    Spark data frame the workers decide, and `threads` says nothing. Raises
     `BadInput` on an unreadable source, and a column that is not there or does not fit its grid.
     """
     if saved_baseline(source):
@@ -145,7 +146,7 @@ def summary_on(
     names = there.chosen(sources(grids))
     extra = [n for n in (*there.columns, *there.unreadable) if n not in names]
     told = progress and partial(progress, "current")
-    summary = _fold(there, grids, names, there.pieces, {}, told)
+    summary = _fold(there, grids, names, there.pieces, {}, told, threads)
     for name, one in summary.columns.items():
         if one.n == one.counts[-1] > 0 and (error := _unordered(name, one.grid, there)):
             raise error
@@ -190,7 +191,7 @@ class SameTypes:
 
 def _fold(
     source: Source, grids: Mapping[str, Grid], names: Sequence[str], pieces: Iterable[Piece],
-    done: Part, told: Callable[[int, int | None], None] | None,
+    done: Part, told: Callable[[int, int | None], None] | None, threads: int = _THREADS,
 ) -> TableSummary:  # fmt: skip
     def count(piece: Piece, some: Sequence[str]) -> Part:
         return _count(piece.read(some), grids, piece.where)
@@ -198,7 +199,8 @@ def _fold(
     groups = _groups(names, source.at_once)
     total = sum(p.rows for p in pieces) if isinstance(pieces, Sequence) else None
     values = 0
-    for part in _in_threads(partial(count, piece, some) for piece in pieces for some in groups):
+    works = (partial(count, piece, some) for piece in pieces for some in groups)
+    for part in _in_threads(works, threads):
         _add(done, part)
         values += sum(one.rows for one in part.values())
         if told:
@@ -214,14 +216,14 @@ def _groups(names: Sequence[str], size: int | None) -> list[Sequence[str]]:
     return [names[at : at + step] for at in range(0, len(names), step)]
 
 
-def _in_threads(works: Iterable[Callable[[], Part]]) -> Iterator[Part]:
+def _in_threads(works: Iterable[Callable[[], Part]], threads: int = _THREADS) -> Iterator[Part]:
     """What each work gives, in order; few are under way at once, so that memory is bounded."""
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         under_way: deque[Future[Part]] = deque()
         try:
             for work in works:
                 under_way.append(pool.submit(work))
-                if len(under_way) > _THREADS:
+                if len(under_way) > threads:
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
