@@ -20,6 +20,7 @@ from seawall.monitoring.watch import DriftReading, watch
 from seawall.registry.version import Version
 from seawall.serving.endpoint import Endpoint
 from seawall.serving.telemetry import Counters, Labels
+from seawall.serving.validate import REFUSING
 from seawall.slo.burn import alerts as burning
 from seawall.slo.objective import Counts, Objective
 from seawall.statistics.sequential import proportion
@@ -175,6 +176,6 @@ def failing_fields(
             continue
         total += c.decisions + c.rejected
         for problem, count in c.invalid.items():
-            if not problem.endswith(": unknown"):  # a field that nobody asked for refuses nothing
+            if problem.rpartition(": ")[2] in REFUSING:  # the others refuse nothing
                 failures[problem] += count
     return [(problem, count, max(total, count)) for problem, count in failures.most_common(20)]
