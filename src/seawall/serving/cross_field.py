@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
@@ -24,6 +24,9 @@ _BOUND = re.compile(r"\.(?:all|exists|exists_one|map|filter)\(\s*([A-Za-z_][A-Za
 _TYPES = frozenset(
     {"bool", "bytes", "double", "duration", "int", "list", "map", "string", "timestamp", "uint"}
 )
+
+_FAILS = (KeyError, RuntimeError, TypeError, ValueError, ArithmeticError)
+"""What the engine raises when an expression cannot be computed of these values."""
 
 
 class CrossField(
@@ -48,10 +51,10 @@ class CrossField(
 
 
 class _Ready(NamedTuple):
-    """A rule's program, its fields with their places, and how it is to be asked."""
+    """A rule's program, its fields with place and meaning, and how it is to be asked."""
 
     program: Program
-    fields: tuple[tuple[str, int, Field], ...]
+    fields: tuple[tuple[str, int, Callable[[float], Any]], ...]
     as_map: bool
     says_null: bool
 
@@ -78,15 +81,18 @@ class CrossFields:
         """
         program, fields, as_map, says_null = self._ready[at]
         facts: dict[str, Any] = {}
-        for name, place, field in fields:
+        for name, place, plain in fields:
             value = values[place]
-            if value != value:
-                if not says_null:
-                    return False
+            if value == value:
+                facts[name] = plain(value)
+            elif says_null:
                 facts[name] = None
             else:
-                facts[name] = _plain(field, value)
-        return _execute(program, {ALL: facts} | facts if as_map else facts) is not True
+                return False
+        try:
+            return program.execute({ALL: facts} | facts if as_map else facts) is not True
+        except _FAILS:
+            return True
 
 
 def problem_of(rule: CrossField, fields: Sequence[Field]) -> str:
@@ -107,8 +113,12 @@ def problem_of(rule: CrossField, fields: Sequence[Field]) -> str:
         return f"rule {rule.name!r} reads no field"
     if ready.says_null:
         return ""
-    facts = {name: _plain(field, _typical(field)) for name, _, field in ready.fields}
-    found = _execute(program, {ALL: facts} | facts if ready.as_map else facts)
+    by_name = {f.name: f for f in fields}
+    facts = {name: plain(_typical(by_name[name])) for name, _, plain in ready.fields}
+    try:
+        found: Any = program.execute({ALL: facts} | facts if ready.as_map else facts)
+    except _FAILS as error:
+        found = error
     if isinstance(found, bool | ArithmeticError):
         return ""
     if isinstance(found, Exception):
@@ -125,7 +135,7 @@ def _ready(rule: CrossField, fields: Sequence[Field]) -> _Ready:
     used = set(program.variables())
     as_map = ALL in used and not any(f.name == ALL for f in fields)
     read = tuple(
-        (f.name, place, f)
+        (f.name, place, _plain(f))
         for place, f in enumerate(fields)
         if f.name in used or (as_map and _by_name(f.name, rule.rule))
     )
@@ -137,23 +147,15 @@ def _by_name(name: str, rule: str) -> bool:
     return any(form in rule for form in (f"{ALL}['{name}']", f'{ALL}["{name}"]', f"{ALL}.{name}"))
 
 
-def _execute(program: Program, facts: Mapping[str, Any]) -> Any:
-    """What a program gives, or the error that kept it from giving anything."""
-    try:
-        return program.execute(dict(facts))
-    except (KeyError, RuntimeError, TypeError, ValueError, ArithmeticError) as error:
-        return error
-
-
-def _plain(field: Field, value: float) -> Any:
-    """A number of the matrix as the value that it stands for."""
+def _plain(field: Field) -> Callable[[float], Any]:
+    """From a number of the matrix to the value that it stands for."""
     if field.kind == "number":
-        return float(value)
+        return float
     if field.kind == "boolean":
-        return bool(value)
+        return bool
     if field.kind == "category" and isinstance(field.categories[0], str):
-        return field.categories[int(value)]
-    return int(value) if float(value).is_integer() else float(value)
+        return lambda value: field.categories[int(value)]
+    return lambda value: int(value) if value == int(value) else value
 
 
 def _typical(field: Field) -> float:
