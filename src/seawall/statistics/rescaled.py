@@ -154,7 +154,7 @@ def _named(
         return None
     forms = dict.fromkeys((c.factor, c.offset) for c in conversions)
     fits = [fit for form in forms for fit in _fits(pair, bare, new, form, level)]
-    if _shifted(pair, level):
+    if fits and _shifted(pair, level):
         fits = [fit for fit in fits if fit.coarse]
     if sure:
         fits = [fit for fit in fits if _plain(pair, bare, fit, level)]
@@ -191,6 +191,8 @@ def _fits(
     found: list[_Fit] = []
     for share in _shares(bare, factor, offset):
         used = pair if offset or share < 1 else bare
+        if used.few.distance(factor, offset, share)[0] - band(used.n, used.m, level) > ALLOWED:
+            continue
         distance, hidden = used.distance(factor, offset, share)
         unconverted, _ = used.distance(1.0)
         if distance - band(used.n, used.m, level) > ALLOWED or 2 * distance > unconverted:
@@ -254,6 +256,13 @@ class _Pair(NamedTuple):
         roundings = (0.0, 0.5) if old.grid.kind == "integer" else (0.0,)
         return cls(n, m, edges, reached[kept], wide, old, upto, roundings)
 
+    @property
+    def few(self) -> _Pair:
+        """The same at every 16th edge, where no distance is larger: most factors end there."""
+        return self._replace(
+            edges=self.edges[::16], reached=self.reached[::16], wide=np.zeros(0, np.bool_)
+        )
+
     def below(self, at: Vector) -> Vector:
         """The baseline's share below each number; even within a cell that holds several."""
         edges = self.base.grid.edges
@@ -286,7 +295,8 @@ class _Pair(NamedTuple):
             apart = np.maximum(np.maximum(low - self.reached, self.reached - high), 0.0)
             value = float(apart.max())
             inside = np.maximum(high[1:] - self.reached[:-1], self.reached[1:] - low[:-1])
-            most = max(value, float(inside[self.wide].max(initial=0.0)))
+            hidden = inside[self.wide] if self.wide.any() else inside[:0]
+            most = max(value, float(hidden.max(initial=0.0)))
             best = min(best, (value, most - value + 1 / _STEPS))
         return best
 
