@@ -81,6 +81,7 @@ def test_a_change_of_unit_is_named_with_the_factor_in_its_interval(
         (money, lambda r, n: 1.5 * money(r, n)),
         (money, lambda r, n: 2 * money(r, n)),
         (money, lambda r, n: 5_000 + money(r, n)),
+        (money, lambda r, n: r.lognormal(8.3, 1.3, n)),
         (weight, lambda r, n: weight(r, n) + 42),
         (weight, lambda r, n: r.normal(160, 21, n)),
         (weight, lambda r, n: r.normal(30, 9, n)),

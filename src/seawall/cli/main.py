@@ -24,6 +24,7 @@ from seawall.cli import (
     rollout,
     segments,
     serve,
+    signature,
 )
 
 app = typer.Typer(
@@ -36,7 +37,7 @@ app = typer.Typer(
 )
 for part in (
     demo, serve, declared, lifecycle, rollout, operations, audit, identity,
-    drift, evaluate, estimate, segments, backtest, baseline, labels, doctor,
+    drift, evaluate, estimate, segments, backtest, baseline, labels, signature, doctor,
 ):  # fmt: skip
     part.register(app)
 

@@ -17,7 +17,8 @@ What = Literal[
 
 
 class Change(msgspec.Struct, frozen=True):
-    """One difference. `breaks`: an input that was valid may be invalid, or mean something else."""
+    """One difference. `breaks`: an input that was valid, without a field that the old signature
+    does not know, may be invalid or mean something else."""
 
     field: str
     what: What
@@ -90,15 +91,15 @@ def _of_field(old: Field, new: Field) -> Iterator[Change]:
     if old.kind == new.kind == "category" and old.categories != new.categories:
         yield _of_categories(old, new)
     if _missing(old) != _missing(new):
-        stricter = _missing(new) == "required" and new.mode != "report"
+        stricter = _missing(old) == "filled in" or _missing(new) == "required"
         told = f"{name}: what is missing was {_missing(old)} and is {_missing(new)}"
-        yield Change(name, "missing", stricter, told)
+        yield Change(name, "missing", stricter and new.mode != "report", told)
     if old.default is not None and new.default is not None and old.default != new.default:
         told = f"{name}: {new.default} stands for what is missing, before it was {old.default}"
         yield Change(name, "default", False, told)
     if old.mode != new.mode:
         told = f"{name}: {old.mode} is {new.mode} now"
-        yield Change(name, "mode", new.mode == "strict" or old.mode == "report", told)
+        yield Change(name, "mode", old.mode != "strict", told)
 
 
 def _of_categories(old: Field, new: Field) -> Change:

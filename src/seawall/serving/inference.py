@@ -131,8 +131,8 @@ def _number(
     )
     doubts = of_numbers(name, present, different, whole=whole, integer=integer)
     if integer and 1 < different.size <= FEW:
-        shown = ", ".join(f"{v:.0f}" for v in different[:8]) + (", …" if different.size > 8 else "")
-        doubts += (f"{different.size} different values ({shown}): codes? then kind: category",)
+        codes = ", ".join(f"{v:.0f}" for v in different)
+        doubts += (f"codes? then kind: category, categories: [{codes}]",)
     size = "constant" if different.size == 1 else f"{different.size:,} different"
     return _Found(
         field, f"{low:g} to {high:g} seen, {size}{_missing(missing, present.size)}", doubts

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 
 from seawall.kernel import Estimate
+from seawall.statistics.grid import Q_LIMIT
 from seawall.statistics.intervals import normal_quantile
 from seawall.statistics.summary import ColumnSummary
 
@@ -17,7 +18,7 @@ LEAST = 5.0
 """Smaller factors show in the bins."""
 MEAN_WITHIN, SPREAD_WITHIN = 1.15, 1.5
 EXTREMES_WITHIN = 2.5
-CLIPPED = 0.01
+CLIPPED = 0.05
 """Share of values, a thousand spreads from the centre, whose sums may be clipped."""
 
 
@@ -68,9 +69,10 @@ def by_means(
 ) -> Estimate | None:
     """How many times larger than the baseline's a share of the window's values is, by the means.
 
-    The other values are taken for unchanged. The interval is the delta method's on the logarithm.
-    None where more was clipped, where values are finer than their rounding, and where the second
-    moment implies another factor (beyond a half more or less): a mean that moved is no unit.
+    The other values are taken for unchanged. The interval is the delta method's on the logarithm,
+    its upper end raised by the most that clipped values may lack. None where more was clipped,
+    where values are finer than their rounding, and where the second moment implies another factor
+    (beyond a half more or less): a mean that moved is no unit.
     """
     if not n or not m or old.clipped > CLIPPED * n or new.clipped > CLIPPED * m:
         return None
@@ -87,9 +89,10 @@ def by_means(
     half = normal_quantile(confidence) * math.sqrt(noise)
     if not _near(math.sqrt(power), factor, SPREAD_WITHIN):
         return None
+    lacking = max(new.high - new.grid.centre - new.grid.scale * Q_LIMIT, 0.0) * new.clipped / m
+    high = (factor + lacking / first / share) * math.exp(half)
     return Estimate(
-        factor, factor * math.exp(-half), factor * math.exp(half), confidence, n + m,
-        "ratio of means", "simultaneous",
+        factor, factor * math.exp(-half), high, confidence, n + m, "ratio of means", "simultaneous",
     )  # fmt: skip
 
 

@@ -311,8 +311,9 @@ def _kept(reached: Vector) -> NDArray[np.intp]:
 
 
 def _shares(pair: _Pair, factor: float, offset: float) -> tuple[float, ...]:
-    """The shares of converted rows to try: all, and the best one where both kinds stay apart."""
-    low, high = pair.base.quantile(0.05), pair.base.quantile(0.95)
+    """The shares of converted rows to try: all, and the best one where both kinds stay apart; a
+    heavier tail would else be taken for a few converted rows."""
+    low, high = pair.base.quantile(0.01), pair.base.quantile(0.99)
     reach = max(factor, 1 / factor)
     if offset or low <= 0 or reach < high / low:
         return (1.0,)

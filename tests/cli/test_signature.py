@@ -1,0 +1,136 @@
+"""`seawall signature` as its user runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import given
+from tests.serving.test_modes import signatures
+from typer.testing import CliRunner
+
+from seawall.adapters.declared import KINDS, read
+from seawall.adapters.declared.signature_text import signature_text
+from seawall.cli.main import app
+from seawall.kernel import BadInput
+from seawall.sdk.signature import hold, infer_signature, read_signature
+from seawall.serving.signature import Field, Signature
+
+RNG = np.random.default_rng(2)
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "train.parquet"
+    ages = [None if i % 9 == 0 else int(a) for i, a in enumerate(RNG.integers(18, 90, 300))]
+    columns = {
+        "id": list(range(300)),
+        "age": ages,
+        "region": RNG.choice(["north", "no: 'south', #1", "yes"], 300).tolist(),
+        "member": (RNG.random(300) > 0.5).tolist(),
+        "label": RNG.integers(0, 2, 300).tolist(),
+    }
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def ran(*words: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, list(map(str, words)), env={"COLUMNS": "200"})
+    if done.exception and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.output
+
+
+def test_what_is_inferred_is_written_to_be_applied_and_holds_for_its_data(
+    table: Path, tmp_path: Path
+):
+    written = tmp_path / "signature.yaml"
+    status, said = ran("signature", "infer", table, "-o", written, "--label", "label")
+    assert status == 0
+    assert "id: counts the rows" in said
+    (declared,) = read(written, KINDS)
+    assert declared.kind == "Signature"
+    assert read_signature(written).signature == infer_signature(table, label="label").signature
+    status, said = ran("signature", "check", written, table)
+    assert (status, said.splitlines()[0]) == (0, "0 of 300 rows would be refused")
+
+
+def test_rows_that_do_not_fit_are_counted_by_field_and_told_what_to_do(table: Path, tmp_path: Path):
+    written = tmp_path / "signature.yaml"
+    ran("signature", "infer", table, "-o", written, "--column", "age", "--column", "member")
+    other = tmp_path / "rows.csv"
+    other.write_text("years,member\n40,true\n400,true\n,false\n")
+    status, said = ran("signature", "check", written, other, "--json")
+    held = msgspec.json.decode(said)
+    assert status == 1
+    assert (held["rows"], held["refused"]) == (3, 3)
+    assert {v["field"]: v["problem"] for v in held["counted"]} == {
+        "age": "missing",
+        "years": "unknown",
+    }
+
+
+def test_a_change_that_callers_notice_is_told_and_fails(table: Path, tmp_path: Path):
+    old, new = tmp_path / "old.yaml", tmp_path / "new.yaml"
+    ran("signature", "infer", table, "-o", old)
+    assert ran("signature", "compare", old, old) == (0, "The signatures are the same.\n")
+    new.write_text(old.read_text().replace("nullable: true", "mode: coerce"))
+    status, said = ran("signature", "compare", old, new)
+    assert status == 1
+    assert "what is missing was null and is required" in said
+
+
+def test_without_a_file_the_document_is_printed(table: Path):
+    status, said = ran("signature", "infer", table)
+    assert status == 0
+    assert "kind: Signature" in said
+    assert "# ? counts the rows" in said
+
+
+@given(signatures())
+def test_any_signature_is_written_such_that_it_reads_back(tmp_path_factory, signature: Signature):
+    path = tmp_path_factory.mktemp("s") / "s.yaml"
+    path.write_text(signature_text("on", signature, facts={"age": "seen"}), encoding="utf-8")
+    back = read_signature(path)
+    assert back.signature == signature
+    assert back.name == "on"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("yes", "no", "1", "1e3", "~", "null", "a: b", "#", " lead", "", "x" * 90),
+        ("ä", "\n", "'", '"', "{", "- a", "@", "2026-01-01", "0x1f", "1_0", "=", "<<"),
+    ],
+)
+def test_categories_that_yaml_reads_otherwise_are_quoted(tmp_path: Path, words: tuple[str, ...]):
+    signature = Signature((Field(name="a: b", kind="category", categories=words),))
+    path = tmp_path / "s.yaml"
+    path.write_text(signature_text("m", signature), encoding="utf-8")
+    assert read_signature(path).signature == signature
+
+
+def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path):
+    path = tmp_path / "s.yaml"
+    path.write_text(
+        "apiVersion: seawall/v1\nkind: Signature\nmetadata: {name: m}\nspec:\n  fields:\n"
+        "    - {name: a, kind: number, minimun: 2}\n"
+    )
+    with pytest.raises(BadInput, match=r"s.yaml:6.*did you mean 'minimum'"):
+        read_signature(path)
+    path.write_text(path.read_text().replace(", minimun: 2", "") + "  rules:\n"
+                    "    - {name: r, rule: b > 1.0}\n")  # fmt: skip
+    with pytest.raises(BadInput, match=r"reads 'b', which is no field"):
+        read_signature(path)
+
+
+def test_more_rows_than_a_block_are_counted_together(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("seawall.sdk.signature.BLOCK", 7)
+    signature = Signature((Field(name="x", kind="integer", minimum=0, maximum=9),))
+    held = hold(signature, {"x": np.arange(20)})
+    assert (held.rows, held.refused) == (20, 10)
+    assert [(v.problem, v.count) for v in held.counted] == [("out_of_range", 10)]
