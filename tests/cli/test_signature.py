@@ -134,3 +134,26 @@ def test_more_rows_than_a_block_are_counted_together(monkeypatch: pytest.MonkeyP
     held = hold(signature, {"x": np.arange(20)})
     assert (held.rows, held.refused) == (20, 10)
     assert [(v.problem, v.count) for v in held.counted] == [("out_of_range", 10)]
+
+
+def test_a_renamed_column_is_known_by_its_distribution_whatever_it_is_called(tmp_path: Path):
+    rng = np.random.default_rng(4)
+    fields = (
+        Field(name="income", kind="number", minimum=0, maximum=1e6),
+        Field(name="grade", kind="category", categories=("a", "b", "c")),
+    )
+
+    def rows(n: int) -> dict[str, np.ndarray]:
+        grades = rng.choice(["a", "b", "c"], n, p=[0.7, 0.2, 0.1]).astype(object)
+        return {"income": rng.lognormal(8, 1, n), "grade": grades}
+
+    reference, now = rows(5_000), rows(1_000)
+    sent = {
+        "incom": rng.uniform(0, 90_000, 1_000), "earned": now["income"],
+        "grader": rng.choice(["a", "b", "c"], 1_000).astype(object), "mark": now["grade"],
+    }  # fmt: skip
+    told = {v.field: v.remedy for v in hold(Signature(fields), sent, reference).counted}
+    assert told["income"] == "earned looks like it; rename earned to income"
+    assert told["grade"] == "mark looks like it; rename mark to grade"
+    by_name = {v.field: v.remedy for v in hold(Signature(fields), sent).counted}
+    assert by_name["income"] == "incom looks like it; rename incom to income"

@@ -81,13 +81,17 @@ def compare(
 def check(
     signature: Path = typer.Argument(help="The signature, a YAML file."),
     data: Path = typer.Argument(help="Rows as callers would send them."),
+    reference: Path | None = typer.Option(
+        None, "--reference", help="Training data or NAME.baseline, to know renamed columns by."
+    ),
     as_json: bool = Json,
 ) -> None:
     """Which rows a gateway would refuse, and why; exit 1 when there is one."""
     from seawall.sdk.signature import hold, read_signature
     from seawall.serving.validate import REFUSING
 
-    held = hold(read_signature(signature).signature, str(data))
+    known = str(reference) if reference else None
+    held = hold(read_signature(signature).signature, str(data), known)
 
     def text(terminal: Console) -> None:
         terminal.print(f"{held.refused:,} of {held.rows:,} rows would be refused")

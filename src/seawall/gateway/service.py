@@ -21,7 +21,7 @@ from seawall.serving.decision import DecisionRecord
 from seawall.serving.decision_privacy import apply_privacy
 from seawall.serving.outcome import Outcome, OutcomeReport
 from seawall.serving.route import position, unit_hash
-from seawall.serving.validate import Checked, Violation
+from seawall.serving.validate import REFUSING, Checked, Violation
 
 LONGEST = 128
 """Characters kept of what a caller says of itself."""
@@ -32,7 +32,7 @@ class Invalid(SeawallError):
     """The input does not fit the signature; nothing was decided."""
 
     def __init__(self, violations: Sequence[Violation], rows: int) -> None:
-        wrong = [v for v in violations if v.problem != "unknown"]
+        wrong = [v for v in violations if v.problem in REFUSING]
         first = wrong[0]
         what = f"{first.field} {first.problem.replace('_', ' ')}, {first.remedy}"
         more = f" ({len(wrong) - 1} more)" if len(wrong) > 1 else ""
@@ -87,7 +87,7 @@ class Service:
         time_ns = self._clock.now_ns()
         checked = _check(live, ask)
         if bundle.on_invalid == "reject" and checked.bad.any():
-            self._recorder.turned(Turned(live, time_ns, ask.rows, checked.violations))
+            self._recorder.turned(Turned(live, time_ns, ask.rows, checked.counted))
             raise Invalid(checked.violations, ask.rows)
         at = from_ns(time_ns)
         ids = [self._ids() for _ in range(ask.rows)]
@@ -144,7 +144,7 @@ class Service:
                 ~checked.bad,
                 answers,
                 (perf_counter() - context.started) * 1e3,
-                checked.violations,
+                checked.counted,
             )
         )
         for row, decision_id in enumerate(ids):

@@ -13,6 +13,7 @@ from seawall.adapters.declared import read
 from seawall.adapters.tables import open_source, read_columns
 from seawall.kernel import BadInput
 from seawall.sdk.report import Table
+from seawall.sdk.summaries import reference_summary
 from seawall.serving.inference import SLACK, Inferred, infer
 from seawall.serving.reviewed import ReviewedSignature
 from seawall.serving.signature import Signature
@@ -68,14 +69,17 @@ def read_signature(path: Path) -> ReviewedSignature:
     return declared.value
 
 
-def hold(signature: Signature, data: Table) -> Held:
+def hold(signature: Signature, data: Table, reference: Table | None = None) -> Held:
     """Hold every row of a table against a signature, in blocks, as a gateway would.
 
-    Columns that are no field are counted as unknown. Raises `BadInput` on unreadable data.
+    Columns that are no field are counted as unknown; with a `reference` (data, or a saved
+    baseline) one that is a field by another name is told by its distribution. Raises `BadInput` on
+    unreadable data.
     """
     columns = {n: plain(values) for n, values in read_columns(data).items()}
     rows = max((len(values) for values in columns.values()), default=0)
-    validator, refused = Validator(signature), 0
+    baseline = reference_summary(reference).summary.columns if reference is not None else {}
+    validator, refused = Validator(signature, baseline=baseline), 0
     counts: dict[tuple[str, str], Violation] = {}
     for first in range(0, rows, BLOCK):
         size = min(BLOCK, rows - first)

@@ -14,7 +14,7 @@ from seawall.kernel import BadInput, Unavailable
 from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.guard import GuardSet, Trip
 from seawall.serving.route import Route
-from seawall.serving.validate import Checked, Validator, Violation
+from seawall.serving.validate import REFUSING, Checked, Validator, Violation
 
 RowVerdict = Literal["pass", "flag", "fallback", "block"]
 VERDICTS: tuple[RowVerdict, ...] = ("pass", "flag", "fallback", "block")
@@ -246,7 +246,7 @@ class Decider:
 def invalid_reason(violations: Sequence[Violation]) -> str:
     """One sentence on what is wrong with an input: the fields that keep it from being scored."""
     wrong = [
-        f"{v.field} {v.problem.replace('_', ' ')}" for v in violations if v.problem != "unknown"
+        f"{v.field} {v.problem.replace('_', ' ')}" for v in violations if v.problem in REFUSING
     ]
     return "the input is not valid: " + ", ".join(wrong[:8]) + (", …" if len(wrong) > 8 else "")
 

@@ -17,6 +17,8 @@ from seawall.serving import remedy
 from seawall.serving.coerce import code_of, coerced
 from seawall.serving.cross_field import CrossFields
 from seawall.serving.signature import FLOAT32_MAX, Field, Signature
+from seawall.statistics.categories import same_distribution
+from seawall.statistics.summary import ColumnSummary
 
 Problem = Literal[
     "missing",
@@ -47,6 +49,8 @@ REFUSING: frozenset[str] = frozenset((*PROBLEMS, "rule"))
 """The problems that make a row invalid; all others are counted only."""
 _MISSING, _TYPE, _RANGE, _CATEGORY = 1, 2, 3, 4
 _REAL = {int, float}
+LEAST_ROWS = 50
+"""Rows from which a distribution tells one column from another."""
 _LOOKED_AT = 100
 """Values of a column that are looked at to say what came instead."""
 
@@ -95,11 +99,37 @@ class _Said(msgspec.Struct):
     accepted: list[Violation] = []
 
 
-class Validator:
-    """A signature made ready for checking. `also` names fields that may come and are no inputs."""
+class _Suspects(msgspec.Struct, frozen=True):
+    """The unknown columns, any of which may be a field by another name."""
 
-    def __init__(self, signature: Signature, also: Collection[str] = ()) -> None:
+    unknown: Mapping[str, Column]
+    baseline: Mapping[str, ColumnSummary]
+
+    def like(self, field: Field) -> str:
+        """The column that a field seems to be called now; empty when none does."""
+        fits = [n for n, c in self.unknown.items() if not check(field, c[:_LOOKED_AT])[1].any()]
+        summary = self.baseline.get(field.name)
+        if summary and fits and len(self.unknown[fits[0]]) >= LEAST_ROWS:
+            columns = {n: as_column(field, self.unknown[n]) for n in fits}
+            found = same_distribution(summary, columns, 0.95)
+            return found[0] if found else ""
+        return remedy.looks_like(field, fits, len(self.unknown))
+
+
+class Validator:
+    """A signature made ready for checking. `also` names fields that may come and are no inputs.
+
+    With the summaries of a `baseline` a renamed field is told by its distribution too.
+    """
+
+    def __init__(
+        self,
+        signature: Signature,
+        also: Collection[str] = (),
+        baseline: Mapping[str, ColumnSummary] = {},
+    ) -> None:
         self.signature = signature
+        self._baseline = baseline
         self.known = {*signature.names, *also}
         self.cross_fields = CrossFields(signature.rules, signature.fields)
         self._row = [(f.name, f.kind, f.low, f.high, f.codes) for f in signature.fields]
@@ -141,6 +171,7 @@ class Validator:
         wrong = np.zeros(matrix.shape, dtype=bool)
         said = _Said()
         unknown = {name: columns[name] for name in columns if name not in self.known}
+        suspects = _Suspects(unknown, self._baseline)
         for place, field in enumerate(self.signature.fields):
             column = columns.get(field.name)
             if column is None:
@@ -148,7 +179,7 @@ class Validator:
             else:
                 values, problems = check(field, column)
             if problems.any():
-                values, problems = _settle(field, column, values, problems, unknown, said)
+                values, problems = _settle(field, column, values, problems, suspects, said)
             wrong[:, place] = problems != 0
             matrix[:, place] = np.where(wrong[:, place], np.nan, values)
         bad = wrong.any(axis=1) | self._breaking(matrix, wrong, said)
@@ -186,6 +217,14 @@ def columns_of(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
     return {name: [record.get(name, ABSENT) for record in records] for name in names}
 
 
+def as_column(field: Field, column: Column) -> NDArray[Any]:
+    """The values as the field's summary counts them; whole numbers stay whole."""
+    if field.kind == "number":
+        return _numbers(column, allow_bool=False)[0]
+    found = np.asarray(column)
+    return found.astype(object) if found.dtype.kind in "US" else found
+
+
 def check(field: Field, column: Column) -> _Checks:
     """The values of one column as the model's numbers, and for each 0 or the problem's code.
 
@@ -216,7 +255,7 @@ def _settle(
     column: Column | None,
     values: NDArray[np.float64],
     problems: NDArray[np.int8],
-    unknown: Mapping[str, Column],
+    suspects: _Suspects,
     said: _Said,
 ) -> _Checks:
     """Apply the field's mode and default to what does not fit, and say what is left."""
@@ -233,7 +272,7 @@ def _settle(
     for code, (problem, reported) in enumerate(zip(PROBLEMS, REPORTED, strict=True), start=1):
         if not counts[code]:
             continue
-        told = _remedy(field, code, column, problems == code, unknown)
+        told = _remedy(field, code, column, problems == code, suspects)
         found = Violation(field.name, reported if reports else problem, int(counts[code]), told)
         (said.accepted if reports else said.violations).append(found)
     if not reports:
@@ -272,12 +311,11 @@ def _remedy(
     code: int,
     column: Column | None,
     rows: NDArray[np.bool_],
-    unknown: Mapping[str, Column],
+    suspects: _Suspects,
 ) -> str:
     if code == _MISSING:
         absent = column is None or all(v is ABSENT for v in column)
-        fits = [n for n, c in unknown.items() if not check(field, c[:_LOOKED_AT])[1].any()]
-        like = remedy.looks_like(field, fits, len(unknown)) if absent else ""
+        like = suspects.like(field) if absent else ""
         return remedy.missing_remedy(field, absent=absent, like=like)
     assert column is not None
     came = [_item(column[row]) for row in np.flatnonzero(rows)[:_LOOKED_AT].tolist()]
