@@ -157,3 +157,19 @@ def test_a_renamed_column_is_known_by_its_distribution_whatever_it_is_called(tmp
     assert told["grade"] == "mark looks like it; rename mark to grade"
     by_name = {v.field: v.remedy for v in hold(Signature(fields), sent).counted}
     assert by_name["income"] == "incom looks like it; rename incom to income"
+
+
+def test_a_column_in_another_unit_within_the_range_is_named_and_fails(tmp_path: Path):
+    rng = np.random.default_rng(6)
+    paths = {name: tmp_path / f"{name}.parquet" for name in ("train", "now")}
+    for name, path in paths.items():
+        factor = 12 if name == "now" else 1
+        pq.write_table(pa.table({"income": factor * rng.lognormal(8, 0.8, 5_000)}), path)
+    signature = tmp_path / "s.yaml"
+    income = Field(name="income", kind="number", minimum=0, maximum=1e7, unit="EUR per month")
+    signature.write_text(signature_text("m", Signature((income,))), encoding="utf-8")
+    assert ran("signature", "check", signature, paths["now"])[0] == 0
+    status, said = ran("signature", "check", signature, paths["now"], "--reference", paths["train"])
+    assert status == 1
+    assert "0 of 5,000 rows would be refused" in said
+    assert "income looks 12 times the reference's: per month → per year?" in said

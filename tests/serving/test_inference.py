@@ -100,6 +100,15 @@ def test_a_field_that_the_label_made_is_named_and_an_honest_one_is_not():
     assert "good" not in found.doubts
 
 
+def test_any_two_values_are_a_label_and_of_more_no_leak_is_looked_for():
+    label = RNG.integers(0, 2, 500)
+    words = np.array(["bad", "good"], object)[label]
+    table = {"x": label + 0.1 * RNG.random(500), "y": words}
+    assert "tells the label apart alone" in infer(table, label="y").doubts["x"][-1]
+    several = {"x": label.astype(float), "y": RNG.integers(0, 3, 500)}
+    assert "tells" not in str(infer(several, label="y").doubts)
+
+
 @pytest.mark.parametrize(
     ("values", "why"),
     [

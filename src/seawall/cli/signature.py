@@ -82,11 +82,13 @@ def check(
     signature: Path = typer.Argument(help="The signature, a YAML file."),
     data: Path = typer.Argument(help="Rows as callers would send them."),
     reference: Path | None = typer.Option(
-        None, "--reference", help="Training data or NAME.baseline, to know renamed columns by."
+        None,
+        "--reference",
+        help="Training data or NAME.baseline, to know renamed and rescaled columns by.",
     ),
     as_json: bool = Json,
 ) -> None:
-    """Which rows a gateway would refuse, and why; exit 1 when there is one."""
+    """Which rows a gateway would refuse, and why; exit 1 when there is one, or another unit."""
     from seawall.sdk.signature import hold, read_signature
     from seawall.serving.validate import REFUSING
 
@@ -100,9 +102,11 @@ def check(
             problem = v.problem.replace("_", " ")
             terminal.print(f"  {sign} {_safe(v.field)}: {problem}, {v.count:,} rows; "
                            f"{_safe(v.remedy)}")  # fmt: skip
+        for one in held.rescaled:
+            terminal.print(f"  [red]✗[/] {_safe(one.sentence)} To do: {_safe(one.remedy)}")
 
     emit(held.to_dict(), as_json, text)
-    raise typer.Exit(1 if held.refused else 0)
+    raise typer.Exit(1 if held.refused or held.rescaled else 0)
 
 
 def _head(found: Inferred, data: Path, slack: float) -> list[str]:

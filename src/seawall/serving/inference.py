@@ -57,8 +57,8 @@ def infer(
 
     Numbers get the range seen, widened on each side by `slack` times its width but not beyond
     zero (whole numbers of few values are not: they may be codes); texts, and the columns named in
-    `categories`, the values seen; nulls make a field nullable. The `label` (0 and 1) becomes no
-    field: a field that tells it apart alone is named.
+    `categories`, the values seen; nulls make a field nullable. The `label` becomes no field; of two
+    values, whatever they are, a field that tells them apart alone is named.
     Raises `BadInput` without rows, and on a column that is not there.
     """
     named = (*categories, *([label] if label else []))

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seawall.serving.coerce import number_texts
 from seawall.statistics.column import Column, encode, kind_of
 from seawall.statistics.ranking import roc_auc
-from seawall.statistics.score import POSITIVE, UNLABELLED, label_codes, summarise_scores
+from seawall.statistics.score import POSITIVE, UNLABELLED, summarise_scores
 
 LEAK = 0.98
 """ROC AUC of one field alone, from which it is asked whether the label made it."""
@@ -88,8 +88,11 @@ def of_texts(name: str, seen: Mapping[str, int]) -> tuple[str, ...]:
 
 
 def of_label(values: Column, label: Column) -> str:
-    """Whether one column alone tells the label apart, which a cause seldom does."""
-    codes = label_codes(label)
+    """Whether one column alone tells a label of two values apart, which a cause seldom does."""
+    codes, names = encode(label)
+    if len(names) != 2:
+        return ""
+    codes = np.where(codes < 0, UNLABELLED, codes)
     scores = _scores(values, codes)
     kept = ~np.isnan(scores) & (codes != UNLABELLED)
     if np.count_nonzero(kept) < _ROWS or len(set(codes[kept].tolist())) < 2:

@@ -180,8 +180,9 @@ class Validator:
                 values, problems = check(field, column)
             if problems.any():
                 values, problems = _settle(field, column, values, problems, suspects, said)
-            wrong[:, place] = problems != 0
-            matrix[:, place] = np.where(wrong[:, place], np.nan, values)
+                wrong[:, place] = problems != 0
+                values = np.where(wrong[:, place], np.nan, values)
+            matrix[:, place] = values
         bad = wrong.any(axis=1) | self._breaking(matrix, wrong, said)
         for name, column in unknown.items():
             count = sum(v is not ABSENT for v in column)
