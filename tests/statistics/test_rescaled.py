@@ -198,3 +198,31 @@ def test_extremes_imply_the_factor_where_sums_are_clipped():
         e = by_extremes(old, new, 500, 0.95)
         held += e is not None and e.low <= 1000 <= e.high
     assert held >= 90
+
+
+def odd(rng: Rng, kind: int, n: int) -> np.ndarray:
+    values = rng.lognormal(3, 1, n)
+    return [
+        np.full(n, 3.0),
+        values * 1e300,
+        values * 1e-300,
+        np.where(rng.random(n) < 0.3, np.inf, values),
+        np.where(rng.random(n) < 0.3, -np.inf, values),
+        np.where(rng.random(n) < 0.9, np.nan, values),
+        np.zeros(n),
+        -values,
+        rng.lognormal(0, 30, n),
+    ][kind]
+
+
+@pytest.mark.parametrize("kind", range(9))
+@pytest.mark.parametrize("other", [None, 0, 3, 6])
+def test_odd_columns_are_looked_at_without_an_error(kind: int, other: int | None):
+    rng = np.random.default_rng(kind)
+    base = odd(rng, kind, 1_000)
+    now = base[:400] * 100 if other is None and abs(base[0]) < 1e200 else base[:400]
+    if other is not None:
+        now = odd(rng, other, 400)
+    for one in seen(base, now):
+        assert one.factor.low <= one.factor.value <= one.factor.high
+        assert one.sentence

@@ -18,6 +18,8 @@ LEAST = 5.0
 """Smaller factors show in the bins."""
 MEAN_WITHIN, SPREAD_WITHIN = 1.15, 1.5
 EXTREMES_WITHIN = 2.5
+SQUARED = 1e100
+"""Magnitude below which squares, and their sums, are floats."""
 CLIPPED = 0.05
 """Share of values, a thousand spreads from the centre, whose sums may be clipped."""
 
@@ -75,6 +77,8 @@ def by_means(
     (beyond a half more or less): a mean that moved is no unit.
     """
     if not n or not m or old.clipped > CLIPPED * n or new.clipped > CLIPPED * m:
+        return None
+    if not 1 / SQUARED < new.grid.scale < SQUARED or abs(new.grid.centre) > SQUARED:
         return None
     first, second = _moments(old, n)
     now, square = _moments(new, m)

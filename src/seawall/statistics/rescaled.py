@@ -276,7 +276,8 @@ class _Pair(NamedTuple):
 
     def around(self, factor: float, offset: float, rounding: float) -> tuple[Vector, Vector]:
         """The baseline's shares below the window's edges converted back, at both ends of slack."""
-        back = (self.edges - rounding - offset) / factor
+        with np.errstate(over="ignore"):
+            back = (self.edges - rounding - offset) / factor
         spare = np.where(np.isfinite(back), SLACK * np.abs(back), 0.0)
         return self.below(back - spare), self.below(back + spare)
 
