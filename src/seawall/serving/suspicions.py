@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.serving.coerce import number_texts
-from seawall.statistics.column import Column, encode, kind_of
+from seawall.statistics.column import Column, encode, floats, kind_of
 from seawall.statistics.ranking import roc_auc
 from seawall.statistics.score import POSITIVE, UNLABELLED, summarise_scores
 
@@ -112,8 +112,7 @@ def of_label(values: Column, label: Column) -> str:
 def _scores(values: Column, codes: NDArray[np.integer]) -> NDArray[np.float64]:
     """Ranks of numbers in [0, 1]; of categories the label's share in the other half of rows."""
     if kind_of(values) in ("numeric", "integer"):
-        assert not isinstance(values, tuple)
-        filled = np.ma.filled(values.astype(np.float64), np.nan)
+        filled = floats(values)
         found = np.full(filled.size, np.nan)
         there = ~np.isnan(filled)
         _, at = np.unique(filled[there], return_inverse=True)
