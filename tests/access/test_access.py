@@ -59,7 +59,7 @@ def test_roles_add_up_and_nothing_more(roles: set[Role], action: Action) -> None
 @pytest.mark.parametrize(
     ("role", "kinds"),
     [
-        (R.DEVELOPER, {"Model", "Endpoint", "Retraining"}),
+        (R.DEVELOPER, {"Model", "Signature", "Endpoint", "Retraining"}),
         (R.VALIDATOR, {"Policy", "ValidationPlan"}),
         (R.APPROVER, {"Policy", "ValidationPlan"}),
         (R.OPERATOR, {"Endpoint", "Rollout", "SLO", "Runbook", "Retraining"}),
@@ -68,7 +68,8 @@ def test_roles_add_up_and_nothing_more(roles: set[Role], action: Action) -> None
 )
 def test_who_is_judged_does_not_declare_what_judges(role: Role, kinds: set[str]) -> None:
     known = {"Model", "Endpoint", "Policy", "ValidationPlan", "Rollout", "SLO", "Runbook"}
-    allowed = {k for k in known | {"Retraining", ""} if permit(who(role), A.APPLY, {"kind": k})}
+    known |= {"Signature", "Retraining", ""}
+    allowed = {k for k in known if permit(who(role), A.APPLY, {"kind": k})}
     assert allowed == kinds
 
 

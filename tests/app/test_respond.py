@@ -9,8 +9,9 @@ from seawall.app import declare, respond, rollouts, watch
 from seawall.incidents.alert import Alert, make_alert
 from seawall.incidents.incident import Incident
 from seawall.incidents.pipeline import Silence
-from seawall.kernel import Conflict, Forbidden, now
+from seawall.kernel import Conflict, Forbidden, convert, now
 from seawall.serving.endpoint import Endpoint
+from seawall.serving.reviewed import ReviewedSignature
 from seawall.serving.telemetry import Counters
 from seawall.slo.budget import budget
 from seawall.slo.objective import Objective
@@ -228,6 +229,33 @@ def test_an_outage_burns_the_budget_and_pages(world: World) -> None:
     respond.respond(world.app, endpoint(world), alerts)
     suspects = incidents(world)[0].suspects
     assert any(s.what == "field" and "age" in s.name for s in suspects), suspects
+
+
+def test_only_fields_that_refuse_rows_fail(world: World) -> None:
+    key = world.serving()
+    counted = {
+        "age: coerced": 900, "hours: defaulted": 900, "hours: reported_out_of_range": 900,
+        "*: unknown": 900, "worked too long: rule": 90,
+    }  # fmt: skip
+    body = Counters(decisions=910, rejected=90, invalid=counted)
+    world.report((key, "champion", "counters", START, body))
+    found = watch.failing_fields(world.app, endpoint(world), START)
+    assert found == [("worked too long: rule", 90, 1_000)]
+
+
+def test_a_signature_that_was_applied_is_listed_as_it_was(world: World) -> None:
+    fields = [{"name": "age", "kind": "integer", "unit": "years", "mode": "coerce"}]
+    document = {
+        "apiVersion": "seawall/v1",
+        "kind": "Signature",
+        "metadata": {"name": "income"},
+        "spec": {"fields": fields, "rules": [{"name": "adult", "rule": "age >= 18"}]},
+    }
+    declare.apply(world.app, world.ada, document)
+    (listed,) = declare.listed(world.app, world.ada, "Signature", "income")
+    assert convert(listed, ReviewedSignature).signature.fields[0].unit == "years"
+    with pytest.raises(Forbidden):
+        declare.apply(world.app, world.otto, document)
 
 
 def test_wrong_predictions_burn_the_quality_budget_once_they_are_known(world: World) -> None:

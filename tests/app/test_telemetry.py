@@ -3,6 +3,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -94,6 +95,21 @@ def test_inputs_like_the_baseline_hold_and_others_are_found_to_have_moved(world:
     assert world.actions(subject="income").count("monitoring:drift:read") == 2
     alerts = watch.firing(world.app, endpoint(world), look.reading)
     assert [a.labels["feature"] for a in alerts] == ["hours"]
+
+
+def test_a_feature_in_another_unit_within_its_range_is_named_so_by_the_alert(world: World) -> None:
+    key = world.serving()
+    start = now(world.clock)
+    columns = table(4_000, seed=3)
+    columns["age"] = 12 * columns["age"] + np.arange(4_000) % 12
+    world.inputs(start, columns, key)
+    world.clock.advance(timedelta(hours=1, minutes=45))
+    look = watch.look_at_drift(world.app, endpoint(world))
+    assert look is not None
+    assert [f.name for f in look.reading.moved] == ["age"]
+    (alert,) = watch.firing(world.app, endpoint(world), look.reading)
+    assert "age looks 12 times the reference's: per month → per year or years →" in alert.summary
+    assert "divide by 12" in alert.summary
 
 
 def test_without_traffic_nothing_is_looked_at(world: World) -> None:

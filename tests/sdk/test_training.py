@@ -175,6 +175,42 @@ def test_reviewed_ranges_replace_what_training_saw() -> None:
         )
 
 
+def reviewed(*names: str) -> list[dict[str, object]]:
+    """What the control plane answers for a signature that was applied."""
+    fields = [{"name": n, "kind": "number", "mode": "coerce"} for n in names]
+    return [{"name": "income", "fields": fields, "rules": [{"name": "r", "rule": "age > 1.0"}]}]
+
+
+def test_a_signature_that_was_reviewed_and_applied_is_the_versions() -> None:
+    client, table = Recorder(), people()
+    client.documents["/declared/Signature/income"] = reviewed(*FEATURES)
+    with training_run("income", client, data={"train": table}) as run:
+        run.save(fitted(table), table, features=FEATURES, label="label")
+    signature = from_json(client.objects[client.registration["objects"]["signature"]], Signature)
+    assert [f.mode for f in signature.fields] == ["coerce", "coerce"]
+    assert [r.rule for r in signature.rules] == ["age > 1.0"]
+
+
+@pytest.mark.parametrize(
+    ("names", "options", "told"),
+    [
+        (("age", "height"), {}, "differ in height, hours"),
+        (("hours", "age"), {}, "order"),
+        (FEATURES, {"ranges": {"age": (0.0, 120.0)}}, "ranges are given beside a signature"),
+    ],
+)
+def test_a_reviewed_signature_that_does_not_fit_the_training_is_refused(
+    names: tuple[str, ...], options: dict[str, object], told: str
+) -> None:
+    client, table = Recorder(), people()
+    client.documents["/declared/Signature/income"] = reviewed(*names)
+    with (
+        pytest.raises(BadInput, match=told),
+        training_run("income", client, data={"train": table}) as run,
+    ):
+        run.save(fitted(table), table, features=FEATURES, label="label", **options)  # pyright: ignore
+
+
 def test_a_column_that_is_not_there_is_named() -> None:
     table = people()
     with (

@@ -36,7 +36,7 @@ def test_a_guard_that_abstains_gives_the_score_without_a_label():
 
 
 def test_an_expression_sees_the_score_and_the_fields_as_they_were_sent():
-    when = 'score > 0.5 && input.grade == "high" && input.age < 70.0'
+    when = 'score > 0.5 && input.grade == "high" && input.age < 70'
     guard = Guard(name="odd", action="block", when=when)
     high = GOOD | {"grade": "high"}
     rows = [high | {"age": 60}, high | {"age": 60, "grade": "low"}, high | {"age": 80}]

@@ -179,7 +179,8 @@ def signature_of(app: App, version: Version) -> Signature:
 def _inputs(signature: Signature) -> list[tuple[object, ...]]:
     """What the columns of a model's matrix mean: texts enter as their place in the list."""
     return [
-        (f.name, tuple(c for c in f.categories if isinstance(c, str))) for f in signature.fields
+        (f.name, f.unit, tuple(c for c in f.categories if isinstance(c, str)))
+        for f in signature.fields
     ]
 
 

@@ -14,14 +14,17 @@ from seawall.app.bundles import Deployment
 from seawall.app.root import App
 from seawall.app.telemetry import HOUR, LAG, aligned, counters, inputs, load, matured_until
 from seawall.incidents.alert import Alert, make_alert
-from seawall.kernel import SYSTEM, NotFound, Window, from_ns, now
+from seawall.kernel import SYSTEM, NotFound, Window, from_json, from_ns, now
 from seawall.monitoring.looking import Looking
 from seawall.monitoring.watch import DriftReading, watch
 from seawall.registry.version import Version
 from seawall.serving.endpoint import Endpoint
+from seawall.serving.signature import Signature
 from seawall.serving.telemetry import Counters, Labels
+from seawall.serving.validate import REFUSING
 from seawall.slo.burn import alerts as burning
 from seawall.slo.objective import Counts, Objective
+from seawall.statistics.rescaled import rescaled
 from seawall.statistics.sequential import proportion
 from seawall.statistics.summary import TableSummary
 
@@ -72,6 +75,7 @@ def look_at_drift(app: App, endpoint: Endpoint) -> DriftLook | None:
         looking=Looking(streams=len(app.store.find(Endpoint))),
         window=window,
     )
+    reading = _naming_units(app, version, reading, baseline, current)
     look = DriftLook(endpoint.name, version.key, reading)
     with app.store.transaction(SYSTEM) as tx:
         tx.put(look)
@@ -85,6 +89,28 @@ def look_at_drift(app: App, endpoint: Endpoint) -> DriftLook | None:
         if reading.moved:
             tx.emit("monitoring:drift:found", endpoint.name, detail)
     return look
+
+
+def _naming_units(
+    app: App, version: Version, reading: DriftReading, baseline: TableSummary, current: TableSummary
+) -> DriftReading:
+    """The reading, which says of features that moved that they seem to come in another unit."""
+    moved = {f.name for f in reading.moved}
+    if not moved:
+        return reading
+    signature = from_json(app.objects.get(version.objects["signature"]), Signature)
+    units = {f.name: f.unit for f in signature.fields}
+    told = {
+        one.name: f"{one.sentence} To do: {one.remedy}"
+        for one in rescaled(baseline, current, units=units)
+        if one.name in moved
+    }
+    change = msgspec.structs.replace
+    features = tuple(
+        change(f, sentence=f"{f.sentence}; {told[f.name]}") if f.name in told else f
+        for f in reading.features
+    )
+    return change(reading, features=features)
 
 
 def event_counts(app: App, objectives: Sequence[Objective]) -> dict[Objective, list[Counts]]:
@@ -175,6 +201,6 @@ def failing_fields(
             continue
         total += c.decisions + c.rejected
         for problem, count in c.invalid.items():
-            if not problem.endswith(": unknown"):  # a field that nobody asked for refuses nothing
+            if problem.rpartition(": ")[2] in REFUSING:  # the others refuse nothing
                 failures[problem] += count
     return [(problem, count, max(total, count)) for problem, count in failures.most_common(20)]

@@ -25,6 +25,7 @@ from seawall.cli import (
     score,
     segments,
     serve,
+    signature,
 )
 
 app = typer.Typer(
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 for part in (
     demo, serve, declared, lifecycle, rollout, operations, audit, identity,
-    drift, evaluate, estimate, segments, backtest, baseline, labels, score, doctor,
+    drift, evaluate, estimate, segments, backtest, baseline, labels, signature, score, doctor,
 ):  # fmt: skip
     part.register(app)
 

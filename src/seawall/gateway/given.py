@@ -72,7 +72,7 @@ def given_any(live: Live, ask: Ask) -> Given:
         there = {n: c for n in live.keeping.names if (c := ask.column(n)) is not None}
         kept = [live.keeping.any({n: c[i] for n, c in there.items()}) for i in range(ask.rows)]
     batch = batch_of(checked)
-    return Given(batch, units, subjects, kept, parameters, checked.violations)
+    return Given(batch, units, subjects, kept, parameters, checked.counted)
 
 
 def text(value: Any) -> str | None:

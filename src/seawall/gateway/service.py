@@ -17,14 +17,14 @@ from seawall.serving.decide import Answer, Steps, run
 from seawall.serving.outcome import OutcomeReport, Told, checked
 from seawall.serving.packing import Said
 from seawall.serving.route import position, unit_hash
-from seawall.serving.validate import Violation
+from seawall.serving.validate import REFUSING, Violation
 
 
 class Invalid(SeawallError):
     """The input does not fit the signature; nothing was decided."""
 
     def __init__(self, violations: Sequence[Violation], rows: int) -> None:
-        wrong = [v for v in violations if v.problem != "unknown"]
+        wrong = [v for v in violations if v.problem in REFUSING]
         first = wrong[0]
         what = f"{first.field} {first.problem.replace('_', ' ')}, {first.remedy}"
         more = f" ({len(wrong) - 1} more)" if len(wrong) > 1 else ""

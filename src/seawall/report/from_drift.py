@@ -25,6 +25,7 @@ from seawall.report.document import (
     Table,
 )
 from seawall.report.from_harm import harm_section
+from seawall.report.from_rescaled import rescaled_section
 from seawall.report.from_verdict import estimate_of, reasons_section, verdict_of
 from seawall.report.other import blocks_of, is_estimate, notes_section, other_sections
 from seawall.report.words import RuleText, count, listed, number, rule_text, said
@@ -42,6 +43,7 @@ _KNOWN = frozenset(
         "digests",
         "multivariate",
         "harm",
+        "rescaled",
         "warnings",
         "notes",
     }
@@ -111,6 +113,8 @@ def drift_document(result: Shape) -> Document:
         *notes_section(result),
         Section("How far each column moved", _ranking(features, moved, waiting)),
     ]
+    if units := result.get("rescaled"):
+        sections.insert(0, rescaled_section(units))
     if effect := result.get("harm"):
         sections.append(harm_section(effect, set(moved)))
     if joint := result.get("multivariate"):

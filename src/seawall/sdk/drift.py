@@ -19,6 +19,7 @@ from seawall.statistics.categories import same_distribution
 from seawall.statistics.drift import Drift
 from seawall.statistics.drift import drift as compare
 from seawall.statistics.grid import Grid
+from seawall.statistics.rescaled import rescaled
 from seawall.statistics.summary import TableSummary
 from seawall.statistics.text import on_grids, sources
 
@@ -82,6 +83,8 @@ def drift(
         "reference": str(Digest.of(base.summary.to_bytes())),
         "current": str(Digest.of(now.summary.to_bytes())),
     }
+    if units := rescaled(base.summary, now.summary, confidence=CONFIDENCE):
+        body["rescaled"] = [one.to_dict() for one in units]
     inputs = named(reference=reference, current=current)
     if answers is not None:
         _probabilities(now.summary, answers, inputs["current"])

@@ -18,15 +18,27 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.kernel import BadInput, Clock, SystemClock, nearest, now, to_builtins, to_json
+from seawall.kernel import (
+    BadInput,
+    Clock,
+    NotFound,
+    SystemClock,
+    convert,
+    nearest,
+    now,
+    to_builtins,
+    to_json,
+)
 from seawall.registry.provenance import DataSet, Provenance
 from seawall.sdk.client import Client
 from seawall.sdk.datasets import Table, describe
+from seawall.serving.reviewed import ReviewedSignature
 from seawall.serving.signature import Signature
 
 PARITY_ROWS = 2_000
@@ -99,10 +111,11 @@ class TrainingRun:
         protected: Sequence[str] = (),
         ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
-        """Upload an ONNX artefact with the signature and baseline inferred from these columns.
+        """Upload an ONNX artefact with its signature, and the baseline of these columns.
 
-        `ranges` are what a person who knows the data says of a field's least and greatest value;
-        without them what training saw is all that is allowed.
+        The signature is the one declared for the model (`seawall apply`), if there is one, else it
+        is inferred: `ranges` are what a person who knows the data says of a field's least and
+        greatest value; without them what training saw is all that is allowed.
         """
         from seawall.adapters.runtimes import load
         from seawall.serving.signature import infer_signature
@@ -114,7 +127,9 @@ class TrainingRun:
         baseline = summarise_table(
             watched, {name: make_grid(values) for name, values in watched.items()}
         )
-        signature = _reviewed(infer_signature({n: columns[n] for n in features}), ranges or {})
+        declared = self._declared(features, ranges)
+        inferred = infer_signature({n: columns[n] for n in features})
+        signature = declared or _reviewed(inferred, ranges or {})
         scores = load(artefact, "onnx").scores(_matrix(columns, features))
         put = self._client.put_object
         self._saved = {
@@ -130,6 +145,27 @@ class TrainingRun:
                 "baseline_scores": put(summarise_scores(scores, columns[label]).to_bytes()),
             },
         }
+
+    def _declared(
+        self, features: Sequence[str], ranges: Mapping[str, tuple[float, float]] | None
+    ) -> Signature | None:
+        """The signature that was reviewed and applied for the model; it must name the features."""
+        try:
+            document = self._client.get(f"/declared/Signature/{quote(self.model, safe='')}")[0]
+        except NotFound:
+            return None
+        signature = convert(document, ReviewedSignature).signature
+        where = f"the signature declared for {self.model}"
+        if ranges:
+            raise BadInput("ranges are given beside a signature", where=where,
+                           remedy="say them there, and apply it")  # fmt: skip
+        if signature.names != tuple(features):
+            odd = sorted(set(signature.names) ^ set(features))
+            what = f"the features differ in {', '.join(odd)}" if odd else "the features' order"
+            raise BadInput(f"{what} from those declared", where=where,
+                           remedy="change it and apply it, or train on its fields in its order",
+                           )  # fmt: skip
+        return signature
 
     def register(self, finished: datetime) -> None:
         """Register what was saved, with its provenance; called on leaving the context."""

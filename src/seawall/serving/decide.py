@@ -21,7 +21,7 @@ from seawall.serving.condition import Where
 from seawall.serving.guard import SEVERITY, GuardSet, Trip
 from seawall.serving.route import Route
 from seawall.serving.typed import TypedReader
-from seawall.serving.validate import Checked, Validator, Violation
+from seawall.serving.validate import REFUSING, Checked, Validator, Violation
 
 RowVerdict = Literal["pass", "flag", "fallback", "block"]
 VERDICTS: tuple[RowVerdict, ...] = ("pass", "flag", "fallback", "block")
@@ -273,7 +273,7 @@ class Decider:
 def invalid_reason(violations: Sequence[Violation]) -> str:
     """One sentence on what is wrong with an input: the fields that keep it from being scored."""
     wrong = [
-        f"{v.field} {v.problem.replace('_', ' ')}" for v in violations if v.problem != "unknown"
+        f"{v.field} {v.problem.replace('_', ' ')}" for v in violations if v.problem in REFUSING
     ]
     return "the input is not valid: " + ", ".join(wrong[:8]) + (", …" if len(wrong) > 8 else "")
 

@@ -12,6 +12,7 @@ import msgspec
 from seawall.kernel import BadInput
 from seawall.policy.cel import UnknownFact, compiled, holds
 from seawall.serving.condition import Condition, Where
+from seawall.serving.cross_field import plain_value
 from seawall.serving.signature import Signature
 
 GuardAction = Literal["clamp", "flag", "abstain", "fallback", "block"]
@@ -37,12 +38,13 @@ class Guard(
 ):
     """Trips on a row when all that it names holds: score range, `where`, `when`, `disagreement`.
 
-    `when` is CEL over `score` and the fields of the `input`. The action: `clamp` moves the score
-    into `clamp_to`; `flag` lets the answer stand and marks it for review; `abstain` gives the score
-    without a label, for a person to decide; `fallback` replaces the answer, `block` gives none.
-    When several trip the strictest decides. A guard that cannot tell (its expression cannot be
-    computed, a model it asks fails, or it takes longer than `budget_ms`) `fails` open, which lets
-    the answer pass, or closed, which acts as if it had tripped; either way the record says failed.
+    `when` is CEL over `score` and the `input`'s fields, typed as in a signature's rules. The
+    action: `clamp` moves the score into `clamp_to`; `flag` lets the answer stand and marks it for
+    review; `abstain` gives the score without a label, for a person to decide; `fallback` replaces
+    the answer, `block` gives none. When several trip the strictest decides. A guard that cannot
+    tell (its expression cannot be computed, a model it asks fails, or it takes longer than
+    `budget_ms`) `fails` open, which lets the answer pass, or closed, which acts as if it had
+    tripped; either way the record says failed.
     """
 
     name: str
@@ -128,12 +130,7 @@ class _Ready:
         self.trip = Trip(guard.name, guard.action, reason, guard.clamp_to)
         self.simple = not guard.when and guard.disagreement is None
         self._guard = guard
-        texts = {
-            place: dict(enumerate(field.categories))
-            for place, field in enumerate(signature.fields)
-            if field.kind == "category" and isinstance(field.categories[0], str)
-        }
-        self._fields = [(n, texts.get(place)) for place, n in enumerate(signature.names)]
+        self._fields = [(f.name, plain_value(f)) for f in signature.fields]
         if guard.when:
             strange = set(compiled(guard.when).variables()) - {"score", "input"}
             if strange:
@@ -163,8 +160,8 @@ class _Ready:
 
     def _named(self, row: Sequence[float]) -> dict[str, Any]:
         return {
-            name: value if texts is None else texts.get(int(value))
-            for (name, texts), value in zip(self._fields, row, strict=True)
+            name: plain(value)
+            for (name, plain), value in zip(self._fields, row, strict=True)
             if value == value
         }
 

@@ -10,8 +10,10 @@ import msgspec
 import numpy as np
 
 from seawall.kernel import BadInput
+from seawall.serving.cross_field import CrossField, problem_of
 
 FieldKind = Literal["number", "integer", "category", "boolean"]
+Mode = Literal["strict", "coerce", "report"]
 Category = str | int
 
 MANY_CATEGORIES = 1_000
@@ -25,8 +27,13 @@ class Field(
 
     `minimum` and `maximum` bound a number or an integer, both inclusive. A category has its known
     `categories`: whole numbers enter the model as themselves, texts as their place in this list.
-    A boolean enters as 0 or 1. Where `nullable`, null is allowed and enters as NaN; a field that
-    is left out altogether never is.
+    A boolean enters as 0 or 1. `unit` is free text that is compared, never converted by.
+
+    What is missing: where `nullable`, null is allowed and enters as NaN, but the field must be
+    there; a `default` stands for null and for a field that was left out, and is counted. What does
+    not fit: `strict` makes the row invalid; `coerce` reads a value that says a valid one in
+    another way, and counts it; `report` lets the number through, or null where there is none,
+    and counts it, so that the field never makes a row invalid.
     """
 
     name: str
@@ -35,6 +42,9 @@ class Field(
     maximum: float | None = None
     categories: tuple[Category, ...] = ()
     nullable: bool = False
+    unit: str = ""
+    mode: Mode = "strict"
+    default: bool | int | float | str | None = None
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -47,16 +57,31 @@ class Field(
             raise ValueError(f"field {self.name!r}: only numbers have a minimum or a maximum")
         if self.low > self.high:
             raise ValueError(f"field {self.name!r}: the minimum is above the maximum")
+        if self.default is not None and (problem := self._default_problem()):
+            raise ValueError(f"field {self.name!r}: {problem}")
+
+    def _default_problem(self) -> str:
+        if self.nullable:
+            return "null is a value or stands for the default, not both"
+        value = self.default
+        if self.kind == "category":
+            fits = type(value) in (str, int) and value in self.categories
+        elif self.kind == "boolean" or isinstance(value, bool):
+            fits = self.kind == "boolean" and value in (0, 1)
+        else:
+            fits = not isinstance(value, str) and self.low <= float(value or 0) <= self.high
+            fits &= self.kind == "number" or float(value or 0).is_integer()
+        return "" if fits else f"the default {self.default!r} is no valid value"
 
     @property
     def low(self) -> float:
         """The least number allowed; what a model's 32-bit input cannot hold never is."""
-        return -FLOAT32_MAX if self.minimum is None else self.minimum
+        return -FLOAT32_MAX if self.minimum is None else float(self.minimum)
 
     @property
     def high(self) -> float:
         """The greatest number allowed."""
-        return FLOAT32_MAX if self.maximum is None else self.maximum
+        return FLOAT32_MAX if self.maximum is None else float(self.maximum)
 
     @property
     def codes(self) -> dict[Category, float]:
@@ -67,16 +92,23 @@ class Field(
         }
 
 
-class Signature(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The fields of a model's input, in the order in which its matrix has them."""
+class Signature(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The fields of a model's input, in the order in which its matrix has them, and rules."""
 
     fields: tuple[Field, ...]
+    rules: tuple[CrossField, ...] = ()
 
     def __post_init__(self) -> None:
         if not self.fields:
             raise ValueError("a signature needs a field")
         if len(set(self.names)) < len(self.fields):
             raise ValueError("a signature's fields need names that differ")
+        named = [*self.names, *(rule.name for rule in self.rules)]
+        if len(set(named)) < len(named) or not all(named):
+            raise ValueError("a signature's rules need names of their own")
+        for rule in self.rules:
+            if problem := problem_of(rule, self.fields):
+                raise ValueError(problem)
 
     @property
     def names(self) -> tuple[str, ...]:

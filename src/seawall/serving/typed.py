@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
+from seawall.serving.cross_field import CrossFields
 from seawall.serving.signature import Field, Signature
 
 _TOO_LARGE = 2**63
@@ -59,6 +60,7 @@ class TypedReader:
             forbid_unknown_fields=True,
         )
         self._invocation: Any = msgspec.json.Decoder(envelope).decode
+        self._holds = CrossFields(signature.rules, fields).hold
         self._names, self._count = tuple(names), len(fields)
         self._codes = [
             (place, {c: float(code) for c, code in f.codes.items()})
@@ -73,7 +75,12 @@ class TypedReader:
             found = self._invocation(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             return None
-        rows = [self._typed(row) for row in found.dataframe_records]
+        rows: list[TypedRow] = []
+        for row in found.dataframe_records:
+            typed = self._typed(row)
+            if typed is None:
+                return None
+            rows.append(typed)
         return (rows, found.params) if rows else None
 
     def one(self, body: bytes) -> TypedRow | None:
@@ -92,19 +99,21 @@ class TypedReader:
         except (msgspec.ValidationError, RecursionError):
             return None
 
-    def _typed(self, row: Any) -> TypedRow:
+    def _typed(self, row: Any) -> TypedRow | None:
+        """The row, or None where it breaks a rule over several fields."""
         given = msgspec.structs.astuple(row)
         sent = dict(zip(self._names, given, strict=True))
         if len(given) > self._count:
             sent = {name: value for name, value in sent.items() if value is not msgspec.UNSET}
             given = given[: self._count]
         if self._plain:
-            return TypedRow(given, sent)
+            return TypedRow(given, sent) if self._holds(given) else None
         values = [math.nan if v is None else v for v in given]
         for place, codes in self._codes:
             value = given[place]
             values[place] = math.nan if value is None else codes[value]
-        return TypedRow(tuple(map(float, values)), sent)
+        values = tuple(map(float, values))
+        return TypedRow(values, sent) if self._holds(values) else None
 
 
 def _type(field: Field) -> Any:

@@ -9,11 +9,13 @@ from seawall.registry.model import Model
 from seawall.retraining.plan import RetrainingPlan
 from seawall.rollout.plan import RolloutPlan
 from seawall.serving.endpoint import Endpoint
+from seawall.serving.reviewed import ReviewedSignature
 from seawall.slo.objective import Objective, read_slo
 from seawall.validation.plan import ValidationPlan
 
 TYPES: dict[str, type] = {
     "Model": Model,
+    "Signature": ReviewedSignature,
     "Endpoint": Endpoint,
     "Policy": Policy,
     "ValidationPlan": ValidationPlan,
