@@ -23,6 +23,7 @@ from seawall.adapters.decisions.tail import ends
 from seawall.gateway import joins as module
 from seawall.kernel import FixedClock, Ids, from_ns, to_ns
 from seawall.serving.outcome import Outcome
+from seawall.serving.telemetry import decode
 
 KEY = Ed25519PrivateKey.generate()
 AGE = timedelta(hours=5)
@@ -304,8 +305,6 @@ def test_groups_without_end_are_counted_as_other(place: Place, monkeypatch: pyte
     place.joins.work()
     place.deliver()
     (body,) = place.told.bodies.values()
-    from seawall.serving.telemetry import decode
-
     found: Any = decode("labels", body)
     groups = found.scores.family("sex").groups
     assert groups == (("(other)",), ("name 0",), ("name 1",), ("name 2",))
@@ -338,3 +337,16 @@ def test_a_write_that_a_full_disk_withdrew_is_followed_by_what_came_after(
     assert all(
         place.joins.is_read(end.path) for end in ends(place.log_folder / "decisions").values()
     )
+
+
+def test_a_protected_field_that_the_log_hides_has_no_groups(tmp_path: Path):
+    hiding = bundle(privacy={"sex": "token"})
+    place = Place(tmp_path, hiding, KEY, FixedClock(START))
+    record = place.record(0.9, "token:" + "0" * 64)
+    place.log.append([record], durable=False)
+    place.log.append_outcomes([Outcome(record.id, 1)])
+    place.joins.work()
+    place.deliver()
+    (body,) = place.told.bodies.values()
+    found: Any = decode("labels", body)
+    assert found.scores.family("sex").groups == (("(missing)",),)
