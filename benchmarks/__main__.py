@@ -11,17 +11,10 @@ from importlib import import_module
 from benchmarks.measure import Result, Size
 
 QUICK = (
-    "imports",
-    "help",
-    "wheel",
-    "decision_log",
-    "labels",
-    "evaluate",
-    "estimate",
-    "drift",
-    "gateway",
+    *("imports", "help", "wheel", "decision_log", "labels"),
+    *("evaluate", "estimate", "drift", "gateway"),
 )
-ASKED = ("demo", "drift_large", "spark", "false_alarms", "sequential")
+ASKED = ("demo", "drift_large", "peers", "serving_peers", "spark", "false_alarms", "sequential")
 
 
 def main(arguments: list[str]) -> int:
