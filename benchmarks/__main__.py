@@ -10,7 +10,10 @@ from importlib import import_module
 
 from benchmarks.measure import Result, Size
 
-QUICK = ("imports", "help", "wheel", "decision_log", "evaluate", "estimate", "drift", "gateway")
+QUICK = (
+    *("imports", "help", "wheel", "decision_log", "labels"),
+    *("evaluate", "estimate", "drift", "gateway"),
+)
 ASKED = ("demo", "drift_large", "peers", "serving_peers", "spark", "false_alarms", "sequential")
 
 

@@ -29,8 +29,10 @@ Rows = NDArray[np.void]
 """Rows with named fields (a structured array)."""
 
 HOUR_MS = 3_600_000
-MOST_ROWS = 1 << 20
+MOST_ROWS = 1 << 18
 """A run is not merged beyond so many rows; this bounds the memory that merging takes."""
+MOST_RUNS = 8
+"""So many runs of the present hour are borne before small ones are merged."""
 _ROW = 40
 """Bits for the row within a run, in the number of a place."""
 
@@ -137,9 +139,12 @@ class Index:
     def settle(self, present: int) -> None:
         """Merge what is small; hours before the present one are merged as far as may be."""
         for hour, runs in self._hours.items():
+            past = hour < present - 1
+            if len(runs) < (2 if past else MOST_RUNS):
+                continue
             while len(runs) > 1:
                 last, before = runs[-1], runs[-2]
-                small = before.rows < 2 * last.rows or hour < present - 1
+                small = past or before.rows < 2 * last.rows
                 if not small or before.rows + last.rows > MOST_ROWS:
                     break
                 runs[-2:] = [self._merge(before, last)]
@@ -169,7 +174,9 @@ class Index:
 
     def _write(self, run: Run, columns: Iterable[NDArray[Any]]) -> None:
         path = self._path(run)
-        path.parent.mkdir(exist_ok=True, mode=0o700)
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700)
+            _sync(self._folder)
         draft = path.with_name(f".{path.name}")
         with draft.open("wb") as file:
             for column in columns:
@@ -178,7 +185,6 @@ class Index:
             os.fsync(file.fileno())
         draft.replace(path)
         _sync(path.parent)
-        _sync(self._folder)
 
     def _column(self, run: Run, name: str, mode: Literal["r", "r+"] = "r") -> Any:
         at = self._names.index(name)  # rows are packed: a field begins after those before it

@@ -7,6 +7,8 @@ runs at a low priority, and shares nothing with the gateway but files.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import pickle
 import select
@@ -64,14 +66,40 @@ def read_status(settings: GatewaySettings) -> Status:
         return Status()
 
 
-def start_keeper(settings: GatewaySettings, gateway: str) -> subprocess.Popen[bytes]:
-    """Start the process; it ends when its pipe does, also if we are killed."""
-    command = [sys.executable, "-m", "seawall.gateway.keeper"]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 -- our own module
-    assert process.stdin is not None
-    process.stdin.write(pickle.dumps((settings, gateway)))
-    process.stdin.flush()
-    return process
+class KeeperProcess:
+    """The keeper as a process, seen from the gateway that starts it."""
+
+    def __init__(self, settings: GatewaySettings, gateway: str) -> None:
+        self._told = pickle.dumps((settings, gateway))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; it ends when its pipe does, also if we are killed."""
+        command = [sys.executable, "-m", "seawall.gateway.keeper"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)  # noqa: S603 -- our own module
+        assert self._process.stdin is not None
+        self._process.stdin.write(self._told)
+        self._process.stdin.flush()
+
+    def watch(self) -> None:
+        """Start it again if it has died."""
+        if self._process is not None and self._process.poll() is not None:
+            _log.error("the keeper died and is started again", status=self._process.returncode)
+            self._close()
+            self.start()
+
+    def end(self) -> None:
+        """Let it join and ship what is left, and wait for that."""
+        if self._process is not None:
+            self._close()
+            self._process.wait()
+            self._process = None
+
+    def _close(self) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
 
 
 class Keeper:
@@ -153,7 +181,14 @@ def main() -> None:
     os.nice(NICE)
     set_up_logs("info", "json")
     settings, gateway = pickle.load(sys.stdin.buffer)  # noqa: S301 -- from the process that started us
-    keeper = Keeper(settings, gateway)
+    settings.labels_folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (settings.labels_folder / "keeper.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the keeper of a killed gateway may be at its last round
+        keep(Keeper(settings, gateway), settings)
+
+
+def keep(keeper: Keeper, settings: GatewaySettings) -> None:
+    """Join, ship and prune in turn until standard input is closed."""
     ship = prune = monotonic()
     ended = False
     while not ended:

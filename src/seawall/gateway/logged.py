@@ -113,7 +113,7 @@ class DecisionRows:
 
     def __init__(self, strata: Strata, bundles: Bundles) -> None:
         self._strata, self._bundles = strata, bundles
-        self._readers: dict[tuple[str, ...], Reader] = {}
+        self._readers: dict[Any, Reader] = {}
 
     def __call__(self, logged: Sequence[_Decision]) -> Rows:
         """The rows of those that have a cohort; a score that is no probability is none."""
@@ -147,8 +147,8 @@ class DecisionRows:
         assert one.arm is not None
         threshold = 0.5 if one.threshold is None else one.threshold
         cohort = Cohort(one.endpoint, one.model, one.arm, threshold, terms.columns, age)
-        reader = self._readers.setdefault(terms.columns, Reader(terms.columns))
-        return cohort, reader
+        key = (terms.columns, terms.hidden)
+        return cohort, self._readers.setdefault(key, Reader(*key))
 
 
 def shadow_rows(logged: Sequence[ShadowScore], strata: Strata) -> Rows:

@@ -13,7 +13,7 @@ from seawall.adapters.decisions import DecisionLog
 from seawall.adapters.telemetry.logs import set_up_logs
 from seawall.gateway.holder import Holder
 from seawall.gateway.http import GatewayApp
-from seawall.gateway.keeper import read_status, start_keeper
+from seawall.gateway.keeper import KeeperProcess, read_status
 from seawall.gateway.link import Link
 from seawall.gateway.metrics import Metrics
 from seawall.gateway.outbox import Outbox
@@ -45,6 +45,7 @@ class Gateway:
             clock=settings.clock,
             seal_seconds=settings.seal_seconds,
         )
+        self._keeper = KeeperProcess(settings, self.name)
         recorder, metrics = Recorder(self.log), Metrics()
         self.service = Service(self.log, recorder, settings.clock)
         self.worker = Worker(
@@ -53,6 +54,7 @@ class Gateway:
             holder=self.holder,
             recorder=recorder,
             status=lambda: read_status(settings),
+            watch=self._keeper.watch,
             log=self.log,
             outbox=Outbox(settings.state_dir / "telemetry", self.name),
             metrics=metrics,
@@ -72,15 +74,13 @@ class Gateway:
     def start(self) -> None:
         """Begin to poll, flush, and keep the log."""
         self.worker.start()
-        self._keeper = start_keeper(self.settings, self.name)
+        self._keeper.start()
 
     def close(self) -> None:
         """Flush what was counted, seal the log, and let the keeper finish."""
         self.worker.stop()
         self.log.close()
-        assert self._keeper.stdin is not None
-        self._keeper.stdin.close()
-        self._keeper.wait()
+        self._keeper.end()
 
 
 def run(settings: GatewaySettings) -> None:

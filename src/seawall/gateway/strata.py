@@ -43,6 +43,8 @@ class Terms(NamedTuple):
 
     label_age_seconds: float
     columns: tuple[str, ...]
+    hidden: frozenset[str]
+    """Columns that the privacy rule keeps out of the log, or in it only as a digest or token."""
 
 
 class Strata:
@@ -136,19 +138,28 @@ class Bundles:
             except SeawallError as error:
                 _log.error("bundle", endpoint=endpoint, kept=kept, error=str(error))
                 continue
-            present.append(Terms(bundle.label_age_seconds, bundle.protected))
+            present.append(_terms(bundle))
             if str(bundle.digest) == digest:
                 break
         if not present:
             _log.error("no bundle; labels are joined by the default age", endpoint=endpoint)
-            return Terms(DEFAULT_AGE, ())
+            return Terms(DEFAULT_AGE, (), frozenset())
         return present[-1]
 
 
-class Reader:
-    """Reads the groups of a decision from its input as it lies in the log, by the columns asked."""
+def _terms(bundle: Bundle) -> Terms:
+    others = bundle.privacy.get("*", "plain")
+    hidden = {c for c in bundle.protected if bundle.privacy.get(c, others) != "plain"}
+    return Terms(bundle.label_age_seconds, bundle.protected, frozenset(hidden))
 
-    def __init__(self, columns: tuple[str, ...]) -> None:
+
+class Reader:
+    """Reads the groups of a decision from its input as it lies in the log, by the columns asked.
+
+    A hidden column has no value: nobody could name its groups.
+    """
+
+    def __init__(self, columns: tuple[str, ...], hidden: frozenset[str]) -> None:
         names = [f"f{place}" for place in range(len(columns))]
         fields: list[tuple[str, Any, Any]] = [(name, Any, None) for name in names]
         rename = dict(zip(names, columns, strict=True))
@@ -156,12 +167,15 @@ class Reader:
         self._decode: Callable[[msgspec.Raw], Any] = msgspec.msgpack.Decoder(row).decode
         self._take = msgspec.structs.astuple
         self._empty = not columns
+        self._hidden = [name in hidden for name in columns] if hidden else None
 
     def __call__(self, input_: msgspec.Raw) -> Groups:
         """A value of each column, None where it is absent or no name."""
         if self._empty:
             return ()
         values = self._take(self._decode(input_))
+        if self._hidden:
+            values = [None if gone else v for v, gone in zip(values, self._hidden, strict=True)]
         return tuple(v if type(v) is str and len(v) <= LONGEST else group(v) for v in values)
 
 

@@ -37,6 +37,7 @@ class Worker(threading.Thread):
         holder: Holder,
         recorder: Recorder,
         status: Callable[[], Status],
+        watch: Callable[[], None],
         log: DecisionLog,
         outbox: Outbox,
         metrics: Metrics,
@@ -45,7 +46,8 @@ class Worker(threading.Thread):
     ) -> None:
         super().__init__(name="seawall-gateway-worker", daemon=True)
         self._endpoints, self._link, self._holder = endpoints, link, holder
-        self._recorder, self._status, self._outbox = recorder, status, outbox
+        self._recorder, self._outbox = recorder, outbox
+        self._status, self._watch = status, watch
         self._log, self._metrics = log, metrics
         self._flush_seconds, self._poll_seconds = flush_seconds, poll_seconds
         self._etags: dict[str, str] = {}
@@ -60,6 +62,7 @@ class Worker(threading.Thread):
             now = monotonic()
             if now >= poll:
                 self._guarded(self.poll)
+                self._guarded(self._watch)
                 poll = monotonic() + self._poll_seconds
             if now >= flush or self._recorder.waiting > MANY_ROWS:
                 self._guarded(self.flush)

@@ -48,7 +48,7 @@ class Traffic:
         self._clock, self._random = clock, random.Random(20150101)  # noqa: S311 -- delays
         self._people, self.position = people, 0
         self._due: list[tuple[int, str, int]] = []
-        self.people_sent = self.labels_sent = self.labels_joined = 0
+        self.people_sent = self.labels_sent = 0
         self._used = time.monotonic()
 
     def of(self, people: Mapping[str, Sequence[Any]]) -> Traffic:
@@ -122,8 +122,7 @@ class Traffic:
             status, answer = self._post("/outcomes", ready)
             if status != 200:
                 raise Unavailable(f"outcomes were not taken: {answer}")
-            self.labels_sent += len(ready)
-            self.labels_joined += answer["joined"]
+            self.labels_sent += answer["received"]
 
     def wait_out(self, hours: float) -> None:
         """Let the clock go on with nobody arriving; labels still come."""

@@ -20,12 +20,13 @@ def serving(story: Story, world: World, table: Any, champion: str) -> None:
             world.doors.hour(sent)
         world.doors.wait_out(5)
         budgets = world.until("the labels to mature", lambda: _quality(world, sent.people))
-        right = budgets["good"] / budgets["total"]
+        world.until("the labels to be joined", lambda: world.labels_joined >= sent.people)
+        right, joined = budgets["good"] / budgets["total"], world.labels_joined
         step.facts = {
             "people": sent.people,
             "refused": sent.refused,
             "labels": world.doors.labels_sent,
-            "joined": world.doors.labels_joined,
+            "joined": joined,
             "clock_hours": (world.now - began).total_seconds() / 3_600,
             "right": right,
             "matured": budgets["total"],
@@ -33,13 +34,11 @@ def serving(story: Story, world: World, table: Any, champion: str) -> None:
         step.sentence = (
             f"{sent.people:,} people in requests of {PER_REQUEST}, {PER_HOUR:,} an hour for "
             f"{times((world.now - began).total_seconds())}; {sent.refused} refused; "
-            f"{world.doors.labels_joined:,} labels joined by decision id, up to 2 h 40 min late: "
+            f"{joined:,} labels joined by decision id, up to 2 h 40 min late: "
             f"{right:.1%} of {budgets['total']:,} matured ones were right."
         )
         step.check(sent.refused == 0, f"{sent.refused} people were refused")
-        step.check(
-            world.doors.labels_joined == sent.people, "not every decision's label was joined"
-        )
+        step.check(joined == sent.people, "not every decision's label was joined")
 
 
 def _quality(world: World, people: int) -> dict[str, Any] | None:

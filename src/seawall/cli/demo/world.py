@@ -163,14 +163,23 @@ class World:
     def _reported(self) -> bool:
         counted = self._metric("decisions_total", but='arm="shadow"')
         everybody = counted + self._metric("rejected_total") >= self.doors.people_sent
-        return everybody and self._metric("telemetry_rows_waiting") == 0
+        labelled = self._metric("outcomes_total") >= self.doors.labels_sent
+        left = self._metric("telemetry_rows_waiting") + self._metric("label_rows_waiting")
+        return everybody and labelled and left == 0
 
-    def _metric(self, name: str, but: str = "no label") -> float:
-        """The sum of a metric of the gateway, without the lines that have the label."""
+    @property
+    def labels_joined(self) -> int:
+        """How many labels found their decision in time."""
+        return int(self._metric("outcomes_total", of='result="joined"'))
+
+    def _metric(self, name: str, *, of: str = "", but: str = "no label") -> float:
+        """The sum of a metric of the gateway over the lines with one label, without another."""
         return sum(
             float(line.rsplit(" ", 1)[1])
             for line in self._get(f"{self.gateway}/metrics").splitlines()
-            if line.startswith((f"seawall_{name}{{", f"seawall_{name} ")) and but not in line
+            if line.startswith((f"seawall_{name}{{", f"seawall_{name} "))
+            and of in line
+            and but not in line
         )
 
     def _rounds(self) -> int:
