@@ -111,7 +111,9 @@ class Joins:
         unknown: list[str] = []
         counted: list[Counted] = []
         for outcome in outcomes:
-            entry = self._entries.get(outcome.decision_id)
+            label, entry = outcome.binary, self._entries.get(outcome.decision_id)
+            if label is None:
+                continue
             if entry is None:
                 unknown.append(outcome.decision_id)
                 continue
@@ -126,11 +128,11 @@ class Joins:
                 joined += 1
             else:
                 corrected += 1
-            if entry.label != outcome.label:
+            if entry.label != label:
                 if entry.label is not None:
                     counted += _count(entry, entry.label, -1)
-                counted += _count(entry, outcome.label, 1)
-                self._label(outcome.decision_id, entry, outcome.label)
+                counted += _count(entry, label, 1)
+                self._label(outcome.decision_id, entry, label)
         report = OutcomeReport(
             joined=joined,
             corrected=corrected,

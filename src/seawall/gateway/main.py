@@ -110,8 +110,7 @@ class Gateway:
             _log.error("decision log", error=str(error))
         try:
             outcomes = [
-                Outcome(o.decision_id, 1 if o.label else 0, o.time)
-                for o in self.log.pending_outcomes(since)
+                Outcome(o.decision_id, o.label, o.time) for o in self.log.pending_outcomes(since)
             ]
             self.service.join(outcomes)
         except Corrupt as error:

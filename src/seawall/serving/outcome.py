@@ -9,18 +9,28 @@ import msgspec
 
 
 class Outcome(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """The true label of one decision; `time` is when it was observed, None for on arrival.
+    """The truth about one decision; `time` is when it was observed, None for on arrival.
 
-    A later outcome of the same decision corrects the earlier one.
+    A label is 0 or 1, another number, or the name of a class. An outcome observed later corrects an
+    earlier one of the same decision.
     """
 
     decision_id: Annotated[str, msgspec.Meta(max_length=64)]
-    label: Literal[0, 1]
+    label: int | float | str
     time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+    @property
+    def binary(self) -> Literal[0, 1] | None:
+        """The label of a two-class model; None where the label is something else."""
+        if isinstance(self.label, str) or self.label not in (0, 1):
+            return None
+        return 1 if self.label else 0
 
 
 class OutcomeReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What a gateway did with the outcomes it was sent; the counts add up to those sent."""
+    """What a gateway did with the outcomes it was sent; the counts add up to those of 0 or 1.
+
+    Other labels are kept in the log, and are in no cohort."""
 
     joined: int = 0
     """Matched to a decision and counted in its cohort."""

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from seawall.adapters.decisions import DecisionLog, prove, ship
-from seawall.adapters.decisions.tables import DECISIONS, OUTCOMES, SEGMENTS, open_table
+from seawall.adapters.decisions.schema import DECISIONS, OUTCOMES, SEGMENTS
+from seawall.adapters.decisions.tables import open_table
 from seawall.kernel import SystemClock
 from seawall.serving.outcome import Outcome
 

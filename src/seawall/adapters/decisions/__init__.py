@@ -19,6 +19,8 @@ from seawall.adapters.decisions.query import (
     recent,
     sample,
     segments,
+    story,
+    told_of,
 )
 from seawall.adapters.decisions.segment import Segment
 from seawall.adapters.decisions.ship import ship
@@ -34,4 +36,6 @@ __all__ = [
     "sample",
     "segments",
     "ship",
+    "story",
+    "told_of",
 ]

@@ -6,26 +6,33 @@ decisions may not be shipped yet; they are read before the tables, since shippin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 
-from seawall.adapters.decisions.read import (
+from seawall.adapters.decisions.columns import subject_key
+from seawall.adapters.decisions.read import read_decisions, read_told
+from seawall.adapters.decisions.schema import (
+    COLUMNS,
     DECISIONS,
     OUTCOMES,
-    ReceivedOutcome,
-    read_decisions,
-    read_outcomes,
+    SEGMENTS,
+    SUBJECTS,
+    day_of,
 )
 from seawall.adapters.decisions.segment import DecisionProof, Segment
-from seawall.adapters.decisions.tables import SEGMENTS, day_of, open_table, table_errors
+from seawall.adapters.decisions.tables import open_table, select
+from seawall.adapters.decisions.told import KINDS, ReceivedOutcome, from_row, in_order
+from seawall.audit.merkle import HASH_SIZE
 from seawall.audit.proof import inclusion
-from seawall.kernel import Corrupt, NotFound
+from seawall.kernel import Corrupt, NotFound, Unavailable
 from seawall.serving.decision import DecisionRecord, from_bytes
 
+AT_ONCE = 20
+"""Values of a list that files and row groups are still skipped by."""
 Folders = Iterable[Path | str]
 
 
@@ -52,30 +59,44 @@ def find(table: str, decision_id: str, *, wal_folders: Folders = ()) -> Decision
 
 
 def find_subject(table: str, subject: str, *, wal_folders: Folders = ()) -> list[DecisionRecord]:
-    """Every decision about a subject, oldest first."""
+    """Every decision about a subject, oldest first, by way of the index `subjects`."""
     waiting = [r for r in _waiting(wal_folders) if r.subject == subject]
-    shipped = [
-        from_bytes(r["record"]) for r in _rows(table, DECISIONS, ["record"], subject=subject)
-    ]
+    places = _rows(table, SUBJECTS, ["id", "day"], key=subject_key(subject))
+    days = {row["id"]: row["day"] for row in places}
+    shipped = [r for r in _records(table, days) if r.subject == subject]
     return _in_order([*shipped, *waiting])
 
 
 def outcomes_of(
     table: str, decision_id: str, *, wal_folders: Folders = ()
 ) -> list[ReceivedOutcome]:
-    """What was reported of a decision, in the order it was received: the last one counts."""
+    """The outcomes of a decision, each once, in the order they were observed: the last counts."""
+    return told_of(table, OUTCOMES, decision_id, wal_folders=wal_folders)
+
+
+def told_of(table: str, kind: str, decision_id: str, *, wal_folders: Folders = ()) -> list[Any]:
+    """The outcomes, actions, overrides or events of a decision, each once, in their order."""
     waiting = [
-        outcome
+        one
         for folder in wal_folders
-        for outcome in read_outcomes(Path(folder))
-        if outcome.decision_id == decision_id
+        for one in read_told(Path(folder), kind)
+        if one.decision_id == decision_id
     ]
-    columns = [*ReceivedOutcome.__struct_fields__, "segment", "position"]
-    day = day_of(decision_id)
-    rows = _rows(table, OUTCOMES, columns, day=day, decision_id=decision_id)
-    rows.sort(key=lambda row: (row["received"], row["segment"], row["position"]))
-    shipped = [msgspec.convert(row, ReceivedOutcome) for row in rows]
-    return shipped + [outcome for outcome in waiting if outcome not in shipped]
+    columns = [name for name in COLUMNS[kind] if name != "day"]
+    rows = _rows(table, kind, columns, day=day_of(decision_id), decision_id=decision_id)
+    rows.sort(key=lambda row: (row["segment"], row["position"]))
+    return in_order([*(from_row(kind, row) for row in rows), *waiting])
+
+
+def story(table: str, decision_id: str, *, wal_folders: Folders = ()) -> list[tuple[str, Any]]:
+    """All that was told of a decision since, with its kind, in the order it happened."""
+    folders = tuple(wal_folders)
+    told = [
+        (kind, one)
+        for kind in KINDS
+        for one in told_of(table, kind, decision_id, wal_folders=folders)
+    ]
+    return sorted(told, key=lambda t: (t[1].time, t[1].received))
 
 
 def recent(
@@ -122,31 +143,42 @@ def segments(table: str, *, since: datetime | None = None) -> list[Segment]:
 def prove(table: str, decision_id: str) -> DecisionProof:
     """The proof that a decision stands in its segment, checked before it is returned.
 
-    Raises `NotFound` when it is in no shipped segment, and `Corrupt` when the table no longer holds
-    what was logged.
+    The segment's leaves are kept with it, so a decision is proven after others were erased or
+    their retention has ended. Raises `NotFound` when it is in no shipped segment, and `Corrupt`
+    when the tables no longer hold what was logged.
     """
-    columns = ["record", "leaf", "segment", "position"]
+    columns = ["record", "segment", "position"]
     rows = _rows(table, DECISIONS, columns, day=day_of(decision_id), id=decision_id)
-    named = [s for s in segments(table) if rows and s.id == rows[0]["segment"]]
+    columns = ["id", "root", "count", "leaves"]
+    named = _rows(table, SEGMENTS, columns, id=rows[0]["segment"]) if rows else []
     if not named:
         remedy = "a decision is shipped when its log file is full or old enough"
         raise NotFound(f"decision {decision_id} is in no shipped segment", remedy=remedy)
-    (row, *_), (segment, *_) = rows, named
-    leaves = _leaves(table, segment)
-    path = inclusion(leaves, row["position"])
-    proof = DecisionProof(from_bytes(row["record"]), row["leaf"], segment.id, path, segment.root)
+    row, segment = rows[0], named[0]
+    packed: bytes = segment["leaves"]
+    leaves = [packed[at : at + HASH_SIZE] for at in range(0, len(packed), HASH_SIZE)]
+    if len(leaves) != segment["count"] or not 0 <= row["position"] < len(leaves):
+        what = f"{len(leaves)} leaves for {segment['count']} records"
+        raise Corrupt(what, where=f"segment {segment['id']}")
+    proof = DecisionProof(
+        from_bytes(row["record"]),
+        leaves[row["position"]],
+        segment["id"],
+        inclusion(leaves, row["position"]),
+        segment["root"],
+    )
     proof.check()
     return proof
 
 
-def _leaves(table: str, segment: Segment) -> list[bytes]:
-    rows = _rows(table, DECISIONS, ["position", "leaf"], segment=segment.id)
-    rows.sort(key=lambda row: row["position"])
-    if [row["position"] for row in rows] != list(range(segment.count)):
-        raise Corrupt(
-            f"{len(rows)} of {segment.count} records found", where=f"segment {segment.id}"
-        )
-    return [row["leaf"] for row in rows]
+def _records(table: str, days: Mapping[str, date]) -> Iterator[DecisionRecord]:
+    """The decisions with these ids, by their day."""
+    ids = sorted(days)
+    for at in range(0, len(ids), AT_ONCE):
+        part = ids[at : at + AT_ONCE]
+        where = sorted({days[id_] for id_ in part})
+        for row in _rows(table, DECISIONS, ["record"], day=where, id=part):
+            yield from_bytes(row["record"])
 
 
 def _waiting(folders: Folders) -> list[DecisionRecord]:
@@ -168,23 +200,22 @@ def _days(root: str, endpoint: str | None) -> list[date]:
 
 def _rows(root: str, kind: str, columns: Sequence[str], **where: Any) -> list[dict[str, Any]]:
     """The columns of the rows that agree; files are skipped by their partition and statistics."""
-    table = open_table(root, kind)
-    if table is None or [] in where.values():
+    if [] in where.values():
         return []
-    import pyarrow as pa
-    from deltalake import QueryBuilder
-
     terms = " AND ".join(_term(name, value) for name, value in where.items()) or "true"
     names = ", ".join(f'"{name}"' for name in columns)
-    with table_errors(root, kind):
-        query = QueryBuilder().register("t", table)
-        found = query.execute(f"SELECT {names} FROM t WHERE {terms}").read_all()  # noqa: S608 -- quoted
-        return pa.table(found).to_pylist()
+    sql = f"SELECT {names} FROM t WHERE {terms}"  # noqa: S608 -- quoted
+    try:
+        return select(root, kind, sql)
+    except Unavailable:  # a file may have been compacted away since its name was read
+        return select(root, kind, sql)
 
 
 def _term(name: str, value: Any) -> str:
     if name == "since":
         return f'"time" >= {_literal(value)}'
+    if isinstance(value, int):
+        return f'"{name}" = {value}'
     if isinstance(value, list):
         return f'"{name}" IN ({", ".join(map(_literal, cast("list[Any]", value)))})'
     return f'"{name}" = {_literal(value)}'

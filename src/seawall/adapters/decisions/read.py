@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from seawall.adapters.decisions.frame import HEADER_BYTES, Damage, scan
+from seawall.adapters.decisions.schema import DECISIONS, OUTCOMES
+from seawall.adapters.decisions.told import DECODERS, ReceivedOutcome
 from seawall.adapters.decisions.wal import WalName
 from seawall.kernel import Corrupt
 from seawall.serving.decision import DecisionRecord, from_bytes
-
-DECISIONS, OUTCOMES = "decisions", "outcomes"
-
-
-class ReceivedOutcome(msgspec.Struct, frozen=True):
-    """An outcome as it is kept: its label, when it was observed and when it was received."""
-
-    decision_id: str
-    label: int
-    time: datetime
-    received: datetime
-
 
 T = TypeVar("T")
 
@@ -38,12 +27,24 @@ class Rows(msgspec.Struct, Generic[T], frozen=True):
 
 def decisions_in(data: bytes) -> Rows[DecisionRecord]:
     """The decisions in the bytes of a file."""
-    return _rows(data, from_bytes)
+    return rows_in(data, from_bytes)
 
 
-def outcomes_in(data: bytes) -> Rows[ReceivedOutcome]:
-    """The outcomes in the bytes of a file."""
-    return _rows(data, msgspec.msgpack.Decoder(ReceivedOutcome).decode)
+def told_in(kind: str, data: bytes) -> Rows[Any]:
+    """What was told of decisions (told.py) in the bytes of a file of this kind."""
+    return rows_in(data, DECODERS[kind])
+
+
+def rows_in(data: bytes, decode: Callable[[memoryview], T]) -> Rows[T]:
+    """The rows in the bytes of a file, each read by `decode`."""
+    found = scan(data)
+    rows, damage = list[T](), list(found.damage)
+    for start, payload in found.payloads.items():
+        try:
+            rows.append(decode(payload))
+        except (Corrupt, msgspec.DecodeError):
+            damage.append(Damage(start, start + HEADER_BYTES + len(payload)))
+    return Rows(tuple(rows), tuple(sorted(damage, key=lambda d: d.start)))
 
 
 def read_decisions(folder: Path) -> Iterator[DecisionRecord]:
@@ -51,9 +52,14 @@ def read_decisions(folder: Path) -> Iterator[DecisionRecord]:
     return _read(folder / DECISIONS, decisions_in)
 
 
+def read_told(folder: Path, kind: str) -> Iterator[Any]:
+    """All of a kind in a log folder, a writer's oldest first; then `Corrupt` if any is damaged."""
+    return _read(folder / kind, lambda data: told_in(kind, data))
+
+
 def read_outcomes(folder: Path) -> Iterator[ReceivedOutcome]:
-    """Every outcome in a log folder, a writer's oldest first; then `Corrupt` if any is damaged."""
-    return _read(folder / OUTCOMES, outcomes_in)
+    """Every outcome in a log folder, as `read_told` does."""
+    return read_told(folder, OUTCOMES)
 
 
 def files_in(folder: Path, *suffixes: str) -> list[Path]:
@@ -87,10 +93,10 @@ def corrupt(damaged: list[tuple[Path, Damage]]) -> Corrupt:
     )
 
 
-def _read(folder: Path, rows_in: Callable[[bytes], Rows[T]]) -> Iterator[T]:
+def _read(folder: Path, read: Callable[[bytes], Rows[T]]) -> Iterator[T]:
     damaged: list[tuple[Path, Damage]] = []
     for path in files_in(folder, ".open", ".wal"):
-        found = rows_in(_bytes(path))
+        found = read(_bytes(path))
         yield from found.rows
         damaged.extend((path, damage) for damage in found.damage)
     if damaged:
@@ -105,14 +111,3 @@ def _bytes(path: Path) -> bytes:
         except FileNotFoundError:
             continue
     return b""
-
-
-def _rows(data: bytes, decode: Callable[[memoryview], T]) -> Rows[T]:
-    found = scan(data)
-    rows, damage = list[T](), list(found.damage)
-    for start, payload in found.payloads.items():
-        try:
-            rows.append(decode(payload))
-        except (Corrupt, msgspec.DecodeError):
-            damage.append(Damage(start, start + HEADER_BYTES + len(payload)))
-    return Rows(tuple(rows), tuple(sorted(damage, key=lambda d: d.start)))

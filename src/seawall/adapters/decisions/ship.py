@@ -7,87 +7,107 @@ rerun repeats it, because a file is there until all is done and its number tells
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
+import msgspec
+
+from seawall.adapters.decisions.columns import Logged, logged
 from seawall.adapters.decisions.frame import Damage
-from seawall.adapters.decisions.read import (
-    DECISIONS,
-    OUTCOMES,
-    corrupt,
-    decisions_in,
-    files_in,
-    outcomes_in,
-)
-from seawall.adapters.decisions.segment import Segment, summarise
-from seawall.adapters.decisions.tables import (
-    SEGMENTS,
-    append_once,
-    decision_row,
-    outcome_row,
-    segment_row,
-)
+from seawall.adapters.decisions.read import corrupt, files_in, told_in
+from seawall.adapters.decisions.schema import DECISIONS, SEGMENTS, SUBJECTS, schema
+from seawall.adapters.decisions.segment import Segment
+from seawall.adapters.decisions.tables import append_once
+from seawall.adapters.decisions.told import KINDS, told_row
 from seawall.adapters.decisions.wal import WalName, recover, sync_folder
+from seawall.audit.merkle import root_hash
 from seawall.kernel import Clock, now
-from seawall.serving.decision import leaf_hash
 
 
-def ship(folder: Path | str, table: str, *, clock: Clock) -> list[Segment]:
+def ship(
+    folder: Path | str,
+    table: str,
+    *,
+    clock: Clock,
+    may_go: Callable[[Path], bool] | None = None,
+) -> list[Segment]:
     """Ship every sealed file of a log folder, and those that a crashed gateway left open.
 
-    `table` is the folder or URL under which the Delta tables `decisions`, `outcomes` and `segments`
-    lie. Returns the segments of decisions shipped by this call; `segments(table)` lists them all.
-    One call at a time works on a folder, another waits. Raises `Unavailable` when storage does not
-    answer, with nothing lost; and `Corrupt`, after everything that can be read was shipped, when
-    some could not: the damaged file is kept beside the others as `.damaged`.
+    `table` is the folder or URL under which the Delta tables lie (schema.py). A file of which
+    `may_go` says no is left for another time. Returns the segments of decisions shipped by this
+    call; `segments(table)` lists them all. One call at a time works on a folder, another waits.
+    Raises `Unavailable` when storage does not answer, with nothing lost; and `Corrupt`, after
+    everything that can be read was shipped, when some could not: the damaged file is kept beside
+    the others as `.damaged`.
     """
     root, folder = str(table), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "shipping.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         damaged: list[tuple[Path, Damage]] = []
-        for path in _sealed(folder / OUTCOMES):
-            _ship_outcomes(path, root, damaged)
+        for kind in KINDS:
+            for path in _sealed(folder / kind, may_go):
+                _ship_told(path, root, kind, damaged)
         shipped = [
-            _ship_decisions(p, root, now(clock), damaged) for p in _sealed(folder / DECISIONS)
+            _ship_decisions(p, root, now(clock), damaged)
+            for p in _sealed(folder / DECISIONS, may_go)
         ]
     if damaged:
         raise corrupt(damaged)
     return [segment for segment in shipped if segment is not None]
 
 
-def _sealed(folder: Path) -> list[Path]:
+def _sealed(folder: Path, may_go: Callable[[Path], bool] | None) -> list[Path]:
     list(recover(folder))
-    return files_in(folder, ".wal")
+    return [p for p in files_in(folder, ".wal") if may_go is None or may_go(p)]
 
 
 def _ship_decisions(
     path: Path, root: str, shipped: datetime, damaged: list[tuple[Path, Damage]]
 ) -> Segment | None:
-    name, found = WalName.parse(path.name), decisions_in(path.read_bytes())
-    segment = None
-    if found.rows:
-        id_ = f"{name.log}-{name.number:06d}"
-        leaves = [leaf_hash(record) for record in found.rows]
-        segment = summarise(
-            id_, name.gateway, found.rows, leaves, damaged=len(found.damage), shipped=shipped
+    name = WalName.parse(path.name)
+    id_ = f"{name.log}-{name.number:06d}"
+    found, segment = logged(path.read_bytes(), id_, lambda r: r), None
+    if isinstance(found, Logged):
+        segment = Segment(
+            id=id_,
+            gateway=name.gateway,
+            count=len(found.leaves),
+            first_id=found.ids[0],
+            last_id=found.ids[1],
+            root=root_hash(found.leaves).hex(),
+            first_time=found.times[0],
+            last_time=found.times[1],
+            damaged=len(found.damage),
+            shipped=shipped,
         )
-        rows = [
-            decision_row(record, id_, position, leaf)
-            for position, (record, leaf) in enumerate(zip(found.rows, leaves, strict=True))
-        ]
-        append_once(root, DECISIONS, rows, log=name.log, number=name.number)
-        append_once(root, SEGMENTS, [segment_row(segment)], log=name.log, number=name.number)
-    _finish(path, found.damage, damaged)
+        tables = {DECISIONS: found.decisions, SUBJECTS: found.subjects}
+        tables[SEGMENTS] = _segment_rows(segment, found.leaves)
+        for kind, rows in tables.items():
+            if len(rows):
+                append_once(root, kind, rows, log=name.log, number=name.number)
+    _finish(path, found.damage if isinstance(found, Logged) else found, damaged)
     return segment
 
 
-def _ship_outcomes(path: Path, root: str, damaged: list[tuple[Path, Damage]]) -> None:
-    name, found = WalName.parse(path.name), outcomes_in(path.read_bytes())
+def _segment_rows(segment: Segment, leaves: list[bytes]) -> Any:
+    import pyarrow as pa
+
+    row = msgspec.structs.asdict(segment) | {"leaves": b"".join(leaves)}
+    return pa.Table.from_pylist([row], schema=schema(SEGMENTS))
+
+
+def _ship_told(path: Path, root: str, kind: str, damaged: list[tuple[Path, Damage]]) -> None:
+    import pyarrow as pa
+
+    name, found = WalName.parse(path.name), told_in(kind, path.read_bytes())
     id_ = f"{name.log}-{name.number:06d}"
-    rows = [outcome_row(outcome, id_, position) for position, outcome in enumerate(found.rows)]
+    rows = [told_row(told, id_, position) for position, told in enumerate(found.rows)]
     if rows:
-        append_once(root, OUTCOMES, rows, log=name.log, number=name.number)
+        data = pa.Table.from_pylist(rows, schema=schema(kind))
+        append_once(root, kind, data, log=name.log, number=name.number)
     _finish(path, found.damage, damaged)
 
 
