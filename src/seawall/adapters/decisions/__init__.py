@@ -10,6 +10,9 @@ acknowledged record is in the table exactly once. `find`, `prove` and the others
 tables, and the files that are still to be shipped.
 """
 
+from seawall.adapters.decisions.compaction import compact
+from seawall.adapters.decisions.erasure import carry_out, record_erasure
+from seawall.adapters.decisions.keyring import Keyring
 from seawall.adapters.decisions.log import DecisionLog
 from seawall.adapters.decisions.query import (
     find,
@@ -27,12 +30,16 @@ from seawall.adapters.decisions.ship import ship
 
 __all__ = [
     "DecisionLog",
+    "Keyring",
     "Segment",
+    "carry_out",
+    "compact",
     "find",
     "find_subject",
     "outcomes_of",
     "prove",
     "recent",
+    "record_erasure",
     "sample",
     "segments",
     "ship",

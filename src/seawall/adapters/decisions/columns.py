@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from seawall.adapters.decisions.frame import HEADER_BYTES, Damage, scan
+from seawall.adapters.decisions.keyring import Keyring, opened, sealed
 from seawall.adapters.decisions.schema import COLUMNS, DECISIONS, SUBJECTS, day_of, month_of, schema
 from seawall.kernel import Corrupt
 from seawall.serving.decision import DecisionRecord, from_bytes, to_bytes
@@ -37,13 +38,18 @@ class Logged(NamedTuple):
     """The first and the last."""
     times: tuple[datetime, datetime]
     """The earliest and the latest."""
+    changed: dict[str, date]
+    """The day of each record that was changed, by its id."""
     damage: tuple[Damage, ...]
 
 
-def logged(data: bytes, segment: str, change: Change) -> Logged | tuple[Damage, ...]:
+def logged(
+    data: bytes, segment: str, change: Change, keys: Keyring | None = None
+) -> Logged | tuple[Damage, ...]:
     """The decisions in the bytes of a file, or only its damage when it holds none.
 
     `change` is what erasure makes of a record; leaf hashes are those of the records as logged.
+    Raises `BadInput` when the records are encrypted and their key is not among `keys`.
     """
     import pyarrow as pa
 
@@ -52,12 +58,13 @@ def logged(data: bytes, segment: str, change: Change) -> Logged | tuple[Damage, 
     rows, subjects = list[Any](), list[Any]()
     first = last = ""
     earliest = latest = None
+    changed = dict[str, date]()
     payloads = iter(found.payloads.items())
     while part := list(islice(payloads, ROWS)):
         records, packed, days = list[DecisionRecord](), list[bytes](), list[date]()
         for start, payload in part:
             try:
-                record = from_bytes(payload)
+                record = from_bytes(opened(payload, keys))
                 day = day_of(record.id)
                 bytes_ = to_bytes(record)
                 leaves.append(leaf_of(bytes_))
@@ -67,11 +74,13 @@ def logged(data: bytes, segment: str, change: Change) -> Logged | tuple[Damage, 
             kept = change(record)
             records.append(kept)
             days.append(day)
-            packed.append(bytes_ if kept is record else to_bytes(kept))
+            packed.append(sealed(bytes_ if kept is record else to_bytes(kept), keys))
+            if kept is not record:
+                changed[record.id] = day
         if not records:
             continue
-        rows.append(decision_rows(records, packed, days, segment, len(leaves) - len(records)))
-        subjects.append(subject_rows(records, days))
+        rows.append(decision_rows(records, packed, days, segment, len(leaves) - len(records), keys))
+        subjects.append(subject_rows(records, days, keys))
         first, last = first or records[0].id, records[-1].id
         times = [r.time for r in records]
         earliest = min([*times, earliest] if earliest else times)
@@ -85,6 +94,7 @@ def logged(data: bytes, segment: str, change: Change) -> Logged | tuple[Damage, 
         leaves,
         (first, last),
         (earliest, latest),
+        changed,
         spans,
     )
 
@@ -100,9 +110,12 @@ def decision_rows(
     days: Sequence[date],
     segment: str,
     first: int,
+    keys: Keyring | None = None,
 ) -> Any:
     """A `pyarrow.RecordBatch` for `decisions`, at the positions from `first` on in its segment."""
     columns: dict[str, Any] = {name: [getattr(r, name) for r in records] for name in _SAME}
+    if keys:
+        columns["subject"] = [None if s is None else keys.subject(s) for s in columns["subject"]]
     return batch(
         DECISIONS,
         columns
@@ -110,21 +123,23 @@ def decision_rows(
             "day": days,
             "segment": [segment] * len(records),
             "position": range(first, first + len(records)),
-            "input": [_json(r.input) for r in records],
-            "output": [_json(r.output) for r in records],
+            "input": [None if keys else _json(r.input) for r in records],
+            "output": [None if keys else _json(r.output) for r in records],
             "record": packed,
         },
     )
 
 
-def subject_rows(records: Sequence[DecisionRecord], days: Sequence[date]) -> Any:
+def subject_rows(
+    records: Sequence[DecisionRecord], days: Sequence[date], keys: Keyring | None = None
+) -> Any:
     """Their batch of the index `subjects`: where the decisions of a subject are."""
     named = [(r, r.subject, d) for r, d in zip(records, days, strict=True) if r.subject is not None]
     return batch(
         SUBJECTS,
         {
             "month": [month_of(day) for *_, day in named],
-            "key": [subject_key(subject) for _, subject, _ in named],
+            "key": [subject_key(keys.subject(s) if keys else s) for _, s, _ in named],
             "id": [r.id for r, *_ in named],
             "endpoint": [r.endpoint for r, *_ in named],
             "day": [day for *_, day in named],
@@ -133,7 +148,7 @@ def subject_rows(records: Sequence[DecisionRecord], days: Sequence[date]) -> Any
 
 
 def subject_key(subject: str) -> int:
-    """The number that a subject is filed under, 64 bits."""
+    """The number of what a subject is filed under, 64 bits."""
     return int.from_bytes(sha256(subject.encode()).digest()[:8], "little", signed=True)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from seawall.adapters.decisions.commit import GroupCommit
+from seawall.adapters.decisions.keyring import Keyring
 from seawall.adapters.decisions.read import read_decisions, read_outcomes
 from seawall.adapters.decisions.schema import DECISIONS
 from seawall.adapters.decisions.told import KINDS, ReceivedOutcome, received
@@ -26,6 +27,7 @@ class DecisionLog:
 
     `enqueued` records are with the operating system: they survive the death of the process, not of
     the machine. `durable` ones are synced to the disk. Several processes may share the folder.
+    With `keys`, decisions are encrypted before they are written.
     """
 
     def __init__(
@@ -36,8 +38,9 @@ class DecisionLog:
         clock: Clock,
         seal_rows: int = 50_000,
         seal_seconds: float = 60.0,
+        keys: Keyring | None = None,
     ) -> None:
-        self._folder, self._clock = Path(folder), clock
+        self._folder, self._clock, self._keys = Path(folder), clock, keys
         name = WalName(gateway, Ids(clock)(), 0)
         after = timedelta(seconds=seal_seconds)
         self._wals = {
@@ -60,7 +63,7 @@ class DecisionLog:
         """
         for record in records:
             id_time(record.id)
-        self._decisions.append([_packed(r) for r in records], durable=durable)
+        self.append_packed([_packed(r) for r in records], durable=durable)
 
     def append_packed(self, payloads: Sequence[bytes], *, durable: bool) -> None:
         """Keep decisions that are packed already, as `append` does but without a second look.
@@ -69,6 +72,8 @@ class DecisionLog:
         typed values; one that is not canonical is shipped in its canonical form, one that is no
         record at all becomes damage.
         """
+        if keys := self._keys:
+            payloads = [keys.seal(payload) for payload in payloads]
         self._decisions.append(payloads, durable=durable)
 
     async def commit(self, payloads: Sequence[bytes]) -> None:
@@ -76,6 +81,8 @@ class DecisionLog:
 
         All that wait on one loop share one sync. Raises `Unavailable` as `append` does.
         """
+        if keys := self._keys:
+            payloads = [keys.seal(payload) for payload in payloads]
         if payloads:
             await self._commits(payloads)
 
@@ -102,7 +109,7 @@ class DecisionLog:
 
         Raises `Corrupt` after the last of them when some of a file cannot be read.
         """
-        return (r for r in read_decisions(self._folder) if r.time >= since)
+        return (r for r in read_decisions(self._folder, self._keys) if r.time >= since)
 
     def pending_outcomes(self, since: datetime) -> Iterator[ReceivedOutcome]:
         """The outcomes received since then that are not shipped yet; raises as `pending` does."""

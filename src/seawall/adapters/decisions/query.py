@@ -7,13 +7,15 @@ decisions may not be shipped yet; they are read before the tables, since shippin
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 
 from seawall.adapters.decisions.columns import subject_key
+from seawall.adapters.decisions.erasure import erasing, erasures
+from seawall.adapters.decisions.keyring import Keyring, filed_under, opened
 from seawall.adapters.decisions.read import read_decisions, read_told
 from seawall.adapters.decisions.schema import (
     COLUMNS,
@@ -24,7 +26,7 @@ from seawall.adapters.decisions.schema import (
     day_of,
 )
 from seawall.adapters.decisions.segment import DecisionProof, Segment
-from seawall.adapters.decisions.tables import open_table, select
+from seawall.adapters.decisions.tables import is_in, literal, open_table, select
 from seawall.adapters.decisions.told import KINDS, ReceivedOutcome, from_row, in_order
 from seawall.audit.merkle import HASH_SIZE
 from seawall.audit.proof import inclusion
@@ -36,7 +38,9 @@ AT_ONCE = 20
 Folders = Iterable[Path | str]
 
 
-def find(table: str, decision_id: str, *, wal_folders: Folders = ()) -> DecisionRecord | None:
+def find(
+    table: str, decision_id: str, *, wal_folders: Folders = (), keys: Keyring | None = None
+) -> DecisionRecord | None:
     """The decision with this id, or None.
 
     Raises `BadInput` when the id is no UUIDv7; `Corrupt` when it is not found and some of a log
@@ -46,24 +50,26 @@ def find(table: str, decision_id: str, *, wal_folders: Folders = ()) -> Decision
     damaged: Corrupt | None = None
     for folder in wal_folders:
         try:
-            for record in read_decisions(Path(folder)):
+            for record in read_decisions(Path(folder), keys):
                 if record.id == decision_id:
-                    return record
+                    return erasing(erasures(table), keys)(record)
         except Corrupt as error:
             damaged = error
     for row in _rows(table, DECISIONS, ["record"], day=day, id=decision_id):
-        return from_bytes(row["record"])
+        return _record(row, keys)
     if damaged:
         raise damaged
     return None
 
 
-def find_subject(table: str, subject: str, *, wal_folders: Folders = ()) -> list[DecisionRecord]:
+def find_subject(
+    table: str, subject: str, *, wal_folders: Folders = (), keys: Keyring | None = None
+) -> list[DecisionRecord]:
     """Every decision about a subject, oldest first, by way of the index `subjects`."""
-    waiting = [r for r in _waiting(wal_folders) if r.subject == subject]
-    places = _rows(table, SUBJECTS, ["id", "day"], key=subject_key(subject))
-    days = {row["id"]: row["day"] for row in places}
-    shipped = [r for r in _records(table, days) if r.subject == subject]
+    waiting = [r for r in _waiting(table, wal_folders, keys) if r.subject == subject]
+    filed = [subject_key(name) for name in filed_under(subject, keys)]
+    days = {row["id"]: row["day"] for row in _rows(table, SUBJECTS, ["id", "day"], key=filed)}
+    shipped = [r for r in _records(table, days, keys) if r.subject == subject]
     return _in_order([*shipped, *waiting])
 
 
@@ -100,10 +106,16 @@ def story(table: str, decision_id: str, *, wal_folders: Folders = ()) -> list[tu
 
 
 def recent(
-    table: str, wal_folders: Folders, endpoint: str | None, limit: int
+    table: str,
+    wal_folders: Folders,
+    endpoint: str | None,
+    limit: int,
+    *,
+    keys: Keyring | None = None,
 ) -> list[DecisionRecord]:
     """The latest decisions, newest first, of one endpoint or (None) of all."""
-    found = {r.id: r for r in _waiting(wal_folders) if endpoint in (None, r.endpoint)}
+    waiting = _waiting(table, wal_folders, keys)
+    found = {r.id: r for r in waiting if endpoint in (None, r.endpoint)}
     where: dict[str, Any] = {} if endpoint is None else {"endpoint": endpoint}
     for day in _days(table, endpoint):
         if len(found) >= limit and min(map(day_of, sorted(found)[-limit:])) > day:
@@ -111,13 +123,18 @@ def recent(
         ids = [row["id"] for row in _rows(table, DECISIONS, ["id"], day=day, **where)]
         latest = sorted(ids)[-limit:]
         for row in _rows(table, DECISIONS, ["record"], day=day, id=latest, **where):
-            record = from_bytes(row["record"])
+            record = _record(row, keys)
             found[record.id] = record
     return [found[id_] for id_ in sorted(found, reverse=True)[:limit]]
 
 
 def sample(
-    table: str, since: datetime, limit: int, *, endpoint: str | None = None
+    table: str,
+    since: datetime,
+    limit: int,
+    *,
+    endpoint: str | None = None,
+    keys: Keyring | None = None,
 ) -> list[DecisionRecord]:
     """At most this many of the shipped decisions made since then, oldest first.
 
@@ -129,7 +146,7 @@ def sample(
     chosen = sorted((row["id"] for row in rows), key=lambda id_: id_[19:])[:limit]
     days = sorted({day_of(id_) for id_ in chosen})
     rows = _rows(table, DECISIONS, ["record"], day=days, id=chosen, **where)
-    return _in_order(from_bytes(row["record"]) for row in rows)
+    return _in_order(_record(row, keys) for row in rows)
 
 
 def segments(table: str, *, since: datetime | None = None) -> list[Segment]:
@@ -140,7 +157,7 @@ def segments(table: str, *, since: datetime | None = None) -> list[Segment]:
     return sorted(kept, key=lambda s: (s.shipped, s.id))
 
 
-def prove(table: str, decision_id: str) -> DecisionProof:
+def prove(table: str, decision_id: str, *, keys: Keyring | None = None) -> DecisionProof:
     """The proof that a decision stands in its segment, checked before it is returned.
 
     The segment's leaves are kept with it, so a decision is proven after others were erased or
@@ -161,7 +178,7 @@ def prove(table: str, decision_id: str) -> DecisionProof:
         what = f"{len(leaves)} leaves for {segment['count']} records"
         raise Corrupt(what, where=f"segment {segment['id']}")
     proof = DecisionProof(
-        from_bytes(row["record"]),
+        _record(row, keys),
         leaves[row["position"]],
         segment["id"],
         inclusion(leaves, row["position"]),
@@ -171,18 +188,26 @@ def prove(table: str, decision_id: str) -> DecisionProof:
     return proof
 
 
-def _records(table: str, days: Mapping[str, date]) -> Iterator[DecisionRecord]:
+def _records(
+    table: str, days: Mapping[str, date], keys: Keyring | None
+) -> Iterator[DecisionRecord]:
     """The decisions with these ids, by their day."""
     ids = sorted(days)
     for at in range(0, len(ids), AT_ONCE):
         part = ids[at : at + AT_ONCE]
         where = sorted({days[id_] for id_ in part})
         for row in _rows(table, DECISIONS, ["record"], day=where, id=part):
-            yield from_bytes(row["record"])
+            yield _record(row, keys)
 
 
-def _waiting(folders: Folders) -> list[DecisionRecord]:
-    return [record for folder in folders for record in read_decisions(Path(folder))]
+def _record(row: Mapping[str, Any], keys: Keyring | None) -> DecisionRecord:
+    return from_bytes(opened(row["record"], keys))
+
+
+def _waiting(table: str, folders: Folders, keys: Keyring | None) -> list[DecisionRecord]:
+    """What is not shipped yet, without what was erased meanwhile."""
+    change = erasing(erasures(table), keys)
+    return [change(r) for folder in folders for r in read_decisions(Path(folder), keys)]
 
 
 def _in_order(records: Iterable[DecisionRecord]) -> list[DecisionRecord]:
@@ -213,18 +238,5 @@ def _rows(root: str, kind: str, columns: Sequence[str], **where: Any) -> list[di
 
 def _term(name: str, value: Any) -> str:
     if name == "since":
-        return f'"time" >= {_literal(value)}'
-    if isinstance(value, int):
-        return f'"{name}" = {value}'
-    if isinstance(value, list):
-        return f'"{name}" IN ({", ".join(map(_literal, cast("list[Any]", value)))})'
-    return f'"{name}" = {_literal(value)}'
-
-
-def _literal(value: str | date | datetime) -> str:
-    """A value as SQL writes it."""
-    if isinstance(value, datetime):
-        return f"TIMESTAMP '{value.astimezone(UTC).isoformat()}'"
-    if isinstance(value, date):
-        return f"DATE '{value.isoformat()}'"
-    return "'" + value.replace("'", "''") + "'"
+        return f'"time" >= {literal(value)}'
+    return is_in(name, cast("list[Any]", value) if isinstance(value, list) else [value])

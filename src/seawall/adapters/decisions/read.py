@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from seawall.adapters.decisions.frame import HEADER_BYTES, Damage, scan
+from seawall.adapters.decisions.keyring import Keyring, opened
 from seawall.adapters.decisions.schema import DECISIONS, OUTCOMES
 from seawall.adapters.decisions.told import DECODERS, ReceivedOutcome
 from seawall.adapters.decisions.wal import WalName
@@ -25,9 +26,9 @@ class Rows(msgspec.Struct, Generic[T], frozen=True):
     damage: tuple[Damage, ...]
 
 
-def decisions_in(data: bytes) -> Rows[DecisionRecord]:
+def decisions_in(data: bytes, keys: Keyring | None = None) -> Rows[DecisionRecord]:
     """The decisions in the bytes of a file."""
-    return rows_in(data, from_bytes)
+    return rows_in(data, lambda payload: from_bytes(opened(payload, keys)))
 
 
 def told_in(kind: str, data: bytes) -> Rows[Any]:
@@ -47,9 +48,9 @@ def rows_in(data: bytes, decode: Callable[[memoryview], T]) -> Rows[T]:
     return Rows(tuple(rows), tuple(sorted(damage, key=lambda d: d.start)))
 
 
-def read_decisions(folder: Path) -> Iterator[DecisionRecord]:
+def read_decisions(folder: Path, keys: Keyring | None = None) -> Iterator[DecisionRecord]:
     """Every decision in a log folder, a writer's oldest first; then `Corrupt` if any is damaged."""
-    return _read(folder / DECISIONS, decisions_in)
+    return _read(folder / DECISIONS, lambda data: decisions_in(data, keys))
 
 
 def read_told(folder: Path, kind: str) -> Iterator[Any]:

@@ -70,7 +70,14 @@ COLUMNS: dict[str, dict[str, str]] = {
         "shipped": "time",
         "leaves": "binary",
     },
-    ERASURES: {"id": "string", "key": "int64", "fields": "string", "time": "time"},
+    # who it is about is a number; `done` once no file holds the values any more
+    ERASURES: {
+        "id": "string",
+        "keys": "int64s",
+        "fields": "strings",
+        "time": "time",
+        "done": "bool",
+    },
 }
 PARTITIONS: dict[str, list[str]] = {
     DECISIONS: ["endpoint", "day"],
@@ -91,7 +98,7 @@ SEARCHED: dict[str, str] = {
     OVERRIDES: "decision_id,received",
     EVENTS: "decision_id,received",
     SEGMENTS: "id,first_time,last_time,shipped",
-    ERASURES: "id,time",
+    ERASURES: "id",
 }
 
 
@@ -111,5 +118,6 @@ def schema(kind: str) -> Any:
     import pyarrow as pa
 
     time = pa.timestamp("us", tz="UTC")
-    types = {n: time if t == "time" else pa.type_for_alias(t) for n, t in COLUMNS[kind].items()}
+    lists = {"int64s": pa.list_(pa.int64()), "strings": pa.list_(pa.string()), "time": time}
+    types = {n: lists.get(t) or pa.type_for_alias(t) for n, t in COLUMNS[kind].items()}
     return pa.schema(list(types.items()))

@@ -7,6 +7,7 @@ rerun repeats it, because a file is there until all is done and its number tells
 from __future__ import annotations
 
 import fcntl
+import functools
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -15,7 +16,15 @@ from typing import Any
 import msgspec
 
 from seawall.adapters.decisions.columns import Logged, logged
+from seawall.adapters.decisions.erasure import (
+    delete_replaced,
+    erasing,
+    erasures,
+    forget,
+    replace,
+)
 from seawall.adapters.decisions.frame import Damage
+from seawall.adapters.decisions.keyring import Keyring
 from seawall.adapters.decisions.read import corrupt, files_in, told_in
 from seawall.adapters.decisions.schema import DECISIONS, SEGMENTS, SUBJECTS, schema
 from seawall.adapters.decisions.segment import Segment
@@ -32,6 +41,7 @@ def ship(
     *,
     clock: Clock,
     may_go: Callable[[Path], bool] | None = None,
+    keys: Keyring | None = None,
 ) -> list[Segment]:
     """Ship every sealed file of a log folder, and those that a crashed gateway left open.
 
@@ -51,7 +61,7 @@ def ship(
             for path in _sealed(folder / kind, may_go):
                 _ship_told(path, root, kind, damaged)
         shipped = [
-            _ship_decisions(p, root, now(clock), damaged)
+            _ship_decisions(p, root, now(clock), damaged, keys)
             for p in _sealed(folder / DECISIONS, may_go)
         ]
     if damaged:
@@ -65,11 +75,16 @@ def _sealed(folder: Path, may_go: Callable[[Path], bool] | None) -> list[Path]:
 
 
 def _ship_decisions(
-    path: Path, root: str, shipped: datetime, damaged: list[tuple[Path, Damage]]
+    path: Path,
+    root: str,
+    shipped: datetime,
+    damaged: list[tuple[Path, Damage]],
+    keys: Keyring | None,
 ) -> Segment | None:
     name = WalName.parse(path.name)
     id_ = f"{name.log}-{name.number:06d}"
-    found, segment = logged(path.read_bytes(), id_, lambda r: r), None
+    data, known, segment = path.read_bytes(), erasures(root), None
+    found = logged(data, id_, erasing(known, keys), keys)
     if isinstance(found, Logged):
         segment = Segment(
             id=id_,
@@ -83,13 +98,25 @@ def _ship_decisions(
             damaged=len(found.damage),
             shipped=shipped,
         )
-        tables = {DECISIONS: found.decisions, SUBJECTS: found.subjects}
-        tables[SEGMENTS] = _segment_rows(segment, found.leaves)
-        for kind, rows in tables.items():
-            if len(rows):
-                append_once(root, kind, rows, log=name.log, number=name.number)
+        once = functools.partial(append_once, root, log=name.log, number=name.number)
+        new = once(DECISIONS, found.decisions)
+        if len(found.subjects):
+            once(SUBJECTS, found.subjects)
+        if not new or erasures(root) != known:
+            _look_again(data, root, id_, keys)
+        once(SEGMENTS, _segment_rows(segment, found.leaves))
     _finish(path, found.damage if isinstance(found, Logged) else found, damaged)
     return segment
+
+
+def _look_again(data: bytes, root: str, segment: str, keys: Keyring | None) -> None:
+    """Erase from rows that were committed before an erasure was known what it says."""
+    change = erasing(erasures(root), keys)
+    found = logged(data, segment, change, keys)
+    if isinstance(found, Logged) and found.changed:
+        replace(root, found.changed, change, keys=keys)
+        forget(root, found.changed)
+        delete_replaced(root)
 
 
 def _segment_rows(segment: Segment, leaves: list[bytes]) -> Any:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from seawall.adapters.decisions.schema import (
@@ -20,7 +21,8 @@ from seawall.kernel import Unavailable
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-_ATTEMPTS = 12
+ATTEMPTS = 12
+"""How often a commit that lost to another is tried on the table as it then stands."""
 _UNLIKE = {"id", "key", "score", "latency_ms", "time", "position", "unit"}
 _OPAQUE = {"record", "input", "output", "leaves", "reason"}
 """What is never skipped by; its bounds would only repeat values."""
@@ -41,12 +43,13 @@ def open_table(root: str, kind: str) -> DeltaTable | None:
             return None
 
 
-def select(root: str, kind: str, sql: str) -> list[dict[str, Any]]:
+def select(root: str, kind: str, sql: str, *, at: DeltaTable | None = None) -> list[dict[str, Any]]:
     """The rows that a query finds in the table, which it knows as `t`; none when it is not there.
 
-    Predicates are asked while a file is read, so that a large column is read for few rows only.
+    `at` is the table as it was opened before. Predicates are asked while a file is read, so that a
+    large column is read for few rows only.
     """
-    table = open_table(root, kind)
+    table = at or open_table(root, kind)
     if table is None:
         return []
     import pyarrow as pa
@@ -55,6 +58,20 @@ def select(root: str, kind: str, sql: str) -> list[dict[str, Any]]:
     with table_errors(root, kind):
         query = QueryBuilder(_READING).register("t", table)
         return pa.table(query.execute(sql).read_all()).to_pylist()
+
+
+def is_in(name: str, values: Iterable[str | int | date]) -> str:
+    """As SQL has it: a column is one of these."""
+    return f'"{name}" IN ({", ".join(map(literal, values))})'
+
+
+def literal(value: str | int | date) -> str:
+    """A value as SQL writes it; a time is a `datetime` with its zone."""
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value.astimezone(UTC).isoformat()}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
 
 
 def append_once(root: str, kind: str, rows: Any, *, log: str, number: int) -> bool:
@@ -69,7 +86,7 @@ def append_once(root: str, kind: str, rows: Any, *, log: str, number: int) -> bo
 
     once = CommitProperties(app_transactions=[Transaction(log, number)])
     with table_errors(root, kind):
-        for left in reversed(range(_ATTEMPTS)):
+        for left in reversed(range(ATTEMPTS)):
             try:
                 table = open_table(root, kind) or create(root, kind)
                 if (table.transaction_version(log) or 0) >= number:
