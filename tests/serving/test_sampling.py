@@ -3,6 +3,7 @@
 import math
 
 import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,7 +85,7 @@ def test_a_stratum_is_what_its_conditions_say(stratum, inside, outside):
 
 def test_weights_of_what_was_kept_add_up_to_all_and_are_unbiased_for_a_mean():
     policy = Sampling(rate=0.05, strata=(Stratum(score=(0.9, 1.0)), Stratum(0.3, label=1)))
-    scores = [position(i[:24] + i[:23:-1]) for i in IDS]  # unlike the places that decide
+    scores = np.random.default_rng(3).random(len(IDS)).tolist()
     all_ = [Facts(i, score=s, label=int(s > 0.5)) for i, s in zip(IDS, scores, strict=True)]
     kept = [(f.score, p) for f in all_ if (p := policy.keep(f)) is not None]
     probabilities = [policy.probability(f) for f in all_]
