@@ -10,7 +10,7 @@ acknowledged record is in the table exactly once. `find`, `prove` and the others
 tables, and the files that are still to be shipped.
 """
 
-from seawall.adapters.decisions.compaction import compact
+from seawall.adapters.decisions.compaction import Compacted, compact
 from seawall.adapters.decisions.erasure import carry_out, record_erasure
 from seawall.adapters.decisions.keyring import Keyring
 from seawall.adapters.decisions.log import DecisionLog
@@ -27,12 +27,15 @@ from seawall.adapters.decisions.query import (
 )
 from seawall.adapters.decisions.segment import Segment
 from seawall.adapters.decisions.ship import ship
+from seawall.adapters.decisions.told import check_told
 
 __all__ = [
+    "Compacted",
     "DecisionLog",
     "Keyring",
     "Segment",
     "carry_out",
+    "check_told",
     "compact",
     "find",
     "find_subject",

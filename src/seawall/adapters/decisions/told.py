@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -61,27 +61,31 @@ DECODERS = {kind: msgspec.msgpack.Decoder(type_).decode for kind, type_ in KINDS
 _LONGEST = 64
 
 
+def check_told(told: Outcome | FollowUp) -> None:
+    """Raise `BadInput` for an id that is no decision's, or a label that cannot be kept."""
+    id_time(told.decision_id)
+    if isinstance(told, Outcome):
+        _check_label(told.label, told.decision_id)
+
+
 def received(told: Outcome | FollowUp, at: datetime) -> tuple[str, Told]:
     """The kind of what was told, and how it is kept; without a time of its own it was observed now.
 
-    Raises `BadInput` for an id that is no decision's, or a label that cannot be kept.
+    Raises as `check_told` does.
     """
-    id_time(told.decision_id)
+    check_told(told)
     kind = _KIND_OF[type(told)]
     given = msgspec.structs.asdict(told)
-    if kind == OUTCOMES:
-        given["label"] = _label(given["label"], told.decision_id)
     return kind, KINDS[kind](**given | {"time": told.time or at, "received": at})
 
 
-def _label(label: float | str, decision_id: str) -> float | str:
+def _check_label(label: float | str, decision_id: str) -> None:
     if isinstance(label, str) and not 0 < len(label) <= _LONGEST:
         raise BadInput(
             "the name of a class has 1 to 64 characters", where=f"outcome of {decision_id}"
         )
     if not isinstance(label, str) and not abs(float(label)) < float("inf"):
         raise BadInput("a label is a finite number", where=f"outcome of {decision_id}")
-    return label
 
 
 def told_row(told: Told, segment: str, position: int) -> dict[str, Any]:
@@ -126,6 +130,16 @@ def in_order(told: Iterable[T]) -> list[T]:
 _NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
 
-def current(told: Sequence[T]) -> T | None:
-    """The one that stands: what happened last, of those in order."""
-    return told[-1] if told else None
+def sentence(told: Told) -> str:
+    """What was told, as people read it."""
+    match told:
+        case ReceivedOutcome():
+            return f"the outcome was {told.label}"
+        case ReceivedAction():
+            by, why = f" by {told.by}" if told.by else "", f": {told.reason}" if told.reason else ""
+            return f"{told.action}{by}{why}"
+        case ReceivedOverride():
+            return f"{told.reviewer} made it {told.output}: {told.reason}"
+        case ReceivedEvent():
+            value = "" if told.value is None else f", {told.value:g}"
+            return f"{told.name}{value}"
