@@ -54,6 +54,7 @@ class Gateway:
             gateway=self.name,
             clock=settings.clock,
             seal_seconds=settings.seal_seconds,
+            keys=settings.keyring(),
         )
         self.joins = Joins(settings.state_dir / "joins", settings.clock)
         recorder, metrics = Recorder(self.joins), Metrics()
@@ -124,7 +125,11 @@ class Gateway:
             for endpoint in self.settings.endpoints if missed else ():
                 first = max(since, min(missed))
                 yield from sample(
-                    self.settings.table_root, first, MOST_RECOVERED, endpoint=endpoint
+                    self.settings.table_root,
+                    first,
+                    MOST_RECOVERED,
+                    endpoint=endpoint,
+                    keys=self.settings.keyring(),
                 )
         except (Corrupt, Unavailable) as error:
             _log.error("decision table", error=str(error))

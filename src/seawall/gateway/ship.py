@@ -50,7 +50,12 @@ class Shipper:
         """Ship what is sealed and tell what is new; what fails now is tried the next time."""
         root = self._settings.table_root
         try:
-            shipped = ship(self._settings.log_folder, root, clock=self._settings.clock)
+            shipped = ship(
+                self._settings.log_folder,
+                root,
+                clock=self._settings.clock,
+                keys=self._settings.keyring(),
+            )
             self._behind = self._behind or bool(shipped)
         except Corrupt as error:
             self._behind = True
