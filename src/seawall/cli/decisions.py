@@ -100,7 +100,7 @@ def tell(
     as_json: bool = Json,
     url: str | None = Url,
 ) -> None:
-    """Tell in bulk what came of decisions; the same file told again changes nothing."""
+    """Tell in bulk what came of decisions; rows with their time may be told again."""
     import sys
 
     from seawall.cli.bulk import rows_of

@@ -1,6 +1,7 @@
 """What was done after a decision, and what it led to: actions, overrides, business events.
 
-Each is told by the decision's id, at any time. Telling the same again changes nothing.
+Each is told by the decision's id, at any time. Telling the same again, with the
+time it happened, changes nothing.
 """
 
 from __future__ import annotations
