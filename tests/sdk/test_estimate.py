@@ -16,7 +16,6 @@ from seawall.cli import estimate as estimate_command
 from seawall.cli import labels as labels_command
 from seawall.kernel import BadInput
 from seawall.sdk.label_rows import estimate_from_labels
-from seawall.sdk.labels import age_of
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2026-03-01T00:00:00", "us")
@@ -283,13 +282,6 @@ def test_unusable_tables_are_told(change, said):
         seawall.labels(table, {"id": np.arange(3), "at": np.full(3, START)}, **COLUMNS)
 
 
-@pytest.mark.parametrize(("text", "age"), [("7d", 168), ("12h", 12), ("1.5d", 36), ("2w", 336)])
-def test_ages_are_read_as_people_write_them(text, age):
-    assert age_of(text) == timedelta(hours=age)
-    with pytest.raises(BadInput, match="is no age"):
-        age_of(text[:-1])
-
-
 def test_the_command_shows_the_curve_and_cohorts(tmp_path):
     decisions, outcomes, *_ = two_arms()
     decisions["arm"] = decisions["arm"].tolist()
@@ -304,3 +296,16 @@ def test_the_command_shows_the_curve_and_cohorts(tmp_path):
     assert "2026-03-12" in found.stdout
     assert "arm steady" in found.stdout
     assert "Every outcome has its decision" in found.stdout
+
+
+def test_a_regression_whose_labels_come_near_zero_is_warned_of_its_mape():
+    rng = np.random.default_rng(9)
+    tables = []
+    for n in (2000, 500):
+        x = rng.normal(size=n)
+        tables.append({"x": x, "p": x, "y": x + rng.normal(0, 0.1, n)})
+    told = seawall.estimate(*tables, label="y", prediction="p", features=["x"]).to_dict()[
+        "warnings"
+    ]
+    assert any(warning.startswith("mape hangs on a few rows") for warning in told)
+    assert not any(warning.startswith("rmse") for warning in told)

@@ -313,3 +313,10 @@ def test_the_command_refuses_options_it_cannot_read(tmp_path, words):
     pq.write_table(pa.table({"y": [0, 1], "s": [0.1, 0.9]}), tmp_path / "t.parquet")
     found = run(tmp_path / "t.parquet", "--label", "y", "--score", "s", *words)
     assert isinstance(found.exception, BadInput)
+
+
+def test_a_mape_of_labels_around_zero_is_said_to_hang_on_a_few_rows():
+    rng = np.random.default_rng(6)
+    y = rng.normal(0, 1, 3000)
+    told = evaluate({"y": y, "p": y + rng.normal(0, 0.1, 3000)}, label="y", prediction="p")
+    assert any("mape hangs on a few rows" in note for note in told.to_dict()["notes"])

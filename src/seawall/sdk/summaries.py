@@ -116,11 +116,12 @@ def _of_table(table: TableSummary, columns: Sequence[str] | None) -> Reference:
 
 def summary_on(
     source: Table, grids: Mapping[str, Grid], *, every_column: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | None = None, threads: int = _THREADS,
 ) -> Counted:  # fmt: skip
     """A source counted on the grids of a reference.
 
-    With `every_column` the columns without a grid are named, else they are not looked at. Raises
+    With `every_column` the columns without a grid are named, else they are not looked at. Of a
+    Spark data frame the workers decide, and `threads` says nothing. Raises
     `BadInput` on an unreadable source, and a column that is not there or does not fit its grid.
     """
     if saved_baseline(source):
@@ -136,18 +137,17 @@ def summary_on(
     names = there.chosen(sources(grids))
     extra = [n for n in (*there.columns, *there.unreadable) if n not in names]
     told = progress and partial(progress, "current")
-    summary = _fold(there, grids, names, there.pieces, {}, told)
+    summary = _fold(there, grids, names, there.pieces, {}, told, threads)
     for name, one in summary.columns.items():
         if name in there.numeric and not one.grid.ordered and one.n == one.counts[-1] > 0:
             held = "flags" if one.grid.kind == "boolean" else "text"
-            error = _another_type(name, "numbers", held)
-            raise BadInput(error.what, where=there.name, remedy=error.remedy)
+            raise _another_type(name, "numbers", held).at(there.name)
     return Counted(summary, extra if every_column else [])
 
 
 def _fold(
     source: Source, grids: Mapping[str, Grid], names: Sequence[str], pieces: Iterable[Piece],
-    done: Part, told: Callable[[int, int | None], None] | None,
+    done: Part, told: Callable[[int, int | None], None] | None, threads: int = _THREADS,
 ) -> TableSummary:  # fmt: skip
     def count(piece: Piece, some: Sequence[str]) -> Part:
         return _count(piece.read(some), grids, piece.where)
@@ -155,7 +155,8 @@ def _fold(
     groups = _groups(names, source.at_once)
     total = sum(p.rows for p in pieces) if isinstance(pieces, Sequence) else None
     values = 0
-    for part in _in_threads(partial(count, piece, some) for piece in pieces for some in groups):
+    works = (partial(count, piece, some) for piece in pieces for some in groups)
+    for part in _in_threads(works, threads):
         _add(done, part)
         values += sum(one.rows for one in part.values())
         if told:
@@ -171,14 +172,14 @@ def _groups(names: Sequence[str], size: int | None) -> list[Sequence[str]]:
     return [names[at : at + step] for at in range(0, len(names), step)]
 
 
-def _in_threads(works: Iterable[Callable[[], Part]]) -> Iterator[Part]:
+def _in_threads(works: Iterable[Callable[[], Part]], threads: int = _THREADS) -> Iterator[Part]:
     """What each work gives, in order; few are under way at once, so that memory is bounded."""
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         under_way: deque[Future[Part]] = deque()
         try:
             for work in works:
                 under_way.append(pool.submit(work))
-                if len(under_way) > _THREADS:
+                if len(under_way) > threads:
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
@@ -210,8 +211,7 @@ def _grid(name: str, parts: Sequence[Column], pieces: Sequence[Piece]) -> Grid:
     known = next(filter(None, types), "")
     for held, piece in zip(types, pieces, strict=True):
         if held and held != known:
-            error = _another_type(name, held, known)
-            raise BadInput(error.what, where=piece.where, remedy=error.remedy)
+            raise _another_type(name, held, known).at(piece.where)
     step = -(-sum(map(length, parts)) // _GRID_ROWS)
     if len(parts) > 1 and all(kind_of(part) == "numeric" for part in parts):
         parts = [part[::step] for part in parts if not isinstance(part, tuple)]
@@ -226,7 +226,7 @@ def _count(columns: Mapping[str, Column], grids: Mapping[str, Grid], where: str)
             try:
                 found[name] = summarise(fitting(name, values, grids[name]), grids[name], space)
             except BadInput as error:
-                raise BadInput(error.what, where=where, remedy=error.remedy) from error
+                raise error.at(where) from error
     return found
 
 
