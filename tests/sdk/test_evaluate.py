@@ -245,7 +245,7 @@ def test_a_single_row_is_evaluated_and_decides_nothing():
     [
         ({"label": [0, 1, 2]}, {}, "label '2' is neither 0 nor 1 .t.parquet, score s, label label"),
         ({"s": [0.1, -0.2, 1.4]}, {}, r"2 scores lie outside \[0, 1\]: -0.2 to 1.4 .t.parquet"),
-        ({"s": ["a", "b", "c"]}, {}, "text where numbers are expected .t.parquet, column s"),
+        ({"s": ["a", "b", "c"]}, {}, "numbers are expected, not text .t.parquet, column s"),
         ({"s": [None, None, None]}, {}, "no row has a score .t.parquet, column s"),
         ({"label": [None, None, None]}, {}, "no row has a label .t.parquet, column label"),
         ({"c": [0.2, 1, 0]}, {"prediction": "c"}, "0 or 1 is expected.*t.parquet, column c"),

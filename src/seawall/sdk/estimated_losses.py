@@ -43,7 +43,7 @@ class EstimatedLosses:
         self.rows = kept.size
         if np.isin(y[kept], (0.0, 1.0)).all():
             raise BadInput(
-                f"label {label} holds only 0 and 1", where="the reference",
+                "labels are only 0 and 1", where=f"column {label}",
                 remedy="give the column of probabilities as the score",
             )  # fmt: skip
         kept = kept[:: -(-kept.size // ROWS)]
@@ -115,9 +115,13 @@ def _finite(part: Mapping[str, Column], name: str) -> Vector:
     try:
         found = floats(part[name])
     except BadInput as error:
-        raise BadInput(f"column {name} holds text, not numbers", remedy="convert it") from error
+        raise BadInput(
+            "numbers are expected, not text", where=f"column {name}", remedy="convert it"
+        ) from error
     if np.isinf(found).any():
-        raise BadInput(f"column {name} holds infinite values", remedy="leave those rows out")
+        raise BadInput(
+            "some values are infinite", where=f"column {name}", remedy="leave those rows out"
+        )
     return found
 
 
