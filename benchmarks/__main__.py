@@ -14,7 +14,10 @@ QUICK = (
     *("imports", "help", "wheel", "decision_log", "labels"),
     *("evaluate", "estimate", "drift", "gateway"),
 )
-ASKED = ("demo", "drift_large", "peers", "serving_peers", "spark", "false_alarms", "sequential")
+ASKED = (
+    *("demo", "drift_large", "peers", "serving_peers", "spark"),
+    *("false_alarms", "sequential", "decision_find"),
+)
 
 
 def main(arguments: list[str]) -> int:

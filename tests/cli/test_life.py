@@ -16,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 from tests.app.world import PEOPLE, documents
 from tests.server.api.served import Served, document, seawall
 
+from seawall.kernel import Ids, SystemClock
 from seawall.sdk.export import export
 from seawall_verify import verify
 
@@ -113,6 +114,23 @@ def test_the_life_of_a_version_on_the_command_line(office: Office, tmp_path: Pat
     [version] = office.json("iris", "versions")
     assert version["stage"] == "production"
     assert "income@1" in office.run("iris", "versions").stdout
+
+
+def test_the_decision_log_is_kept_on_the_command_line(office: Office, tmp_path: Path) -> None:
+    ids = [Ids(SystemClock())() for _ in range(2)]
+    file = tmp_path / "outcomes.csv"
+    file.write_text("decision_id,label\n" + "\n".join(f"{i},paid" for i in ids))
+    assert office.json("otto", "decision", "tell", str(file)) == {"kept": 2}
+    assert "2 outcomes are kept" in office.run("otto", "decision", "tell", str(file)).stdout
+    assert "did you mean" in office.refused(
+        "otto", "decision", "tell", str(file), "--as", "events_"
+    )
+    assert "row 1" in office.refused("otto", "decision", "tell", str(file), "--as", "actions")
+    assert "iris is" in office.refused("iris", "decision", "tell", str(file))
+    assert "No decision" in office.run("otto", "decision", "subject", "nobody").stdout
+    erase = ("decision", "erase", "nobody", "--reason", "asked")
+    assert office.json("otto", *erase, "--yes")["decisions"] == 0
+    assert "No decision was shipped" not in office.run("otto", "decision", "compact").stdout
 
 
 def test_reading_commands_print_one_document_or_a_sentence(office: Office) -> None:

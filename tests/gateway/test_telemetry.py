@@ -164,15 +164,15 @@ def test_what_is_no_outcome_is_named_with_why_and_the_others_are_received(
     served = serve()
     (good,) = served.score(GOOD)
     id_ = good["decision_id"]
-    told = [("what", 1), (id_, 2), (id_, "yes"), (id_, None), (id_, True), (id_, 0.0)]
+    told = [("what", 1), (id_, ""), (id_, [1]), (id_, None), (id_, True), (id_, 0.0)]
     body = [{"decision_id": i, "label": label} for i, label in told]
     answer = served.http.post("/outcomes", json=body).json()
     assert answer["received"] == 2
     assert [(r["decision_id"], r["why"]) for r in answer["rejected"]] == [
         ("what", "'what' is not a Seawall id; ids look like 0198c0de-....-7...-"),
-        (id_, "2 is no label; give 0 or 1"),
-        (id_, "'yes' is no label; give 0 or 1"),
-        (id_, "None is no label; give 0 or 1"),
+        (id_, "'' is no label; give 0 or 1, a number or the name of a class"),
+        (id_, "[1] is no label; give 0 or 1, a number or the name of a class"),
+        (id_, "None is no label; give 0 or 1, a number or the name of a class"),
     ]
     served.keeper.join()
     assert outcomes(served) == {"joined": 1, "corrected": 1, "late": 0, "unknown": 0}

@@ -22,6 +22,7 @@ from seawall.serving.decision import (
     value_digests,
     values,
 )
+from seawall.serving.leaf import leaf_of
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ID = "019ca9d5-e400-7000-8000-000000000000"
@@ -54,6 +55,7 @@ FULL = DecisionRecord(
     notice="n1",
     latency_ms=1.5,
     trace_id="t1",
+    kept_probability=0.25,
     salt=b"0123456789abcdef",
 )
 
@@ -118,10 +120,11 @@ def test_the_leaf_hash_is_the_one_that_the_contract_writes_down():
         if name not in ("input", "salt", "salts", "erased"):
             present[name] = getattr(FULL, name)
     present |= {"input.age": 41, "input.work": "Private"}
-    digests = {}
-    for path, value in present.items():
-        salt = hashlib.sha256(b"0123456789abcdef" + path.encode()).digest()[:16]
-        digests[path] = hashlib.sha256(salt + pack(value)).digest()
+    digests, paths = {}, sorted(present)
+    stream = hashlib.shake_128(b"0123456789abcdef").digest(16 * len(paths))
+    for i, path in enumerate(paths):
+        salt = stream[16 * i : 16 * i + 16]
+        digests[path] = hashlib.sha256(salt + pack(present[path])).digest()
     assert leaf_hash(FULL) == hashlib.sha256(b"\x00" + pack(digests)).digest()
 
 
@@ -130,6 +133,18 @@ def test_a_record_survives_its_bytes_with_its_leaf_hash(record):
     again = from_bytes(to_bytes(record))
     assert again == record
     assert leaf_hash(again) == leaf_hash(record)
+
+
+@given(records, st.lists(st.sampled_from(["output", "input", "guards"]), max_size=1))
+def test_the_leaf_hash_is_the_same_straight_from_the_bytes(record, gone):
+    less = erase(record, gone)
+    assert leaf_of(to_bytes(less)) == leaf_hash(record)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x93\x01\x02\x03", b"\x81\xa2id\x01"])
+def test_bytes_that_are_no_record_have_no_leaf(data):
+    with pytest.raises(Corrupt, match="not a decision record"):
+        leaf_of(data)
 
 
 @given(records, st.data())
@@ -168,6 +183,7 @@ def test_the_leaf_hash_depends_on_every_field(name):
         "score": 0.6,
         "threshold": 0.4,
         "latency_ms": 1.25,
+        "kept_probability": 0.5,
     }
     changed = msgspec.structs.replace(FULL, **{name: other.get(name, "another")})
     assert leaf_hash(changed) != leaf_hash(FULL)
@@ -202,9 +218,9 @@ def test_equal_values_of_two_records_have_unequal_digests():
 def test_nothing_left_in_an_erased_record_tells_a_guessed_value_from_another():
     less = erase(FULL, ["input.age"])
     known = [less.salt, *less.salts.values()]
-    guesses = [hashlib.sha256(salt + msgspec.msgpack.encode(41)).digest() for salt in known]
-    derived = [hashlib.sha256(s + b"input.age").digest()[:16] for s in known]
-    guesses += [hashlib.sha256(s + msgspec.msgpack.encode(41)).digest() for s in derived]
+    streams = [hashlib.shake_128(salt).digest(16 * 64) for salt in known]
+    salts = known + [s[at : at + 16] for s in streams for at in range(0, len(s), 16)]
+    guesses = [hashlib.sha256(salt + msgspec.msgpack.encode(41)).digest() for salt in salts]
     assert less.erased["input.age"] not in guesses
 
 

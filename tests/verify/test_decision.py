@@ -59,7 +59,7 @@ def prove(
         decision.leaf_data(record),
         decision.leaf_hash(record),
         {
-            path: (decision.value_salt(record, path), decision.canonical(value))
+            path: (decision.value_salts(record)[path], decision.canonical(value))
             for path, value in decision.values(record).items()
             if path not in hide
         },

@@ -21,6 +21,8 @@ class Action(StrEnum):
     READ = "read"
     READ_AUDIT = "read_audit"
     RECORD_OUTCOME = "record_outcome"
+    ERASE = "erase"
+    """Erase a person's values from past decisions, and end those past their retention."""
     TELEMETRY = "telemetry"
     RETIRE = "retire"
     MANAGE_IDENTITIES = "manage_identities"

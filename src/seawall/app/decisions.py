@@ -10,6 +10,7 @@ from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.adapters import decisions
 from seawall.adapters.decisions import Segment
+from seawall.adapters.decisions.told import KINDS, sentence
 from seawall.adapters.runtimes import load
 from seawall.app.root import App
 from seawall.audit.entry import Entry, canonical
@@ -43,10 +44,10 @@ def record_segment(app: App, who: Identity, segment: Segment) -> bool:
 
 
 def show(app: App, who: Identity, decision_id: str) -> dict[str, Any]:
-    """The record, its outcomes, and whether it is proven yet."""
+    """The record, all that was told of it since in the order it happened, and its proof if any."""
     app.allow(who, Action.READ, decision=decision_id)
     record = _find(app, decision_id)
-    outcomes = decisions.outcomes_of(str(app.decisions), decision_id, wal_folders=_folders(app))
+    told = decisions.story(str(app.decisions), decision_id, wal_folders=log_folders(app))
     shown = to_builtins(
         msgspec.structs.replace(record, salt=b"", salts={}, erased=dict(record.erased))
     )
@@ -54,7 +55,12 @@ def show(app: App, who: Identity, decision_id: str) -> dict[str, Any]:
         shown.pop(hidden, None)
     shown["principal_reasons"] = [to_builtins(reason) for reason in reasons(app, record)]
     shown["reasons_method"] = METHOD
-    shown["outcomes"] = [to_builtins(outcome) for outcome in outcomes]
+    for kind in KINDS:
+        shown[kind] = [to_builtins(one) for of, one in told if of == kind]
+    shown["story"] = [
+        {"time": to_builtins(one.time), "kind": kind, "sentence": sentence(one)}
+        for kind, one in told
+    ]
     try:
         shown["proof"] = {"state": "proven", **_placed(app, decision_id)}
     except (NotFound, Unavailable) as waiting:
@@ -88,7 +94,7 @@ def prove(app: App, who: Identity, decision_id: str) -> bytes:
     """
     app.allow(who, Action.READ_AUDIT, decision=decision_id)
     _find(app, decision_id)
-    proof = decisions.prove(str(app.decisions), decision_id)
+    proof = decisions.prove(str(app.decisions), decision_id, keys=app.decision_keys)
     entry, index = _segment_entry(app, proof.segment)
     placed, note = app.log.inclusion(index), app.log.note()
     while note != app.log.note() or placed.size != app.log.size:  # the log grew meanwhile
@@ -105,7 +111,7 @@ def prove(app: App, who: Identity, decision_id: str) -> bytes:
 
 
 def _placed(app: App, decision_id: str) -> dict[str, Any]:
-    proof = decisions.prove(str(app.decisions), decision_id)
+    proof = decisions.prove(str(app.decisions), decision_id, keys=app.decision_keys)
     _, index = _segment_entry(app, proof.segment)
     return {
         "segment": proof.segment,
@@ -129,16 +135,18 @@ def _segment_entry(app: App, segment_id: str) -> tuple[Entry, int]:
 
 def _find(app: App, decision_id: str) -> DecisionRecord:
     id_time(decision_id)
-    record = decisions.find(str(app.decisions), decision_id, wal_folders=_folders(app))
+    record = decisions.find(
+        str(app.decisions), decision_id, wal_folders=log_folders(app), keys=app.decision_keys
+    )
     if record is None:
         raise NotFound(f"no decision {decision_id!r} is kept", where=str(app.decisions))
     return record
 
 
-def _folders(app: App) -> tuple[str, ...]:
-    """The log of a gateway beside this control plane, whose last records are not yet shipped."""
-    folder = app.folder / "gateway" / "decisions"
-    return (str(folder),) if folder.is_dir() else ()
+def log_folders(app: App) -> tuple[str, ...]:
+    """The logs of a gateway beside this control plane and of itself, not yet shipped to the end."""
+    folders = app.folder / "gateway" / "decisions", app.folder / "decision-log"
+    return tuple(str(folder) for folder in folders if folder.is_dir())
 
 
 def recent(app: App, who: Identity, endpoint: str, limit: int = 50) -> list[DecisionRecord]:
@@ -146,4 +154,6 @@ def recent(app: App, who: Identity, endpoint: str, limit: int = 50) -> list[Deci
     app.allow(who, Action.READ, endpoint=endpoint)
     if limit < 1:
         raise BadInput("limit is at least 1")
-    return decisions.recent(str(app.decisions), _folders(app), endpoint, limit)
+    return decisions.recent(
+        str(app.decisions), log_folders(app), endpoint, limit, keys=app.decision_keys
+    )

@@ -13,6 +13,7 @@ from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.access.permission import permit
 from seawall.adapters.clock import clock_of
+from seawall.adapters.decisions import Keyring
 from seawall.adapters.objects import ObjectStore
 from seawall.adapters.settings import Settings
 from seawall.adapters.signing.keys import load_or_create_key
@@ -45,6 +46,12 @@ class App:
     def decisions(self) -> Path:
         """The Delta table of decisions that the gateways ship to."""
         return self.folder / "decisions"
+
+    @property
+    def decision_keys(self) -> Keyring | None:
+        """What decisions are encrypted with at rest; None where they are not."""
+        path = self.settings.decision_keys
+        return Keyring.read(path) if path else None
 
     def allow(self, who: Identity, action: Action, **facts: Any) -> None:
         """Let the identity do this, or raise `Forbidden` with the policy's reason."""

@@ -77,6 +77,8 @@ class EmbeddedGateway:
             *("--host", known.host, "--port", str(known.gateway_port)),
         ]
         env = os.environ | {"SEAWALL_TOKEN": self._token, "SEAWALL_CLOCK": known.clock}
+        if known.decision_keys:
+            env["SEAWALL_DECISION_KEYS"] = str(known.decision_keys.resolve())
         process = subprocess.Popen(command, env=env)  # noqa: S603 -- our own command
         self._tell(f"gateway at http://{known.host}:{known.gateway_port} for {', '.join(names)}")
         return process

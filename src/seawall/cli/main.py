@@ -11,6 +11,7 @@ from seawall.cli import (
     audit,
     backtest,
     baseline,
+    decisions,
     declared,
     demo,
     doctor,
@@ -37,7 +38,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for part in (
-    demo, serve, declared, lifecycle, rollout, operations, audit, identity,
+    demo, serve, declared, lifecycle, rollout, operations, decisions, audit, identity,
     drift, evaluate, estimate, segments, backtest, baseline, labels, signature, score, doctor,
 ):  # fmt: skip
     part.register(app)

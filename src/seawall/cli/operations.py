@@ -1,8 +1,7 @@
-"""Running it: endpoints, error budgets, incidents, decisions."""
+"""Running it: error budgets, incidents."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import typer
@@ -11,14 +10,12 @@ from seawall.cli.context import Json, Url, client, emit
 
 slo = typer.Typer(help="Error budgets.", no_args_is_help=True)
 incident = typer.Typer(help="Incidents.", no_args_is_help=True)
-decision = typer.Typer(help="Past decisions.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add these groups."""
     app.add_typer(slo, name="slo")
     app.add_typer(incident, name="incident")
-    app.add_typer(decision, name="decision")
 
 
 @slo.command("status")
@@ -96,51 +93,3 @@ def _moves(action: str, says: str) -> None:
 
 _moves("mitigate", "Say that the harm has stopped.")
 _moves("resolve", "Say that the cause is gone; a postmortem is drafted.")
-
-
-@decision.command("list")
-def decision_list(
-    endpoint: str,
-    limit: int = typer.Option(20, "--limit", min=1, max=1_000),
-    as_json: bool = Json,
-    url: str | None = Url,
-) -> None:
-    """The newest decisions of an endpoint."""
-    with client(url) as server:
-        found = server.get(f"/endpoints/{endpoint}/decisions", limit=limit)
-
-    def show(terminal: Any) -> None:
-        for d in found:
-            score = "" if d["score"] is None else f"{d['score']:.3f}"
-            terminal.print(f"{d['id']}  {d['time'][:19]}  {d['model']}  {d['arm']}  {score}")
-
-    emit(found, as_json, show)
-
-
-@decision.command("show")
-def decision_show(
-    key: str,
-    proof: Path | None = typer.Option(None, "--proof", help="Write the proof file here."),
-    as_json: bool = Json,
-    url: str | None = Url,
-) -> None:
-    """One decision whole: input, output, version, arm, guards, outcomes, proof."""
-    with client(url) as server:
-        found = server.get(f"/decisions/{key}")
-        if proof is not None:
-            proof.write_bytes(server.get_proof(key))
-
-    def show(terminal: Any) -> None:
-        from rich.table import Table
-        from rich.text import Text
-
-        state = found["proof"]
-        word = "proven in the audit log" if state["state"] == "proven" else state["why"]
-        terminal.print(f"{found['model']} answered {found.get('output')}; {word}.", markup=False)
-        table = Table(show_header=False, box=None)
-        for name, value in found.items():
-            if value not in (None, {}, [], ""):
-                table.add_row(name, Text(str(value)))
-        terminal.print(table)
-
-    emit(found, as_json, show)

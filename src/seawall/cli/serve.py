@@ -112,6 +112,7 @@ def gateway(
             ship_seconds=known.ship_seconds,
             seal_seconds=known.seal_seconds,
             clock=clock_of(known),
+            decision_keys=known.decision_keys,
         )
     )
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -27,6 +28,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from seawall.adapters.decisions.keyring import Keyring
 from seawall.adapters.decisions.read import DECISIONS, OUTCOMES
 from seawall.adapters.decisions.shadows import SHADOWS
 from seawall.adapters.decisions.tail import End, Positions, behind, ends, is_read
@@ -91,9 +93,15 @@ class Joins:
     """The labels of one log folder, for one process; after an error, open another."""
 
     def __init__(
-        self, folder: Path, log_folder: Path, bundles: Bundles, outbox: Outbox, clock: Clock
+        self,
+        folder: Path,
+        log_folder: Path,
+        bundles: Bundles,
+        outbox: Outbox,
+        clock: Clock,
+        keys: Keyring | None = None,
     ) -> None:
-        self._folder, self._log_folder = folder, log_folder
+        self._folder, self._log_folder, self._keys = folder, log_folder, keys
         self._outbox, self._clock = outbox, clock
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._commit, path = Commit(), folder / "commit"
@@ -136,7 +144,8 @@ class Joins:
         """Join everything that is in the log now."""
         upto = {kind: ends(self._log_folder / kind) for kind in (OUTCOMES, SHADOWS, DECISIONS)}
         before = self._commit.batch
-        while self._read(DECISIONS, logged.decisions, self._add_decisions, upto):
+        read_decisions = partial(logged.decisions, keys=self._keys)
+        while self._read(DECISIONS, read_decisions, self._add_decisions, upto):
             pass
         grown = self._commit.batch > before
         while self._read(SHADOWS, logged.shadows, self._add_shadows, upto):

@@ -10,12 +10,13 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from seawall.adapters.decisions.keyring import Keyring, opened
 from seawall.adapters.decisions.shadows import ShadowScore
 from seawall.adapters.decisions.tail import End, Positions, read_new
 from seawall.gateway.index import Rows, ids_of
 from seawall.gateway.live import Cohort
 from seawall.gateway.strata import Bundles, Reader, Strata
-from seawall.kernel import to_ns
+from seawall.kernel import Corrupt, to_ns
 
 _ID = ("id", "S16")
 DECISION = np.dtype(
@@ -47,7 +48,7 @@ class _Decision(msgspec.Struct, gc=False):
 
 class _Outcome(msgspec.Struct, gc=False):
     decision_id: str
-    label: float
+    label: float | str
     time: msgspec.Raw
     received: msgspec.Raw
 
@@ -85,7 +86,7 @@ def _decoded(decode: Callable[[memoryview], Any], payloads: list[memoryview]) ->
     """The rows that can be decoded."""
     try:
         return [decode(payload) for payload in payloads]
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, Corrupt) as error:
         if len(payloads) == 1:
             _log.error("decision log", error=str(error))
             return []
@@ -93,9 +94,11 @@ def _decoded(decode: Callable[[memoryview], Any], payloads: list[memoryview]) ->
         return _decoded(decode, payloads[:half]) + _decoded(decode, payloads[half:])
 
 
-def decisions(positions: Positions, upto: Mapping[str, End]) -> Part:
+def decisions(positions: Positions, upto: Mapping[str, End], keys: Keyring | None = None) -> Part:
     """The next decisions."""
-    return read_part(_decision, positions, upto)
+    if keys is None:
+        return read_part(_decision, positions, upto)
+    return read_part(lambda payload: _decision(opened(payload, keys)), positions, upto)
 
 
 def shadows(positions: Positions, upto: Mapping[str, End]) -> Part:
@@ -169,7 +172,8 @@ def shadow_rows(logged: Sequence[ShadowScore], strata: Strata) -> Rows:
 
 
 def outcome_rows(logged: Sequence[_Outcome]) -> Rows:
-    """Outcomes as rows."""
+    """Outcomes of 0 or 1 as rows; other labels are in no cohort."""
+    logged = [one for one in logged if one.label in (0, 1)]
     rows = np.zeros(len(logged), OUTCOME)
     rows["id"] = ids_of(one.decision_id for one in logged)
     rows["label"] = [one.label for one in logged]

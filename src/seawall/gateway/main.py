@@ -44,6 +44,7 @@ class Gateway:
             gateway=self.name,
             clock=settings.clock,
             seal_seconds=settings.seal_seconds,
+            keys=settings.keyring(),
         )
         self._keeper = KeeperProcess(settings, self.name)
         recorder, metrics = Recorder(self.log), Metrics()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from seawall.adapters.decisions import Keyring
 from seawall.kernel import BadInput, Clock, SystemClock
 
 
@@ -16,7 +17,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     URL of the decision log's Delta tables, by default within `state_dir`. `name` is the gateway's
     name in logs and telemetry; by default one is made and kept in `state_dir`, which belongs to
     one gateway process. `flush_seconds`, `poll_seconds` and `ship_seconds` are real time, all
-    other time is the clock's.
+    other time is the clock's. `decision_keys` is the file of keys that decisions are encrypted with
+    at rest; None for none.
     """
 
     control_url: str
@@ -35,6 +37,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     seal_seconds: float = 60.0
     max_body_bytes: int = 16 * 1024 * 1024
     clock: Clock = SystemClock()
+    decision_keys: Path | None = None
 
     def check(self) -> None:
         """Raise `BadInput` for what cannot work."""
@@ -49,6 +52,10 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     def log_folder(self) -> Path:
         """Where decisions are written before they are shipped."""
         return self.state_dir / "decisions"
+
+    def keyring(self) -> Keyring | None:
+        """The keys of `decision_keys`; raises `BadInput` when they cannot be read."""
+        return Keyring.read(self.decision_keys) if self.decision_keys else None
 
     @property
     def labels_folder(self) -> Path:

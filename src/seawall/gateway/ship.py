@@ -46,7 +46,9 @@ class Shipper:
         """Ship what is sealed and may go, and tell what is new; what fails is tried again."""
         root, clock = self._settings.table_root, self._settings.clock
         try:
-            shipped = ship(self._settings.log_folder, root, clock=clock, may_go=may_go)
+            keys = self._settings.keyring()
+            folder = self._settings.log_folder
+            shipped = ship(folder, root, clock=clock, may_go=may_go, keys=keys)
             self._behind = self._behind or bool(shipped)
         except Corrupt as error:
             self._behind = True

@@ -21,7 +21,7 @@ from seawall.adapters.sql import migrate
 from seawall.app.root import App, open_app
 from seawall.kernel import Digest, SeawallError, Unavailable
 from seawall.server import errors, events, site, topics
-from seawall.server.api import audit, inventory, running
+from seawall.server.api import audit, decision_log, inventory, running
 from seawall.server.auth import Sessions
 from seawall.server.events import Hub
 from seawall.server.loops import Reconciler
@@ -47,7 +47,13 @@ def create_app(app: App) -> Litestar:
             reconciler.stop()
 
     api = Router(
-        "/api/v1", route_handlers=[*inventory.HANDLERS, *running.HANDLERS, *audit.HANDLERS]
+        "/api/v1",
+        route_handlers=[
+            *inventory.HANDLERS,
+            *running.HANDLERS,
+            *decision_log.HANDLERS,
+            *audit.HANDLERS,
+        ],
     )
     return Litestar(
         route_handlers=[api, events.events, *site.HANDLERS],

@@ -2,14 +2,15 @@
 
 The record's leaf hash is what an inclusion proof proves:
 
-    salt(path)   = first 16 bytes of SHA-256(record salt ‖ path)
+    salt(path)   = bytes 16·i to 16·i + 16 of SHAKE128(record salt), i being the path's place
+                   among the record's paths in code-point order, from 0
     digest(path) = SHA-256(salt(path) ‖ canonical MessagePack of the value)
     leaf hash    = SHA-256(0x00 ‖ canonical MessagePack of the map path -> digest)
 
 A path is a field's name, or `input.NAME` for one field of the input. A field that is absent (None
 or empty) has no path, so fields that are added later leave old hashes as they are. Canonical means
 map keys in code-point order, integers in their shortest form, floats in 64 bits, times as the
-timestamp extension in UTC.
+timestamp extension in UTC. `leaf.py` takes the same hash straight from a record's bytes.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def new_salt() -> bytes:
     return secrets.token_bytes(SALT_BYTES)
 
 
-class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """One decision. What does not apply is None or empty; `time` carries its zone.
 
     `salt` makes the digests of the values unguessable. Once a value has been erased, `salt` is
@@ -83,6 +84,8 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """The id of the notice sent to the subject."""
     latency_ms: float | None = None
     trace_id: str | None = None
+    kept_probability: float | None = None
+    """The probability with which such a decision is kept (sampling.py); None when all are."""
     salt: bytes = msgspec.field(default_factory=new_salt)
     salts: dict[str, bytes] = {}
     erased: dict[str, bytes] = {}
@@ -115,7 +118,7 @@ def from_bytes(data: bytes | memoryview) -> DecisionRecord:
 
 
 def values(record: DecisionRecord) -> dict[str, Any]:
-    """Every value that is present, by its path."""
+    """Every value that is present, by its path, in the order of the paths."""
     present = {
         name: value
         for name, absent in _SCALARS
@@ -123,18 +126,30 @@ def values(record: DecisionRecord) -> dict[str, Any]:
     }
     for name, value in record.input.items():
         present["input." + name] = value
-    return present
+    return dict(sorted(present.items()))
 
 
-def value_salt(record: DecisionRecord, path: str) -> bytes:
-    """The 16 bytes that salt one value; raises `Corrupt` when the record has none for it."""
+def salt_stream(salt: bytes, count: int) -> bytes:
+    """The salts of so many values, one after another, 16 bytes each (SHAKE128, FIPS 202)."""
+    return hashlib.shake_128(salt).digest(SALT_BYTES * count)
+
+
+def value_salts(record: DecisionRecord) -> dict[str, bytes]:
+    """The 16 bytes that salt each value that is present, by path.
+
+    Raises `Corrupt` when the record has none for one of them.
+    """
+    paths = list(values(record))
     if record.salt:
-        return hashlib.sha256(record.salt + path.encode()).digest()[:SALT_BYTES]
-    salt = record.salts.get(path, b"")
-    # a longer salt could swallow the head of a list and pass its tail off as the value
-    if len(salt) != SALT_BYTES:
-        raise Corrupt(f"no salt of {SALT_BYTES} bytes for {path!r}", where=f"decision {record.id}")
-    return salt
+        stream = salt_stream(record.salt, len(paths))
+        return {p: stream[SALT_BYTES * i :][:SALT_BYTES] for i, p in enumerate(paths)}
+    salts = {path: record.salts.get(path, b"") for path in paths}
+    for path, salt in salts.items():
+        # a longer salt could swallow the head of a list and pass its tail off as the value
+        if len(salt) != SALT_BYTES:
+            where = f"decision {record.id}"
+            raise Corrupt(f"no salt of {SALT_BYTES} bytes for {path!r}", where=where)
+    return salts
 
 
 def value_digests(record: DecisionRecord) -> dict[str, bytes]:
@@ -143,10 +158,7 @@ def value_digests(record: DecisionRecord) -> dict[str, bytes]:
     Raises `Corrupt` for a record that shows a value and says that it is erased: the digest would
     then vouch for a value it was not made of.
     """
-    digests = {
-        path: hashlib.sha256(value_salt(record, path) + canonical(value)).digest()
-        for path, value in values(record).items()
-    }
+    digests = {p: hashlib.sha256(salt + v).digest() for p, (salt, v) in disclose(record).items()}
     if both := digests.keys() & record.erased.keys():
         raise Corrupt(f"{min(both)!r} is erased and yet shown", where=f"decision {record.id}")
     return digests | record.erased
@@ -164,7 +176,8 @@ def leaf_hash(record: DecisionRecord) -> bytes:
 
 def disclose(record: DecisionRecord) -> dict[str, tuple[bytes, bytes]]:
     """Each value that is present, by path, as its salt and its canonical MessagePack."""
-    return {path: (value_salt(record, path), canonical(v)) for path, v in values(record).items()}
+    salts = value_salts(record)
+    return {path: (salts[path], canonical(v)) for path, v in values(record).items()}
 
 
 def erase(record: DecisionRecord, fields: Iterable[str]) -> DecisionRecord:
@@ -186,13 +199,13 @@ def erase(record: DecisionRecord, fields: Iterable[str]) -> DecisionRecord:
         gone.update(p for p in present if p == name or (name == "input" and p[:6] == "input."))
     if not gone:
         return record
-    digests = value_digests(record)
+    digests, salts = value_digests(record), value_salts(record)
     cleared = {p: _EMPTY.get(p) for p in gone if p[:6] != "input."}
     return msgspec.structs.replace(
         record,
         **cleared,
         input={k: v for k, v in record.input.items() if "input." + k not in gone},
         salt=b"",
-        salts={p: value_salt(record, p) for p in present if p not in gone},
+        salts={p: salt for p, salt in salts.items() if p not in gone},
         erased=record.erased | {p: digests[p] for p in sorted(gone)},
     )

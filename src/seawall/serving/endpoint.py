@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
@@ -48,6 +48,8 @@ class Endpoint(
     latency_objective_ms: float | None = None
     window_hours: int = 24
     log: Literal["enqueued", "durable"] = "enqueued"
+    retention_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """For how many days decisions are kept; None for ever."""
 
     @property
     def key(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -11,7 +12,7 @@ import msgspec
 from seawall.kernel import BadInput, id_time
 
 SHOWN = 64
-"""Characters of an id that is none, in the reply that says so."""
+"""Characters of an id or a label that is none, in the reply that says so; and of a class's name."""
 
 
 class Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -22,15 +23,23 @@ class Told(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
 
 
-class Outcome(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The true label of one decision; `time` is when it was observed, None for on arrival.
+class Outcome(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
+    """The truth about one decision; `time` is when it was observed, None for on arrival.
 
-    A later outcome of the same decision corrects the earlier one.
+    A label is 0 or 1, another number, or the name of a class. An outcome observed later corrects an
+    earlier one of the same decision.
     """
 
-    decision_id: str
-    label: Literal[0, 1]
-    time: datetime | None = None
+    decision_id: Annotated[str, msgspec.Meta(max_length=64)]
+    label: int | float | str
+    time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+
+    @property
+    def binary(self) -> Literal[0, 1] | None:
+        """The label of a two-class model; None where the label is something else."""
+        if isinstance(self.label, str) or self.label not in (0, 1):
+            return None
+        return 1 if self.label else 0
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -44,7 +53,7 @@ class OutcomeReport(msgspec.Struct, frozen=True, kw_only=True):
     """What was done with the outcomes that were sent; `received` and `rejected` add up to those.
 
     Received means kept durably. Whether a decision is found for it, in time or late, shows in the
-    counts of labels: it is joined after the reply.
+    counts of labels, which are of 0 and 1: it is joined after the reply.
     """
 
     received: int
@@ -52,7 +61,7 @@ class OutcomeReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def checked(told: Iterable[Told]) -> tuple[list[Outcome], tuple[Rejected, ...]]:
-    """The outcomes among what was told, and what is none: no id of ours, or no label 0 or 1."""
+    """The outcomes among what was told, and what is none: no id of ours, or no label."""
     outcomes: list[Outcome] = []
     rejected: list[Rejected] = []
     for one in told:
@@ -64,9 +73,11 @@ def checked(told: Iterable[Told]) -> tuple[list[Outcome], tuple[Rejected, ...]]:
     return outcomes, tuple(rejected)
 
 
-def _label(given: Any) -> Literal[0, 1]:
-    if isinstance(given, int | float) and given in (0, 1):
-        return 1 if given else 0
+def _label(given: Any) -> float | str:
+    if isinstance(given, str) and 0 < len(given) <= SHOWN:
+        return given
+    if isinstance(given, int | float) and abs(given) < 1e300 and math.isfinite(given):
+        return int(given) if given in (0, 1) else given
     shown = repr(given)
     shown = shown if len(shown) <= SHOWN else shown[:SHOWN] + "…"
-    raise BadInput(f"{shown} is no label", remedy="give 0 or 1")
+    raise BadInput(f"{shown} is no label", remedy="give 0 or 1, a number or the name of a class")

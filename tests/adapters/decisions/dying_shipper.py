@@ -1,7 +1,8 @@
-"""For each line `FOLDER TABLE NANOSECONDS STEP`: ship, and be killed at that step.
+"""For each line `FOLDER TABLE NANOSECONDS STEP [SUBJECT]`: ship, and be killed at that step.
 
-The steps are the moments before and after each call of `CALLS`. Writes the exit status of each
-child, -9 when it was killed; children are forked so that imports are paid for once.
+With a subject also erase what is about them, and compact. The steps are the moments before and
+after each call of `CALLS`. Writes the exit status of each child, -9 when it was killed; children
+are forked so that imports are paid for once.
 """
 
 import importlib
@@ -24,10 +25,15 @@ CALLS = [
     ("seawall.adapters.decisions.ship", "_finish"),
     ("seawall.adapters.decisions.ship", "sync_folder"),
     ("seawall.adapters.decisions.wal", "sync_folder"),
+    ("seawall.adapters.decisions.erasure", "append_once"),
+    ("seawall.adapters.decisions.erasure", "forget"),
+    ("seawall.adapters.decisions.erasure", "delete_replaced"),
+    ("seawall.adapters.decisions.compaction", "_merge"),
+    ("seawall.adapters.decisions.compaction", "_clean"),
 ]
 
 
-def main(folder: str, table: str, start: str, step: str) -> None:
+def main(folder: str, table: str, start: str, step: str, subject: str = "") -> None:
     left = int(step)
 
     def moment() -> None:
@@ -49,7 +55,13 @@ def main(folder: str, table: str, start: str, step: str) -> None:
         home = importlib.import_module(module)
         setattr(home, name, watched(getattr(home, name)))
     ship = importlib.import_module("seawall.adapters.decisions.ship").ship
-    ship(folder, table, clock=FixedClock(from_ns(int(start))))
+    clock = FixedClock(from_ns(int(start)))
+    ship(folder, table, clock=clock)
+    if subject:
+        erasure = importlib.import_module("seawall.adapters.decisions.erasure")
+        wanted = erasure.record_erasure(table, subject, erasure.PERSONAL, clock=clock)
+        erasure.carry_out(table, wanted)
+        importlib.import_module("seawall.adapters.decisions.compaction").compact(table, clock=clock)
 
 
 for line in sys.stdin:

@@ -11,6 +11,9 @@ the log while it is written (tail.py) may keep a file from being shipped before 
 `prove` and the others (query.py) read the tables, and the files that are still to be shipped.
 """
 
+from seawall.adapters.decisions.compaction import Compacted, compact
+from seawall.adapters.decisions.erasure import carry_out, record_erasure
+from seawall.adapters.decisions.keyring import Keyring
 from seawall.adapters.decisions.log import DecisionLog
 from seawall.adapters.decisions.query import (
     find,
@@ -20,21 +23,32 @@ from seawall.adapters.decisions.query import (
     recent,
     sample,
     segments,
+    story,
+    told_of,
 )
 from seawall.adapters.decisions.segment import Segment
 from seawall.adapters.decisions.shadows import ShadowScore
 from seawall.adapters.decisions.ship import ship
+from seawall.adapters.decisions.told import check_told
 
 __all__ = [
+    "Compacted",
     "DecisionLog",
+    "Keyring",
     "Segment",
     "ShadowScore",
+    "carry_out",
+    "check_told",
+    "compact",
     "find",
     "find_subject",
     "outcomes_of",
     "prove",
     "recent",
+    "record_erasure",
     "sample",
     "segments",
     "ship",
+    "story",
+    "told_of",
 ]

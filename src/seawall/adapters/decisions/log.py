@@ -8,18 +8,19 @@ from pathlib import Path
 
 import msgspec
 
-from seawall.adapters.decisions.read import (
-    DECISIONS,
-    OUTCOMES,
-    ReceivedOutcome,
-    read_decisions,
-    read_outcomes,
-)
+from seawall.adapters.decisions.commit import GroupCommit
+from seawall.adapters.decisions.keyring import Keyring
+from seawall.adapters.decisions.read import read_decisions, read_outcomes
+from seawall.adapters.decisions.schema import DECISIONS
 from seawall.adapters.decisions.shadows import SHADOWS, ShadowScore
+from seawall.adapters.decisions.told import KINDS, ReceivedOutcome, received
 from seawall.adapters.decisions.wal import Recovered, Wal, WalName
 from seawall.kernel import BadInput, Clock, Corrupt, Ids, id_time, now
 from seawall.serving.decision import DecisionRecord, from_bytes, to_bytes
+from seawall.serving.followup import FollowUp
 from seawall.serving.outcome import Outcome
+
+_encode = msgspec.msgpack.Encoder().encode
 
 
 class DecisionLog:
@@ -27,6 +28,7 @@ class DecisionLog:
 
     `enqueued` records are with the operating system: they survive the death of the process, not of
     the machine. `durable` ones are synced to the disk. Several processes may share the folder.
+    With `keys`, decisions are encrypted before they are written.
     """
 
     def __init__(
@@ -37,19 +39,22 @@ class DecisionLog:
         clock: Clock,
         seal_rows: int = 50_000,
         seal_seconds: float = 60.0,
+        keys: Keyring | None = None,
     ) -> None:
-        self._folder, self._clock = Path(folder), clock
+        self._folder, self._clock, self._keys = Path(folder), clock, keys
         name = WalName(gateway, Ids(clock)(), 0)
         after = timedelta(seconds=seal_seconds)
-        self._decisions, self._outcomes, self._shadows = self._wals = tuple(
-            Wal(self._folder / kind, name, clock, seal_rows=seal_rows, seal_after=after)
-            for kind in (DECISIONS, OUTCOMES, SHADOWS)
-        )
+        self._wals = {
+            kind: Wal(self._folder / kind, name, clock, seal_rows=seal_rows, seal_after=after)
+            for kind in (DECISIONS, *KINDS, SHADOWS)
+        }
+        self._decisions = self._wals[DECISIONS]
+        self._commits = GroupCommit(self._decisions)
 
     @property
     def recovered(self) -> tuple[Recovered, ...]:
         """The files that a crash had left open when this log was opened."""
-        return tuple(found for wal in self._wals for found in wal.recovered)
+        return tuple(found for wal in self._wals.values() for found in wal.recovered)
 
     def append(self, records: Sequence[DecisionRecord], *, durable: bool) -> None:
         """Keep these decisions: all or none. Returns when they are enqueued, or durable.
@@ -62,34 +67,54 @@ class DecisionLog:
         self.append_packed([_packed(r) for r in records], durable=durable)
 
     def append_packed(self, payloads: Sequence[bytes], *, durable: bool) -> None:
-        """Keep decisions that are packed already, as `append` does but without a second look."""
+        """Keep decisions that are packed already, as `append` does but without a second look.
+
+        Each payload is what `serving.decision.to_bytes` makes of a record. Whoever packs it has
+        typed values; one that is not canonical is shipped in its canonical form, one that is no
+        record at all becomes damage.
+        """
+        if keys := self._keys:
+            payloads = [keys.seal(payload) for payload in payloads]
         self._decisions.append(payloads, durable=durable)
+
+    async def commit(self, payloads: Sequence[bytes]) -> None:
+        """Keep packed decisions durably, and let the event loop go on until they are on the disk.
+
+        All that wait on one loop share one sync. Raises `Unavailable` as `append` does.
+        """
+        if keys := self._keys:
+            payloads = [keys.seal(payload) for payload in payloads]
+        if payloads:
+            await self._commits(payloads)
 
     def append_outcomes(self, outcomes: Sequence[Outcome], *, durable: bool = True) -> None:
         """Keep these outcomes: all or none. One without a time was observed now."""
-        received = now(self._clock)
-        for outcome in outcomes:
-            id_time(outcome.decision_id)
-        self._outcomes.append(
-            [
-                msgspec.msgpack.encode(
-                    ReceivedOutcome(o.decision_id, o.label, o.time or received, received)
-                )
-                for o in outcomes
-            ],
-            durable=durable,
-        )
+        self.append_told(outcomes, durable=durable)
+
+    def append_told(self, told: Sequence[Outcome | FollowUp], *, durable: bool = True) -> None:
+        """Keep outcomes, actions, overrides and business events: of each kind all or none.
+
+        One without a time happened now. Raises `BadInput`, before anything is kept, for an id that
+        is no decision's or a label that cannot be kept.
+        """
+        at = now(self._clock)
+        kinds: dict[str, list[bytes]] = {}
+        for one in told:
+            kind, kept = received(one, at)
+            kinds.setdefault(kind, []).append(_encode(kept))
+        for kind, payloads in kinds.items():
+            self._wals[kind].append(payloads, durable=durable)
 
     def append_shadows(self, scores: Sequence[ShadowScore]) -> None:
         """Keep what a shadow said of decisions: all or none, enqueued."""
-        self._shadows.append([msgspec.msgpack.encode(s) for s in scores], durable=False)
+        self._wals[SHADOWS].append([_encode(score) for score in scores], durable=False)
 
     def pending(self, since: datetime) -> Iterator[DecisionRecord]:
         """The decisions made since then that are not shipped yet, file by file.
 
         Raises `Corrupt` after the last of them when some of a file cannot be read.
         """
-        return (r for r in read_decisions(self._folder) if r.time >= since)
+        return (r for r in read_decisions(self._folder, self._keys) if r.time >= since)
 
     def pending_outcomes(self, since: datetime) -> Iterator[ReceivedOutcome]:
         """The outcomes received since then that are not shipped yet; raises as `pending` does."""
@@ -97,12 +122,12 @@ class DecisionLog:
 
     def seal(self) -> None:
         """Make what was appended so far ready to be shipped, and return when it is."""
-        for wal in self._wals:
+        for wal in self._wals.values():
             wal.seal()
 
     def seal_if_due(self) -> None:
         """Seal the files that are old enough; call it now and then, traffic or not."""
-        for wal in self._wals:
+        for wal in self._wals.values():
             wal.seal_if_due()
 
     def close(self) -> None:

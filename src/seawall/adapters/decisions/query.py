@@ -6,30 +6,41 @@ decisions may not be shipped yet; they are read before the tables, since shippin
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any, cast
 
 import msgspec
 
-from seawall.adapters.decisions.read import (
+from seawall.adapters.decisions.columns import subject_key
+from seawall.adapters.decisions.erasure import erasing, erasures
+from seawall.adapters.decisions.keyring import Keyring, filed_under, opened
+from seawall.adapters.decisions.read import read_decisions, read_told
+from seawall.adapters.decisions.schema import (
+    COLUMNS,
     DECISIONS,
     OUTCOMES,
-    ReceivedOutcome,
-    read_decisions,
-    read_outcomes,
+    SEGMENTS,
+    SUBJECTS,
+    day_of,
 )
 from seawall.adapters.decisions.segment import DecisionProof, Segment
-from seawall.adapters.decisions.tables import SEGMENTS, day_of, open_table, table_errors
+from seawall.adapters.decisions.tables import is_in, literal, open_table, select
+from seawall.adapters.decisions.told import KINDS, ReceivedOutcome, from_row, in_order
+from seawall.audit.merkle import HASH_SIZE
 from seawall.audit.proof import inclusion
-from seawall.kernel import Corrupt, NotFound
+from seawall.kernel import Corrupt, NotFound, Unavailable
 from seawall.serving.decision import DecisionRecord, from_bytes
 
+AT_ONCE = 20
+"""Values of a list that files and row groups are still skipped by."""
 Folders = Iterable[Path | str]
 
 
-def find(table: str, decision_id: str, *, wal_folders: Folders = ()) -> DecisionRecord | None:
+def find(
+    table: str, decision_id: str, *, wal_folders: Folders = (), keys: Keyring | None = None
+) -> DecisionRecord | None:
     """The decision with this id, or None.
 
     Raises `BadInput` when the id is no UUIDv7; `Corrupt` when it is not found and some of a log
@@ -39,50 +50,72 @@ def find(table: str, decision_id: str, *, wal_folders: Folders = ()) -> Decision
     damaged: Corrupt | None = None
     for folder in wal_folders:
         try:
-            for record in read_decisions(Path(folder)):
+            for record in read_decisions(Path(folder), keys):
                 if record.id == decision_id:
-                    return record
+                    return erasing(erasures(table), keys)(record)
         except Corrupt as error:
             damaged = error
     for row in _rows(table, DECISIONS, ["record"], day=day, id=decision_id):
-        return from_bytes(row["record"])
+        return _record(row, keys)
     if damaged:
         raise damaged
     return None
 
 
-def find_subject(table: str, subject: str, *, wal_folders: Folders = ()) -> list[DecisionRecord]:
-    """Every decision about a subject, oldest first."""
-    waiting = [r for r in _waiting(wal_folders) if r.subject == subject]
-    shipped = [
-        from_bytes(r["record"]) for r in _rows(table, DECISIONS, ["record"], subject=subject)
-    ]
+def find_subject(
+    table: str, subject: str, *, wal_folders: Folders = (), keys: Keyring | None = None
+) -> list[DecisionRecord]:
+    """Every decision about a subject, oldest first, by way of the index `subjects`."""
+    waiting = [r for r in _waiting(table, wal_folders, keys) if r.subject == subject]
+    filed = [subject_key(name) for name in filed_under(subject, keys)]
+    days = {row["id"]: row["day"] for row in _rows(table, SUBJECTS, ["id", "day"], key=filed)}
+    shipped = [r for r in _records(table, days, keys) if r.subject == subject]
     return _in_order([*shipped, *waiting])
 
 
 def outcomes_of(
     table: str, decision_id: str, *, wal_folders: Folders = ()
 ) -> list[ReceivedOutcome]:
-    """What was reported of a decision, in the order it was received: the last one counts."""
+    """The outcomes of a decision, each once, in the order they were observed: the last counts."""
+    return told_of(table, OUTCOMES, decision_id, wal_folders=wal_folders)
+
+
+def told_of(table: str, kind: str, decision_id: str, *, wal_folders: Folders = ()) -> list[Any]:
+    """The outcomes, actions, overrides or events of a decision, each once, in their order."""
     waiting = [
-        outcome
+        one
         for folder in wal_folders
-        for outcome in read_outcomes(Path(folder))
-        if outcome.decision_id == decision_id
+        for one in read_told(Path(folder), kind)
+        if one.decision_id == decision_id
     ]
-    columns = [*ReceivedOutcome.__struct_fields__, "segment", "position"]
-    day = day_of(decision_id)
-    rows = _rows(table, OUTCOMES, columns, day=day, decision_id=decision_id)
-    rows.sort(key=lambda row: (row["received"], row["segment"], row["position"]))
-    shipped = [msgspec.convert(row, ReceivedOutcome) for row in rows]
-    return shipped + [outcome for outcome in waiting if outcome not in shipped]
+    columns = [name for name in COLUMNS[kind] if name != "day"]
+    rows = _rows(table, kind, columns, day=day_of(decision_id), decision_id=decision_id)
+    rows.sort(key=lambda row: (row["segment"], row["position"]))
+    return in_order([*(from_row(kind, row) for row in rows), *waiting])
+
+
+def story(table: str, decision_id: str, *, wal_folders: Folders = ()) -> list[tuple[str, Any]]:
+    """All that was told of a decision since, with its kind, in the order it happened."""
+    folders = tuple(wal_folders)
+    told = [
+        (kind, one)
+        for kind in KINDS
+        for one in told_of(table, kind, decision_id, wal_folders=folders)
+    ]
+    return sorted(told, key=lambda t: (t[1].time, t[1].received))
 
 
 def recent(
-    table: str, wal_folders: Folders, endpoint: str | None, limit: int
+    table: str,
+    wal_folders: Folders,
+    endpoint: str | None,
+    limit: int,
+    *,
+    keys: Keyring | None = None,
 ) -> list[DecisionRecord]:
     """The latest decisions, newest first, of one endpoint or (None) of all."""
-    found = {r.id: r for r in _waiting(wal_folders) if endpoint in (None, r.endpoint)}
+    waiting = _waiting(table, wal_folders, keys)
+    found = {r.id: r for r in waiting if endpoint in (None, r.endpoint)}
     where: dict[str, Any] = {} if endpoint is None else {"endpoint": endpoint}
     for day in _days(table, endpoint):
         if len(found) >= limit and min(map(day_of, sorted(found)[-limit:])) > day:
@@ -90,13 +123,18 @@ def recent(
         ids = [row["id"] for row in _rows(table, DECISIONS, ["id"], day=day, **where)]
         latest = sorted(ids)[-limit:]
         for row in _rows(table, DECISIONS, ["record"], day=day, id=latest, **where):
-            record = from_bytes(row["record"])
+            record = _record(row, keys)
             found[record.id] = record
     return [found[id_] for id_ in sorted(found, reverse=True)[:limit]]
 
 
 def sample(
-    table: str, since: datetime, limit: int, *, endpoint: str | None = None
+    table: str,
+    since: datetime,
+    limit: int,
+    *,
+    endpoint: str | None = None,
+    keys: Keyring | None = None,
 ) -> list[DecisionRecord]:
     """At most this many of the shipped decisions made since then, oldest first.
 
@@ -108,7 +146,7 @@ def sample(
     chosen = sorted((row["id"] for row in rows), key=lambda id_: id_[19:])[:limit]
     days = sorted({day_of(id_) for id_ in chosen})
     rows = _rows(table, DECISIONS, ["record"], day=days, id=chosen, **where)
-    return _in_order(from_bytes(row["record"]) for row in rows)
+    return _in_order(_record(row, keys) for row in rows)
 
 
 def segments(table: str, *, since: datetime | None = None) -> list[Segment]:
@@ -119,38 +157,57 @@ def segments(table: str, *, since: datetime | None = None) -> list[Segment]:
     return sorted(kept, key=lambda s: (s.shipped, s.id))
 
 
-def prove(table: str, decision_id: str) -> DecisionProof:
+def prove(table: str, decision_id: str, *, keys: Keyring | None = None) -> DecisionProof:
     """The proof that a decision stands in its segment, checked before it is returned.
 
-    Raises `NotFound` when it is in no shipped segment, and `Corrupt` when the table no longer holds
-    what was logged.
+    The segment's leaves are kept with it, so a decision is proven after others were erased or
+    their retention has ended. Raises `NotFound` when it is in no shipped segment, and `Corrupt`
+    when the tables no longer hold what was logged.
     """
-    columns = ["record", "leaf", "segment", "position"]
+    columns = ["record", "segment", "position"]
     rows = _rows(table, DECISIONS, columns, day=day_of(decision_id), id=decision_id)
-    named = [s for s in segments(table) if rows and s.id == rows[0]["segment"]]
+    columns = ["id", "root", "count", "leaves"]
+    named = _rows(table, SEGMENTS, columns, id=rows[0]["segment"]) if rows else []
     if not named:
         remedy = "a decision is shipped when its log file is full or old enough"
         raise NotFound(f"decision {decision_id} is in no shipped segment", remedy=remedy)
-    (row, *_), (segment, *_) = rows, named
-    leaves = _leaves(table, segment)
-    path = inclusion(leaves, row["position"])
-    proof = DecisionProof(from_bytes(row["record"]), row["leaf"], segment.id, path, segment.root)
+    row, segment = rows[0], named[0]
+    packed: bytes = segment["leaves"]
+    leaves = [packed[at : at + HASH_SIZE] for at in range(0, len(packed), HASH_SIZE)]
+    if len(leaves) != segment["count"] or not 0 <= row["position"] < len(leaves):
+        what = f"{len(leaves)} leaves for {segment['count']} records"
+        raise Corrupt(what, where=f"segment {segment['id']}")
+    proof = DecisionProof(
+        _record(row, keys),
+        leaves[row["position"]],
+        segment["id"],
+        inclusion(leaves, row["position"]),
+        segment["root"],
+    )
     proof.check()
     return proof
 
 
-def _leaves(table: str, segment: Segment) -> list[bytes]:
-    rows = _rows(table, DECISIONS, ["position", "leaf"], segment=segment.id)
-    rows.sort(key=lambda row: row["position"])
-    if [row["position"] for row in rows] != list(range(segment.count)):
-        raise Corrupt(
-            f"{len(rows)} of {segment.count} records found", where=f"segment {segment.id}"
-        )
-    return [row["leaf"] for row in rows]
+def _records(
+    table: str, days: Mapping[str, date], keys: Keyring | None
+) -> Iterator[DecisionRecord]:
+    """The decisions with these ids, by their day."""
+    ids = sorted(days)
+    for at in range(0, len(ids), AT_ONCE):
+        part = ids[at : at + AT_ONCE]
+        where = sorted({days[id_] for id_ in part})
+        for row in _rows(table, DECISIONS, ["record"], day=where, id=part):
+            yield _record(row, keys)
 
 
-def _waiting(folders: Folders) -> list[DecisionRecord]:
-    return [record for folder in folders for record in read_decisions(Path(folder))]
+def _record(row: Mapping[str, Any], keys: Keyring | None) -> DecisionRecord:
+    return from_bytes(opened(row["record"], keys))
+
+
+def _waiting(table: str, folders: Folders, keys: Keyring | None) -> list[DecisionRecord]:
+    """What is not shipped yet, without what was erased meanwhile."""
+    change = erasing(erasures(table), keys)
+    return [change(r) for folder in folders for r in read_decisions(Path(folder), keys)]
 
 
 def _in_order(records: Iterable[DecisionRecord]) -> list[DecisionRecord]:
@@ -168,32 +225,18 @@ def _days(root: str, endpoint: str | None) -> list[date]:
 
 def _rows(root: str, kind: str, columns: Sequence[str], **where: Any) -> list[dict[str, Any]]:
     """The columns of the rows that agree; files are skipped by their partition and statistics."""
-    table = open_table(root, kind)
-    if table is None or [] in where.values():
+    if [] in where.values():
         return []
-    import pyarrow as pa
-    from deltalake import QueryBuilder
-
     terms = " AND ".join(_term(name, value) for name, value in where.items()) or "true"
     names = ", ".join(f'"{name}"' for name in columns)
-    with table_errors(root, kind):
-        query = QueryBuilder().register("t", table)
-        found = query.execute(f"SELECT {names} FROM t WHERE {terms}").read_all()  # noqa: S608 -- quoted
-        return pa.table(found).to_pylist()
+    sql = f"SELECT {names} FROM t WHERE {terms}"  # noqa: S608 -- quoted
+    try:
+        return select(root, kind, sql)
+    except Unavailable:  # a file may have been compacted away since its name was read
+        return select(root, kind, sql)
 
 
 def _term(name: str, value: Any) -> str:
     if name == "since":
-        return f'"time" >= {_literal(value)}'
-    if isinstance(value, list):
-        return f'"{name}" IN ({", ".join(map(_literal, cast("list[Any]", value)))})'
-    return f'"{name}" = {_literal(value)}'
-
-
-def _literal(value: str | date | datetime) -> str:
-    """A value as SQL writes it."""
-    if isinstance(value, datetime):
-        return f"TIMESTAMP '{value.astimezone(UTC).isoformat()}'"
-    if isinstance(value, date):
-        return f"DATE '{value.isoformat()}'"
-    return "'" + value.replace("'", "''") + "'"
+        return f'"time" >= {literal(value)}'
+    return is_in(name, cast("list[Any]", value) if isinstance(value, list) else [value])

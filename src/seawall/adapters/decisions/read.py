@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import datetime
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
 from seawall.adapters.decisions.frame import HEADER_BYTES, Damage, scan
+from seawall.adapters.decisions.keyring import Keyring, opened
+from seawall.adapters.decisions.schema import DECISIONS, OUTCOMES
+from seawall.adapters.decisions.told import DECODERS, ReceivedOutcome
 from seawall.adapters.decisions.wal import WalName
 from seawall.kernel import Corrupt
 from seawall.serving.decision import DecisionRecord, from_bytes
-
-DECISIONS, OUTCOMES = "decisions", "outcomes"
-
-
-class ReceivedOutcome(msgspec.Struct, frozen=True):
-    """An outcome as it is kept: its label, when it was observed and when it was received."""
-
-    decision_id: str
-    label: int
-    time: datetime
-    received: datetime
-
 
 T = TypeVar("T")
 
@@ -36,14 +26,14 @@ class Rows(msgspec.Struct, Generic[T], frozen=True):
     damage: tuple[Damage, ...]
 
 
-def decisions_in(data: bytes) -> Rows[DecisionRecord]:
+def decisions_in(data: bytes, keys: Keyring | None = None) -> Rows[DecisionRecord]:
     """The decisions in the bytes of a file."""
-    return rows_in(data, from_bytes)
+    return rows_in(data, lambda payload: from_bytes(opened(payload, keys)))
 
 
-def outcomes_in(data: bytes) -> Rows[ReceivedOutcome]:
-    """The outcomes in the bytes of a file."""
-    return rows_in(data, msgspec.msgpack.Decoder(ReceivedOutcome).decode)
+def told_in(kind: str, data: bytes) -> Rows[Any]:
+    """What was told of decisions (told.py) in the bytes of a file of this kind."""
+    return rows_in(data, DECODERS[kind])
 
 
 def rows_in(data: bytes, decode: Callable[[memoryview], T]) -> Rows[T]:
@@ -58,14 +48,19 @@ def rows_in(data: bytes, decode: Callable[[memoryview], T]) -> Rows[T]:
     return Rows(tuple(rows), tuple(sorted(damage, key=lambda d: d.start)))
 
 
-def read_decisions(folder: Path) -> Iterator[DecisionRecord]:
+def read_decisions(folder: Path, keys: Keyring | None = None) -> Iterator[DecisionRecord]:
     """Every decision in a log folder, a writer's oldest first; then `Corrupt` if any is damaged."""
-    return _read(folder / DECISIONS, decisions_in)
+    return _read(folder / DECISIONS, lambda data: decisions_in(data, keys))
+
+
+def read_told(folder: Path, kind: str) -> Iterator[Any]:
+    """All of a kind in a log folder, a writer's oldest first; then `Corrupt` if any is damaged."""
+    return _read(folder / kind, lambda data: told_in(kind, data))
 
 
 def read_outcomes(folder: Path) -> Iterator[ReceivedOutcome]:
-    """Every outcome in a log folder, a writer's oldest first; then `Corrupt` if any is damaged."""
-    return _read(folder / OUTCOMES, outcomes_in)
+    """Every outcome in a log folder, as `read_told` does."""
+    return read_told(folder, OUTCOMES)
 
 
 def files_in(folder: Path, *suffixes: str) -> list[Path]:

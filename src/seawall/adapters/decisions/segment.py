@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
 
-from seawall.audit.merkle import root_hash
 from seawall.audit.proof import Inclusion
 from seawall.kernel import Corrupt
 from seawall.serving.decision import DecisionRecord, disclose, leaf_data, leaf_hash
@@ -62,27 +60,3 @@ class DecisionProof(msgspec.Struct, frozen=True):
             raise Corrupt("the record is not the one that was logged", where=where)
         if not self.inclusion.verify(self.leaf_hash, bytes.fromhex(self.root)):
             raise Corrupt(f"the record is not in segment {self.segment}", where=where)
-
-
-def summarise(
-    id_: str,
-    gateway: str,
-    records: Sequence[DecisionRecord],
-    leaves: Sequence[bytes],
-    *,
-    damaged: int,
-    shipped: datetime,
-) -> Segment:
-    """The segment of these records (one or more) and their leaf hashes."""
-    return Segment(
-        id=id_,
-        gateway=gateway,
-        count=len(records),
-        first_id=records[0].id,
-        last_id=records[-1].id,
-        root=root_hash(leaves).hex(),
-        first_time=min(r.time for r in records),
-        last_time=max(r.time for r in records),
-        damaged=damaged,
-        shipped=shipped,
-    )

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 import msgspec
-
-from seawall.adapters.decisions.read import Rows, rows_in
 
 SHADOWS = "shadows"
 
@@ -22,11 +17,3 @@ class ShadowScore(msgspec.Struct, frozen=True, array_like=True):
     threshold: float
     """From which score on its label would have been 1."""
     score: float
-
-
-_decode: Callable[[bytes | memoryview], Any] = msgspec.msgpack.Decoder(ShadowScore).decode
-
-
-def shadows_in(data: bytes) -> Rows[ShadowScore]:
-    """The shadows' scores in the bytes of a file."""
-    return rows_in(data, _decode)

@@ -7,33 +7,33 @@ rerun repeats it, because a file is there until all is done and its number tells
 from __future__ import annotations
 
 import fcntl
+import functools
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from seawall.adapters.decisions.columns import Logged, logged
+from seawall.adapters.decisions.erasure import (
+    delete_replaced,
+    erasing,
+    erasures,
+    forget,
+    replace,
+)
 from seawall.adapters.decisions.frame import Damage
-from seawall.adapters.decisions.read import (
-    DECISIONS,
-    OUTCOMES,
-    Rows,
-    corrupt,
-    decisions_in,
-    files_in,
-    outcomes_in,
-)
-from seawall.adapters.decisions.segment import Segment, summarise
-from seawall.adapters.decisions.shadows import SHADOWS, shadows_in
-from seawall.adapters.decisions.tables import (
-    SEGMENTS,
-    append_once,
-    decision_row,
-    segment_row,
-    told_row,
-)
+from seawall.adapters.decisions.keyring import Keyring
+from seawall.adapters.decisions.read import corrupt, files_in, told_in
+from seawall.adapters.decisions.schema import DECISIONS, SEGMENTS, SUBJECTS, schema
+from seawall.adapters.decisions.segment import Segment
+from seawall.adapters.decisions.shadows import SHADOWS
+from seawall.adapters.decisions.tables import append_once
+from seawall.adapters.decisions.told import KINDS, told_row
 from seawall.adapters.decisions.wal import WalName, recover, sync_folder
+from seawall.audit.merkle import root_hash
 from seawall.kernel import Clock, now
-from seawall.serving.decision import leaf_hash
 
 
 def ship(
@@ -42,27 +42,27 @@ def ship(
     *,
     clock: Clock,
     may_go: Callable[[Path], bool] | None = None,
+    keys: Keyring | None = None,
 ) -> list[Segment]:
     """Ship every sealed file of a log folder, and those that a crashed gateway left open.
 
-    `table` is the folder or URL under which the Delta tables `decisions`, `outcomes`, `shadows` and
-    `segments` lie. A file of which `may_go` says no is left for another time. Returns the
-    segments of decisions shipped by this call; `segments(table)` lists them all.
-    One call at a time works on a folder, another waits. Raises `Unavailable` when storage does not
-    answer, with nothing lost; and `Corrupt`, after everything that can be read was shipped, when
-    some could not: the damaged file is kept beside the others as `.damaged`.
+    `table` is the folder or URL under which the Delta tables lie (schema.py). A file of which
+    `may_go` says no is left for another time. Returns the segments of decisions shipped by this
+    call; `segments(table)` lists them all. One call at a time works on a folder, another waits.
+    Raises `Unavailable` when storage does not answer, with nothing lost; and `Corrupt`, after
+    everything that can be read was shipped, when some could not: the damaged file is kept beside
+    the others as `.damaged`.
     """
     root, folder = str(table), Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "shipping.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         damaged: list[tuple[Path, Damage]] = []
-        for path in _sealed(folder / OUTCOMES, may_go):
-            _ship_told(path, root, OUTCOMES, outcomes_in, damaged)
-        for path in _sealed(folder / SHADOWS, may_go):
-            _ship_told(path, root, SHADOWS, shadows_in, damaged)
+        for kind in (*KINDS, SHADOWS):
+            for path in _sealed(folder / kind, may_go):
+                _ship_told(path, root, kind, damaged)
         shipped = [
-            _ship_decisions(p, root, now(clock), damaged)
+            _ship_decisions(p, root, now(clock), damaged, keys)
             for p in _sealed(folder / DECISIONS, may_go)
         ]
     if damaged:
@@ -76,38 +76,66 @@ def _sealed(folder: Path, may_go: Callable[[Path], bool] | None) -> list[Path]:
 
 
 def _ship_decisions(
-    path: Path, root: str, shipped: datetime, damaged: list[tuple[Path, Damage]]
+    path: Path,
+    root: str,
+    shipped: datetime,
+    damaged: list[tuple[Path, Damage]],
+    keys: Keyring | None,
 ) -> Segment | None:
-    name, found = WalName.parse(path.name), decisions_in(path.read_bytes())
-    segment = None
-    if found.rows:
-        id_ = f"{name.log}-{name.number:06d}"
-        leaves = [leaf_hash(record) for record in found.rows]
-        segment = summarise(
-            id_, name.gateway, found.rows, leaves, damaged=len(found.damage), shipped=shipped
+    name = WalName.parse(path.name)
+    id_ = f"{name.log}-{name.number:06d}"
+    data, known, segment = path.read_bytes(), erasures(root), None
+    found = logged(data, id_, erasing(known, keys), keys)
+    if isinstance(found, Logged):
+        segment = Segment(
+            id=id_,
+            gateway=name.gateway,
+            count=len(found.leaves),
+            first_id=found.ids[0],
+            last_id=found.ids[1],
+            root=root_hash(found.leaves).hex(),
+            first_time=found.times[0],
+            last_time=found.times[1],
+            damaged=len(found.damage),
+            shipped=shipped,
         )
-        rows = [
-            decision_row(record, id_, position, leaf)
-            for position, (record, leaf) in enumerate(zip(found.rows, leaves, strict=True))
-        ]
-        append_once(root, DECISIONS, rows, log=name.log, number=name.number)
-        append_once(root, SEGMENTS, [segment_row(segment)], log=name.log, number=name.number)
-    _finish(path, found.damage, damaged)
+        once = functools.partial(append_once, root, log=name.log, number=name.number)
+        new = once(DECISIONS, found.decisions)
+        if len(found.subjects):
+            once(SUBJECTS, found.subjects)
+        if not new or erasures(root) != known:
+            _look_again(data, root, id_, keys)
+        once(SEGMENTS, _segment_rows(segment, found.leaves))
+    _finish(path, found.damage if isinstance(found, Logged) else found, damaged)
     return segment
 
 
-def _ship_told(
-    path: Path,
-    root: str,
-    kind: str,
-    read: Callable[[bytes], Rows[Any]],
-    damaged: list[tuple[Path, Damage]],
-) -> None:
-    name, found = WalName.parse(path.name), read(path.read_bytes())
+def _look_again(data: bytes, root: str, segment: str, keys: Keyring | None) -> None:
+    """Erase from rows that were committed before an erasure was known what it says."""
+    change = erasing(erasures(root), keys)
+    found = logged(data, segment, change, keys)
+    if isinstance(found, Logged) and found.changed:
+        replace(root, found.changed, change, keys=keys)
+        forget(root, found.changed)
+        delete_replaced(root)
+
+
+def _segment_rows(segment: Segment, leaves: list[bytes]) -> Any:
+    import pyarrow as pa
+
+    row = msgspec.structs.asdict(segment) | {"leaves": b"".join(leaves)}
+    return pa.Table.from_pylist([row], schema=schema(SEGMENTS))
+
+
+def _ship_told(path: Path, root: str, kind: str, damaged: list[tuple[Path, Damage]]) -> None:
+    import pyarrow as pa
+
+    name, found = WalName.parse(path.name), told_in(kind, path.read_bytes())
     id_ = f"{name.log}-{name.number:06d}"
     rows = [told_row(told, id_, position) for position, told in enumerate(found.rows)]
     if rows:
-        append_once(root, kind, rows, log=name.log, number=name.number)
+        data = pa.Table.from_pylist(rows, schema=schema(kind))
+        append_once(root, kind, data, log=name.log, number=name.number)
     _finish(path, found.damage, damaged)
 
 

@@ -1,131 +1,34 @@
-"""The Delta tables of the decision log: their columns, and appending to them exactly once."""
+"""The Delta tables of the decision log: opening them, and appending to them exactly once."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
-from seawall.adapters.decisions.read import DECISIONS, OUTCOMES, ReceivedOutcome
-from seawall.adapters.decisions.segment import Segment
-from seawall.adapters.decisions.shadows import SHADOWS, ShadowScore
-from seawall.kernel import Unavailable, id_time
-from seawall.serving.decision import DecisionRecord, to_bytes
+from seawall.adapters.decisions.schema import (
+    COLUMNS,
+    DECISIONS,
+    PARTITIONS,
+    SEARCHED,
+    SEGMENTS,
+    SUBJECTS,
+    schema,
+)
+from seawall.kernel import Unavailable
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
-SEGMENTS = "segments"
-
-# `record` is what is proven; the columns before it repeat what one searches, groups and charts by.
-_COLUMNS: dict[str, dict[str, str]] = {
-    DECISIONS: {
-        "id": "string",
-        "time": "time",
-        "endpoint": "string",
-        "day": "date32",
-        "segment": "string",
-        "position": "int32",
-        "subject": "string",
-        "unit": "string",
-        "caller": "string",
-        "purpose": "string",
-        "model": "string",
-        "version_digest": "string",
-        "arm": "string",
-        "score": "float64",
-        "threshold": "float64",
-        "action": "string",
-        "fallback": "string",
-        "override": "string",
-        "reviewer": "string",
-        "latency_ms": "float64",
-        "input": "string",
-        "output": "string",
-        "leaf": "binary",
-        "record": "binary",
-    },
-    OUTCOMES: {
-        "decision_id": "string",
-        "day": "date32",
-        "label": "int32",
-        "time": "time",
-        "received": "time",
-        "segment": "string",
-        "position": "int32",
-    },
-    SHADOWS: {
-        "decision_id": "string",
-        "day": "date32",
-        "endpoint": "string",
-        "version": "string",
-        "arm": "string",
-        "threshold": "float64",
-        "score": "float64",
-        "segment": "string",
-        "position": "int32",
-    },
-    SEGMENTS: {
-        "id": "string",
-        "gateway": "string",
-        "count": "int32",
-        "first_id": "string",
-        "last_id": "string",
-        "root": "string",
-        "first_time": "time",
-        "last_time": "time",
-        "damaged": "int32",
-        "shipped": "time",
-    },
-}
-_PARTITIONS = {
-    DECISIONS: ["endpoint", "day"],
-    OUTCOMES: ["day"],
-    SHADOWS: ["day"],
-    SEGMENTS: list[str](),
-}
-_SEARCHED = {
-    DECISIONS: "id,time,segment,position,subject",
-    OUTCOMES: "decision_id,received",
-    SHADOWS: "decision_id",
-    SEGMENTS: "id,first_time,last_time,shipped",
-}
-_ATTEMPTS = 12
-
-Row = Mapping[str, Any]
-
-
-def day_of(decision_id: str) -> date:
-    """The partition that holds a decision: the day, in UTC, of the time within its id."""
-    return id_time(decision_id).date()
-
-
-def decision_row(record: DecisionRecord, segment: str, position: int, leaf: bytes) -> Row:
-    """A row of the table `decisions`."""
-    same = {name: getattr(record, name, None) for name in _COLUMNS[DECISIONS]}
-    return same | {
-        "day": day_of(record.id),
-        "segment": segment,
-        "position": position,
-        "input": msgspec.json.encode(record.input).decode(),
-        "output": msgspec.json.encode(record.output).decode(),
-        "leaf": leaf,
-        "record": to_bytes(record),
-    }
-
-
-def told_row(told: ReceivedOutcome | ShadowScore, segment: str, position: int) -> Row:
-    """A row of the table `outcomes` or `shadows`."""
-    place = {"segment": segment, "position": position, "day": day_of(told.decision_id)}
-    return msgspec.structs.asdict(told) | place
-
-
-def segment_row(segment: Segment) -> Row:
-    """A row of the table `segments`."""
-    return msgspec.structs.asdict(segment)
+ATTEMPTS = 12
+"""How often a commit that lost to another is tried on the table as it then stands."""
+_UNLIKE = {"id", "key", "score", "latency_ms", "time", "position", "unit"}
+_OPAQUE = {"record", "input", "output", "leaves", "reason"}
+"""What is never skipped by; its bounds would only repeat values."""
+_READING = {"datafusion.execution.parquet.pushdown_filters": "true"}
+_GROUP_ROWS = {DECISIONS: 65_536, SUBJECTS: 65_536, SEGMENTS: 8}
+"""Rows that are read or skipped together, for the tables where one row is looked for."""
 
 
 def open_table(root: str, kind: str) -> DeltaTable | None:
@@ -140,38 +43,79 @@ def open_table(root: str, kind: str) -> DeltaTable | None:
             return None
 
 
-def append_once(root: str, kind: str, rows: Sequence[Row], *, log: str, number: int) -> None:
-    """Append the rows in one commit, unless that log's file of this number was committed before.
+def select(root: str, kind: str, sql: str, *, at: DeltaTable | None = None) -> list[dict[str, Any]]:
+    """The rows that a query finds in the table, which it knows as `t`; none when it is not there.
+
+    `at` is the table as it was opened before. Predicates are asked while a file is read, so that a
+    large column is read for few rows only.
+    """
+    table = at or open_table(root, kind)
+    if table is None:
+        return []
+    import pyarrow as pa
+    from deltalake import QueryBuilder
+
+    with table_errors(root, kind):
+        query = QueryBuilder(_READING).register("t", table)
+        return pa.table(query.execute(sql).read_all()).to_pylist()
+
+
+def is_in(name: str, values: Iterable[str | int | date]) -> str:
+    """As SQL has it: a column is one of these."""
+    return f'"{name}" IN ({", ".join(map(literal, values))})'
+
+
+def literal(value: str | int | date) -> str:
+    """A value as SQL writes it; a time is a `datetime` with its zone."""
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value.astimezone(UTC).isoformat()}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    return str(value) if isinstance(value, int) else "'" + value.replace("'", "''") + "'"
+
+
+def append_once(root: str, kind: str, rows: Any, *, log: str, number: int) -> bool:
+    """Append a `pyarrow.Table` in one commit, unless that log's file of this number was before.
 
     The commit carries the transaction (log, number), which Delta keeps with the table: a commit
     whose answer was lost is recognised, and of two at once one is refused. One that lost to another
-    is tried again on the table as it then stands.
+    is tried again on the table as it then stands. Returns whether this call appended them.
     """
-    import pyarrow as pa
     from deltalake import CommitProperties, Transaction, write_deltalake
     from deltalake.exceptions import CommitFailedError
 
     once = CommitProperties(app_transactions=[Transaction(log, number)])
     with table_errors(root, kind):
-        data = pa.Table.from_pylist([dict(row) for row in rows], schema=schema(kind))
-        for left in reversed(range(_ATTEMPTS)):
+        for left in reversed(range(ATTEMPTS)):
             try:
-                table = open_table(root, kind) or _create(root, kind)
-                if (table.transaction_version(log) or 0) < number:
-                    write_deltalake(table, data, mode="append", commit_properties=once)
-                return
+                table = open_table(root, kind) or create(root, kind)
+                if (table.transaction_version(log) or 0) >= number:
+                    return False
+                properties = writing(kind)
+                write_deltalake(
+                    table, rows, mode="append", commit_properties=once, writer_properties=properties
+                )
+                return True
             except CommitFailedError:
                 if not left:
                     raise
+    raise AssertionError
 
 
-def schema(kind: str) -> Any:
-    """The `pyarrow.Schema` of a table. Times are in UTC, to the microsecond."""
-    import pyarrow as pa
+def writing(kind: str) -> Any:
+    """How the table's files are written: what is unlike in every row costs no dictionary."""
+    from deltalake import ColumnProperties, WriterProperties
 
-    time = pa.timestamp("us", tz="UTC")
-    types = {n: time if t == "time" else pa.type_for_alias(t) for n, t in _COLUMNS[kind].items()}
-    return pa.schema(list(types.items()))
+    plain = ColumnProperties(dictionary_enabled=False)
+    blind = ColumnProperties(dictionary_enabled=False, statistics_enabled="NONE")
+    unlike = dict.fromkeys(_UNLIKE & COLUMNS[kind].keys(), plain)
+    opaque = dict.fromkeys(_OPAQUE & COLUMNS[kind].keys(), blind)
+    return WriterProperties(
+        compression="ZSTD",
+        compression_level=1,
+        max_row_group_size=_GROUP_ROWS.get(kind),
+        column_properties=unlike | opaque,
+    )
 
 
 @contextmanager
@@ -188,15 +132,16 @@ def table_errors(root: str, kind: str) -> Generator[None]:
         ) from error
 
 
-def _create(root: str, kind: str) -> DeltaTable:
+def create(root: str, kind: str) -> DeltaTable:
+    """The table, made if it is not there."""
     from deltalake import CommitProperties, DeltaTable
 
     return DeltaTable.create(
         _uri(root, kind),
         schema=schema(kind),
         mode="ignore",
-        partition_by=_PARTITIONS[kind],
-        configuration={"delta.dataSkippingStatsColumns": _SEARCHED[kind]},
+        partition_by=PARTITIONS[kind],
+        configuration={"delta.dataSkippingStatsColumns": SEARCHED[kind]},
         commit_properties=CommitProperties(max_commit_retries=0),
     )
 

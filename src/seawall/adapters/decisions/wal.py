@@ -13,6 +13,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import quote, unquote
 
 import msgspec
@@ -50,6 +51,13 @@ class Recovered(msgspec.Struct, frozen=True):
     torn_bytes: int
 
 
+class Ticket(NamedTuple):
+    """One write: the number of the file it went to, and its own among all writes."""
+
+    file: int
+    write: int
+
+
 class Wal:
     """One writer's files in one folder. Safe to use from several threads.
 
@@ -79,21 +87,25 @@ class Wal:
         Raises `Unavailable` when the disk does not take them. After a failed write none of them is
         kept; after a failed sync they may be, as after any commit whose answer was lost.
         """
-        if not payloads:
-            return
-        data = b"".join(map(frame, payloads))
+        if payloads:
+            ticket = self.write(payloads)
+            if durable:
+                self.sync(ticket)
+
+    def write(self, payloads: Sequence[bytes]) -> Ticket:
+        """Write all of the payloads (one or more) or none; the ticket is for `sync`."""
+        data = frame(payloads[0]) if len(payloads) == 1 else b"".join(map(frame, payloads))
         with self._lock:
             if self._due():
                 self._rotate()
             fd = self._open() if self._fd is None else self._fd
             self._write(fd, data)
             self._rows += len(payloads)
-            self._written = mine = self._written + 1
-            number = self._name.number
+            self._written += 1
+            ticket = Ticket(self._name.number, self._written)
             if self._rows >= self._seal_rows:
                 self._rotate()
-        if durable:
-            self._sync(number, mine)
+        return ticket
 
     def seal(self) -> None:
         """Seal the present file, if it has rows, and return when every full file is sealed."""
@@ -125,25 +137,30 @@ class Wal:
         return fd
 
     def _write(self, fd: int, data: bytes) -> None:
-        view = memoryview(data)
         try:
-            while view:
-                view = view[os.write(fd, view) :]
+            done = os.write(fd, data)
+            while done < len(data):
+                done += os.write(fd, data[done:])
         except OSError as error:
             os.ftruncate(fd, self._length)
             self._rotate()  # whoever follows the file may have read more of it than is left
             raise _unavailable("written", self._path, error) from error
         self._length += len(data)
 
-    def _sync(self, number: int, mine: int) -> None:
-        """Group commit: whoever gets the lock first syncs for all that wrote before."""
+    def sync(self, ticket: Ticket) -> None:
+        """Return when this write, and all before it in its file, are on the disk.
+
+        Group commit: whoever gets the lock first syncs for all that wrote before. Raises
+        `Unavailable` when the disk did not take them.
+        """
+        number, mine = ticket
         with self._syncing:
             with self._lock:
                 sealing = self._sealing.get(number)
                 ours = self._fd is not None and self._name.number == number
                 done = self._synced >= mine
                 target, path = self._written, self._path
-                fd = os.dup(self._fd) if ours and not done and self._fd is not None else None
+                fd = _dup(self._fd, path) if ours and not done and self._fd is not None else None
             if sealing is not None:
                 sealing.join()
             elif fd is not None:
@@ -235,6 +252,13 @@ def _create_locked(path: Path) -> int:
         if _is_at(fd, path):
             return fd
         os.close(fd)  # a recovery saw it before it was locked, and removed it
+
+
+def _dup(fd: int, path: Path) -> int:
+    try:
+        return os.dup(fd)
+    except OSError as error:
+        raise _unavailable("synced", path, error) from error
 
 
 def _is_at(fd: int, path: Path) -> bool:

@@ -74,11 +74,12 @@ def _placed(settings: Settings, folder: Path) -> Settings:
     """With relative paths placed and those that follow from the data folder filled in."""
     data = folder / settings.data_dir
     objects = settings.objects or str(data / "objects")
-    clock = settings.clock
+    clock, keys = settings.clock, settings.decision_keys
     return msgspec.structs.replace(
         settings,
         data_dir=data,
         database_url=settings.database_url or f"sqlite:///{data / 'seawall.db'}",
         objects=objects if "://" in objects else str(folder / objects),
+        decision_keys=keys and folder / keys,
         clock=clock if clock == "system" else f"file:{folder / clock[5:]}",
     )

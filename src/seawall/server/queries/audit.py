@@ -7,6 +7,7 @@ import re
 
 from seawall.access.action import Action as Permission
 from seawall.adapters.sql.audit import Logged
+from seawall.app.decisions import log_folders
 from seawall.app.root import App
 from seawall.audit.entry import canonical
 from seawall.audit.merkle import leaf_hash
@@ -53,8 +54,8 @@ def decision_named(app: App, q: str) -> str:
     text = q.strip().lower()
     if not re.fullmatch(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", text):
         return ""
-    folder = app.folder / "gateway" / "decisions"
-    kept = find(str(app.decisions), text, wal_folders=(str(folder),) if folder.is_dir() else ())
+    folders, keys = log_folders(app), app.decision_keys
+    kept = find(str(app.decisions), text, wal_folders=folders, keys=keys)
     return text if kept is not None else ""
 
 

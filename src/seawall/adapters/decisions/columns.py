@@ -1,0 +1,169 @@
+"""Decisions as Arrow columns, a few thousand at a time, with their leaf hashes.
+
+This is where the shipper spends its time, so values go from lists straight into columns, and no
+record is held longer than its batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import date, datetime
+from hashlib import sha256
+from itertools import islice
+from typing import Any, NamedTuple
+
+import msgspec
+
+from seawall.adapters.decisions.frame import HEADER_BYTES, Damage, scan
+from seawall.adapters.decisions.keyring import Keyring, opened, sealed
+from seawall.adapters.decisions.schema import COLUMNS, DECISIONS, SUBJECTS, day_of, month_of, schema
+from seawall.kernel import Corrupt
+from seawall.serving.decision import DecisionRecord, from_bytes, to_bytes
+from seawall.serving.leaf import leaf_of
+
+ROWS = 512
+"""Records in a batch: few, so that their memory is used again."""
+
+Change = Callable[[DecisionRecord], DecisionRecord]
+
+
+class Logged(NamedTuple):
+    """What a file of decisions holds, ready for the tables."""
+
+    decisions: Any
+    """A `pyarrow.Table`, and so is the next."""
+    subjects: Any
+    leaves: list[bytes]
+    ids: tuple[str, str]
+    """The first and the last."""
+    times: tuple[datetime, datetime]
+    """The earliest and the latest."""
+    changed: dict[str, date]
+    """The day of each record that was changed, by its id."""
+    damage: tuple[Damage, ...]
+
+
+def logged(
+    data: bytes, segment: str, change: Change, keys: Keyring | None = None
+) -> Logged | tuple[Damage, ...]:
+    """The decisions in the bytes of a file, or only its damage when it holds none.
+
+    `change` is what erasure makes of a record; leaf hashes are those of the records as logged.
+    Raises `BadInput` when the records are encrypted and their key is not among `keys`.
+    """
+    import pyarrow as pa
+
+    found = scan(data)
+    damage, leaves = list(found.damage), list[bytes]()
+    rows, subjects = list[Any](), list[Any]()
+    first = last = ""
+    earliest = latest = None
+    changed = dict[str, date]()
+    payloads = iter(found.payloads.items())
+    while part := list(islice(payloads, ROWS)):
+        records, packed, days = list[DecisionRecord](), list[bytes](), list[date]()
+        for start, payload in part:
+            try:
+                record = from_bytes(opened(payload, keys))
+                day = day_of(record.id)
+                bytes_ = to_bytes(record)
+                leaves.append(leaf_of(bytes_))
+            except (Corrupt, ValueError, TypeError, OverflowError):
+                damage.append(Damage(start, start + HEADER_BYTES + len(payload)))
+                continue
+            kept = change(record)
+            records.append(kept)
+            days.append(day)
+            packed.append(sealed(bytes_ if kept is record else to_bytes(kept), keys))
+            if kept is not record:
+                changed[record.id] = day
+        if not records:
+            continue
+        rows.append(decision_rows(records, packed, days, segment, len(leaves) - len(records), keys))
+        subjects.append(subject_rows(records, days, keys))
+        first, last = first or records[0].id, records[-1].id
+        times = [r.time for r in records]
+        earliest = min([*times, earliest] if earliest else times)
+        latest = max([*times, latest] if latest else times)
+    spans = tuple(sorted(damage, key=lambda d: d.start))
+    if earliest is None or latest is None:
+        return spans
+    return Logged(
+        pa.Table.from_batches(rows),
+        pa.Table.from_batches(subjects),
+        leaves,
+        (first, last),
+        (earliest, latest),
+        changed,
+        spans,
+    )
+
+
+_OWN = {"day", "segment", "position", "input", "output", "record"}
+_SAME = tuple(name for name in COLUMNS[DECISIONS] if name not in _OWN)
+_json = msgspec.json.Encoder().encode
+
+
+def decision_rows(
+    records: Sequence[DecisionRecord],
+    packed: Sequence[bytes],
+    days: Sequence[date],
+    segment: str,
+    first: int,
+    keys: Keyring | None = None,
+) -> Any:
+    """A `pyarrow.RecordBatch` for `decisions`, at the positions from `first` on in its segment."""
+    columns: dict[str, Any] = {name: [getattr(r, name) for r in records] for name in _SAME}
+    if keys:
+        columns["subject"] = [None if s is None else keys.subject(s) for s in columns["subject"]]
+    return batch(
+        DECISIONS,
+        columns
+        | {
+            "day": days,
+            "segment": [segment] * len(records),
+            "position": range(first, first + len(records)),
+            "input": [None if keys else _json(r.input) for r in records],
+            "output": [None if keys else _json(r.output) for r in records],
+            "record": packed,
+        },
+    )
+
+
+def subject_rows(
+    records: Sequence[DecisionRecord], days: Sequence[date], keys: Keyring | None = None
+) -> Any:
+    """Their batch of the index `subjects`: where the decisions of a subject are."""
+    named = [(r, r.subject, d) for r, d in zip(records, days, strict=True) if r.subject is not None]
+    return batch(
+        SUBJECTS,
+        {
+            "month": [month_of(day) for *_, day in named],
+            "key": [subject_key(keys.subject(s) if keys else s) for _, s, _ in named],
+            "id": [r.id for r, *_ in named],
+            "endpoint": [r.endpoint for r, *_ in named],
+            "day": [day for *_, day in named],
+        },
+    )
+
+
+def subject_key(subject: str) -> int:
+    """The number of what a subject is filed under, 64 bits."""
+    return int.from_bytes(sha256(subject.encode()).digest()[:8], "little", signed=True)
+
+
+def batch(kind: str, columns: dict[str, Any]) -> Any:
+    """The columns, each a list, as a batch of the table's schema."""
+    import pyarrow as pa
+
+    fields = schema(kind)
+    arrays = [_array(columns[field.name], field.type) for field in fields]
+    return pa.RecordBatch.from_arrays(arrays, schema=fields)
+
+
+def _array(values: Any, type_: Any) -> Any:
+    import pyarrow as pa
+
+    if str(type_) == "string" and len(values) and isinstance(values[0], bytes):
+        return pa.array(values, pa.binary()).cast(type_)  # JSON, which is UTF-8 already
+    return pa.array(values, type_)

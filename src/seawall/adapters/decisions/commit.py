@@ -1,0 +1,59 @@
+"""Durable appends from an event loop: everybody who waits is answered by one sync."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from seawall.adapters.decisions.wal import Ticket, Wal
+from seawall.kernel import Unavailable
+
+_Waiting = list[tuple[Ticket, "asyncio.Future[None]"]]
+
+
+class GroupCommit:
+    """Writes on the loop, syncs on a thread of its own. Used from one event loop at a time."""
+
+    def __init__(self, wal: Wal) -> None:
+        self._wal = wal
+        self._thread = ThreadPoolExecutor(1, "sync decision log")
+        self._waiting: _Waiting = []
+        self._syncing = False
+
+    async def __call__(self, payloads: Sequence[bytes]) -> None:
+        """Write the payloads, and return when they are on the disk; raises `Unavailable`."""
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((self._wal.write(payloads), done))
+        if not self._syncing:
+            self._start()
+        await done
+
+    def _start(self) -> None:
+        group, self._waiting = self._waiting, []
+        self._syncing = True
+        loop = asyncio.get_running_loop()
+        work = loop.run_in_executor(self._thread, self._sync, [ticket for ticket, _ in group])
+        work.add_done_callback(lambda synced: self._settle(group, synced.result()))
+
+    def _sync(self, tickets: list[Ticket]) -> dict[int, Unavailable]:
+        """Sync the files that were written to; returns what went wrong, by file."""
+        failed: dict[int, Unavailable] = {}
+        for ticket in dict(sorted((t.file, t) for t in tickets)).values():  # the last of each file
+            try:
+                self._wal.sync(ticket)
+            except Unavailable as error:
+                failed[ticket.file] = error
+        return failed
+
+    def _settle(self, group: _Waiting, failed: dict[int, Unavailable]) -> None:
+        for ticket, done in group:
+            if done.done():  # its caller went away
+                continue
+            if error := failed.get(ticket.file):
+                done.set_exception(error)
+            else:
+                done.set_result(None)
+        self._syncing = False
+        if self._waiting:
+            self._start()

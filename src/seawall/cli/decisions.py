@@ -1,0 +1,170 @@
+"""Past decisions: shown, proven, told of, a subject's erased; the log kept small."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from seawall.cli.context import Json, Url, client, emit
+
+group = typer.Typer(help="Past decisions.", no_args_is_help=True)
+BATCH = 10_000
+
+
+def register(app: typer.Typer) -> None:
+    """Add this group."""
+    app.add_typer(group, name="decision")
+
+
+@group.command("list")
+def list_(
+    endpoint: str,
+    limit: int = typer.Option(20, "--limit", min=1, max=1_000),
+    as_json: bool = Json,
+    url: str | None = Url,
+) -> None:
+    """The newest decisions of an endpoint."""
+    with client(url) as server:
+        found = server.get(f"/endpoints/{endpoint}/decisions", limit=limit)
+    emit(found, as_json, lambda c: _lines(c, found))
+
+
+@group.command()
+def subject(
+    name: str = typer.Argument(help="The subject's pseudonym, as the gateway was told it."),
+    as_json: bool = Json,
+    url: str | None = Url,
+) -> None:
+    """Every decision about a subject, oldest first."""
+    with client(url) as server:
+        found = server.get("/decisions", subject=name)
+
+    def text(terminal: Any) -> None:
+        terminal.print("No decision is about this subject." if not found else _count(found) + ".")
+        _lines(terminal, found)
+
+    emit(found, as_json, text)
+
+
+@group.command()
+def show(
+    key: str,
+    proof: Path | None = typer.Option(None, "--proof", help="Write the proof file here."),
+    as_json: bool = Json,
+    url: str | None = Url,
+) -> None:
+    """One decision whole: input, output, version, arm, guards, what came of it, proof."""
+    with client(url) as server:
+        found = server.get(f"/decisions/{key}")
+        if proof is not None:
+            proof.write_bytes(server.get_proof(key))
+
+    def text(terminal: Any) -> None:
+        from rich.table import Table
+        from rich.text import Text
+
+        state = found["proof"]
+        word = "proven in the audit log" if state["state"] == "proven" else state["why"]
+        terminal.print(f"{found['model']} answered {found.get('output')}; {word}.", markup=False)
+        table = Table(show_header=False, box=None)
+        told = {"outcomes", "actions", "overrides", "events", "story"}
+        for name, value in found.items():
+            if value not in (None, {}, [], "") and name not in told:
+                table.add_row(name, Text(str(value)))
+        terminal.print(table)
+        for line in found["story"]:
+            terminal.print(f"{line['time'][:19]}  {line['sentence']}", markup=False)
+
+    emit(found, as_json, text)
+
+
+@group.command()
+def prove(
+    key: str = typer.Argument(help="A decision's id."),
+    out: Path = typer.Option(..., "--out", help="Where to write the proof."),
+    url: str | None = Url,
+) -> None:
+    """The proof of a decision, for `seawall-verify --decision`."""
+    with client(url) as server:
+        out.write_bytes(server.get_proof(key))
+
+
+@group.command()
+def tell(
+    file: Path = typer.Argument(help="Parquet, CSV or JSON lines, with a column decision_id."),
+    kind: str = typer.Option(
+        "outcomes", "--as", help="outcomes, actions, overrides or events.", metavar="KIND"
+    ),
+    as_json: bool = Json,
+    url: str | None = Url,
+) -> None:
+    """Tell in bulk what came of decisions; rows with their time may be told again."""
+    import sys
+
+    from seawall.cli.bulk import rows_of
+    from seawall.cli.progress import Bar
+
+    rows, kept = rows_of(file), 0
+    bar = Bar(sys.stderr) if sys.stderr.isatty() else None
+    with client(url) as server:
+        for at in range(0, len(rows), BATCH):
+            part = rows[at : at + BATCH]
+            kept += server.post(f"/decisions/told/{kind}", {"rows": part})["kept"]
+            if bar:
+                bar(f"telling {kind}", kept, len(rows))
+    emit({"kept": kept}, as_json, lambda c: c.print(f"{kept:,} {kind} are kept.", markup=False))
+
+
+@group.command()
+def erase(
+    subject: str = typer.Argument(help="The subject's pseudonym."),
+    reason: str = typer.Option(..., "--reason", help="Why, for the record."),
+    field: list[str] = typer.Option(
+        [], "--field", help="Only this field (`input.age`); by default all that are about a person."
+    ),
+    yes: bool = typer.Option(False, "--yes", help="Do not ask."),
+    as_json: bool = Json,
+    url: str | None = Url,
+) -> None:
+    """Erase a subject's values from every past decision; proofs stay valid."""
+    with client(url) as server:
+        if not yes:
+            count = _count(server.get("/decisions", subject=subject))
+            what = ", ".join(field) or "all that is about the person"
+            typer.confirm(f"Erase {what} from {count}, for good?", abort=True, err=True)
+        body = {"subject": subject, "reason": reason, "fields": field}
+        done = server.post("/decisions/erase", body)
+    line = (
+        f"Erased from {done['decisions']:,} decisions in the table; "
+        "what still waits in a gateway's log is erased as it is shipped."
+    )
+    emit(done, as_json, lambda c: c.print(line, markup=False))
+
+
+@group.command()
+def compact(as_json: bool = Json, url: str | None = Url) -> None:
+    """Merge small files, end days past their endpoint's retention, finish erasures."""
+    with client(url) as server:
+        done = server.post("/decisions/compact")
+
+    def text(terminal: Any) -> None:
+        for name, (before, after) in done["files"].items():
+            terminal.print(f"{name}: {before:,} files, now {after:,}", markup=False)
+        for endpoint, days in done["ended"].items():
+            terminal.print(f"{endpoint}: {days} days past their retention ended", markup=False)
+        if not done["files"]:
+            terminal.print("No decision was shipped yet.")
+
+    emit(done, as_json, text)
+
+
+def _count(found: list[Any]) -> str:
+    return "1 decision" if len(found) == 1 else f"{len(found):,} decisions"
+
+
+def _lines(terminal: Any, found: list[dict[str, Any]]) -> None:
+    for d in found:
+        score = "" if d["score"] is None else f"{d['score']:.3f}"
+        terminal.print(f"{d['id']}  {d['time'][:19]}  {d['model']}  {d['arm']}  {score}")
