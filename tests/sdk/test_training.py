@@ -17,6 +17,7 @@ from tests.sdk.recorder import Recorder
 from seawall.kernel import BadInput, Digest, FixedClock, convert, from_json
 from seawall.registry.provenance import Provenance
 from seawall.sdk.datasets import table_digest
+from seawall.sdk.export import Conversion
 from seawall.sdk.register import register_file
 from seawall.sdk.training import training_run
 from seawall.serving.signature import Signature
@@ -155,8 +156,11 @@ def test_what_is_uploaded_is_what_the_version_names() -> None:
     scores = ScoreSummary.from_bytes(client.objects[body["objects"]["baseline_scores"]])
     assert scores.n == 500
     with np.load(io.BytesIO(client.objects[body["objects"]["parity"]])) as parity:
-        expected = fitted(table).predict_proba(parity["sample"])[:, 1]
+        expected = fitted(table).predict_proba(parity["sample"].astype(float))[:, 1]
         np.testing.assert_allclose(parity["scores"], expected)
+    conversion = from_json(client.objects[body["objects"]["conversion"]], Conversion)
+    assert conversion.sample == 500
+    assert 0 < conversion.largest <= conversion.tolerance
 
 
 def test_reviewed_ranges_replace_what_training_saw() -> None:

@@ -23,6 +23,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from seawall.adapters.runtimes.output import Label, Output
 from seawall.kernel import BadInput, Clock, SystemClock, nearest, now, to_builtins, to_json
 from seawall.registry.provenance import DataSet, Provenance
 from seawall.sdk.client import Client
@@ -64,19 +65,20 @@ class TrainingRun:
         label: str,
         protected: Sequence[str] = (),
         ranges: Mapping[str, tuple[float, float]] | None = None,
+        positive: Label | None = None,
     ) -> None:
         """Convert the estimator, infer its signature and baseline from the data, and upload all.
 
         `features` are the model's inputs in order; `protected` columns are no inputs, but their
-        distribution belongs to the baseline so that fairness can be watched.
+        distribution belongs to the baseline so that fairness can be watched. `positive` is the
+        class whose probability is the score, by default the estimator's last.
         """
         from seawall.adapters.tables import read_table
         from seawall.sdk.export import export
 
         columns = read_table(data, [*features, *protected, label])
-        matrix = _matrix(columns, features)
-        step = max(1, len(matrix) // PARITY_ROWS)
-        exported = export(estimator, matrix[::step][:PARITY_ROWS])
+        rows = _parity_rows(np.column_stack([columns[name] for name in features]))
+        exported = export(estimator, rows, names=features, positive=positive)
         self.save_onnx(
             exported.artefact,
             columns,
@@ -87,7 +89,10 @@ class TrainingRun:
         )
         assert self._saved is not None
         parity = parity_bytes(exported.sample, exported.scores)
-        self._saved["objects"]["parity"] = self._client.put_object(parity)
+        self._saved["objects"] |= {
+            "parity": self._client.put_object(parity),
+            "conversion": self._client.put_object(to_json(exported.conversion)),
+        }
 
     def save_onnx(
         self,
@@ -115,8 +120,12 @@ class TrainingRun:
             watched, {name: make_grid(values) for name, values in watched.items()}
         )
         signature = _reviewed(infer_signature({n: columns[n] for n in features}), ranges or {})
-        scores = load(artefact, "onnx").scores(_matrix(columns, features))
-        put = self._client.put_object
+        model, put = load(artefact, "onnx"), self._client.put_object
+        scores = model.scores(_matrix(columns, features))
+        objects = {"signature": put(to_json(signature)), "baseline": put(baseline.to_bytes())}
+        if model.output.kind != "regression":
+            true = _is_positive(columns[label], model.output)
+            objects["baseline_scores"] = put(summarise_scores(scores, true).to_bytes())
         self._saved = {
             "artefact": {
                 "digest": put(artefact),
@@ -124,11 +133,7 @@ class TrainingRun:
                 "size": len(artefact),
                 "name": f"{self.model}.onnx",
             },
-            "objects": {
-                "signature": put(to_json(signature)),
-                "baseline": put(baseline.to_bytes()),
-                "baseline_scores": put(summarise_scores(scores, columns[label]).to_bytes()),
-            },
+            "objects": objects,
         }
 
     def register(self, finished: datetime) -> None:
@@ -204,6 +209,25 @@ def _reviewed(signature: Signature, ranges: Mapping[str, tuple[float, float]]) -
 
 def _matrix(columns: Mapping[str, NDArray[Any]], features: Sequence[str]) -> NDArray[np.float32]:
     return np.column_stack([columns[name] for name in features]).astype(np.float32)
+
+
+def _is_positive(labels: NDArray[Any], output: Output) -> NDArray[Any]:
+    """Whether each row is of the class that the score is the probability of."""
+    if output.classes in ((), (0, 1)) and output.positive in (None, 1):
+        return labels
+    return labels == output.classes[output.column]
+
+
+def _parity_rows(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Some of the rows, evenly spread, and for each field one without a value where there is one.
+
+    In double precision as the table is, so that what single precision loses is seen.
+    """
+    matrix = matrix.astype(np.float64)
+    chosen = np.arange(0, len(matrix), max(1, len(matrix) // PARITY_ROWS))[:PARITY_ROWS]
+    gaps = np.isnan(matrix)
+    first = np.argmax(gaps, axis=0)[gaps.any(axis=0)]
+    return matrix[np.union1d(chosen, first)]
 
 
 def parity_bytes(sample: np.ndarray, scores: np.ndarray) -> bytes:
