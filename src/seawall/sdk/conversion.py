@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from seawall.adapters.runtimes.boosters import is_booster
 from seawall.adapters.runtimes.output import KEY, Output
 from seawall.kernel import BadInput
 
@@ -45,11 +46,6 @@ def to_onnx(estimator: Any, sample: NDArray[np.float32], output: Output) -> byte
     entry: Any = model.metadata_props.add()
     entry.key, entry.value = KEY, msgspec.json.encode(output).decode()
     return model.SerializeToString()
-
-
-def is_booster(estimator: Any) -> bool:
-    """Whether this is a native `Booster` of XGBoost or LightGBM."""
-    return type(estimator).__name__ == "Booster" and _family(estimator) in ("xgboost", "lightgbm")
 
 
 def _family(estimator: Any) -> str:
