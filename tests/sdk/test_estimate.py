@@ -16,7 +16,6 @@ from seawall.cli import estimate as estimate_command
 from seawall.cli import labels as labels_command
 from seawall.kernel import BadInput
 from seawall.sdk.label_rows import estimate_from_labels
-from seawall.sdk.labels import age_of
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2026-03-01T00:00:00", "us")
@@ -281,13 +280,6 @@ def test_unusable_tables_are_told(change, said):
     table = {name: values for name, values in table.items() if values is not None}
     with pytest.raises(BadInput, match=said):
         seawall.labels(table, {"id": np.arange(3), "at": np.full(3, START)}, **COLUMNS)
-
-
-@pytest.mark.parametrize(("text", "age"), [("7d", 168), ("12h", 12), ("1.5d", 36), ("2w", 336)])
-def test_ages_are_read_as_people_write_them(text, age):
-    assert age_of(text) == timedelta(hours=age)
-    with pytest.raises(BadInput, match="is no age"):
-        age_of(text[:-1])
 
 
 def test_the_command_shows_the_curve_and_cohorts(tmp_path):

@@ -19,7 +19,7 @@ from seawall.monitoring.seasonal import HOUR, HOURS, SeasonalBaseline
 from seawall.report.document import Document
 from seawall.sdk.report import Progress, Report, Table, named
 from seawall.sdk.summaries import reference_summary
-from seawall.statistics.column import Column
+from seawall.statistics.column import Column, take
 from seawall.statistics.counting import summarise_table
 from seawall.statistics.deciding import check_tolerances
 from seawall.statistics.grid import Grid
@@ -174,13 +174,7 @@ def _groups(places: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]
 def _rows(
     batch: Mapping[str, Column], grids: Mapping[str, Grid], chosen: NDArray[np.int64]
 ) -> dict[str, Column]:
-    found: dict[str, Column] = {}
-    for name in grids:
-        values = batch[name]
-        found[name] = (
-            (values[0][chosen], values[1]) if isinstance(values, tuple) else values[chosen]
-        )
-    return found
+    return {name: take(batch[name], chosen) for name in grids}
 
 
 def _verdict(found: Backtest, between: timedelta) -> Verdict:

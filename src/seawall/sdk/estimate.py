@@ -11,7 +11,7 @@ from seawall.report.document import Document
 from seawall.sdk.estimated import Estimated
 from seawall.sdk.report import Report, Table, named
 from seawall.sdk.saved import saved_baseline, saved_scores
-from seawall.statistics.column import Column, any_value, length
+from seawall.statistics.column import Column, any_value, length, take
 from seawall.statistics.score import ScoreSummary
 from seawall.statistics.text import may_be_text
 
@@ -81,12 +81,11 @@ def estimate(
         base, label, score, prediction, features, threshold, cost, label_budget, len(starts)
     )
     for start in starts:
-        part = {name: _slice(values, start, start + size) for name, values in table.items()}
+        part = {name: take(values, slice(start, start + size)) for name, values in table.items()}
         try:
             estimated.add(part, start, min(start + size, rows) - 1)
         except BadInput as error:
-            where = f"{here}, {error.where}" if error.where else here
-            raise BadInput(error.what, where=where, remedy=error.remedy) from error
+            raise error.at(f"{here}, {error.where}" if error.where else here) from error
     found = estimated.body()
     if label_budget is not None:
         from seawall.sdk.label_rows import choose_rows
@@ -151,9 +150,3 @@ def _estimator(
 
     assert not isinstance(base, ScoreSummary)
     return EstimatedLosses(base, label, prediction, features, chunks)
-
-
-def _slice(values: Column, start: int, stop: int) -> Column:
-    if isinstance(values, tuple):
-        return values[0][start:stop], values[1]
-    return values[start:stop]

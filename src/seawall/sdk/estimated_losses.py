@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 from seawall.kernel import BadInput, Estimate, Rule, Verdict
 from seawall.sdk.estimated import UNLIKE, Verification, family_of, told, unlike_warning
 from seawall.sdk.report import CONFIDENCE
-from seawall.statistics.coding import as_numbers
-from seawall.statistics.column import Column
+from seawall.statistics.column import Column, floats, take
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.intervals import difference
 from seawall.statistics.loss_estimation import ROWS, expect_losses, learn_losses, realised_losses
@@ -41,7 +40,7 @@ class EstimatedLosses:
             )  # fmt: skip
         kept = kept[:: -(-kept.size // ROWS)]
         self.zeros = int((y[kept] == 0).sum())
-        columns = {name: _take(base[name], kept) for name in features}
+        columns = {name: take(base[name], kept) for name in features}
         self.learnt = learn_losses(columns, p[kept], y[kept])
         self.was = realised_losses(p[kept], y[kept], CONFIDENCE)
         self.family = family_of(chunks, 1)
@@ -59,7 +58,7 @@ class EstimatedLosses:
         """Estimate one chunk."""
         p = _finite(part, self.prediction)
         kept = np.flatnonzero(~np.isnan(p))
-        columns = {name: _take(part[name], kept) for name in self.features}
+        columns = {name: take(part[name], kept) for name in self.features}
         (measures, strict), unlike = expect_losses(
             self.learnt, columns, p[kept], (CONFIDENCE, self.family)
         )
@@ -99,16 +98,12 @@ class EstimatedLosses:
 
 def _finite(part: Mapping[str, Column], name: str) -> Vector:
     try:
-        found = as_numbers(part[name])
+        found = floats(part[name])
     except BadInput as error:
         raise BadInput(f"column {name} holds text, not numbers", remedy="convert it") from error
     if np.isinf(found).any():
         raise BadInput(f"column {name} holds infinite values", remedy="leave those rows out")
     return found
-
-
-def _take(values: Column, rows: NDArray[np.int64]) -> Column:
-    return (values[0][rows], values[1]) if isinstance(values, tuple) else values[rows]
 
 
 def _rise(was: Estimate, now: Estimate) -> Estimate:

@@ -23,7 +23,7 @@ from seawall.monitoring.label_join import NEVER, Integers, LabelJoin, join_label
 from seawall.monitoring.maturity import MaturityPoint, maturity_curve, settled_age
 from seawall.report.document import Document
 from seawall.sdk.report import CONFIDENCE, Report, Table
-from seawall.statistics.column import Column, encode
+from seawall.statistics.column import BINARY, Column, encode
 from seawall.statistics.intervals import rate
 
 UNLABELLED, ORPHANS, CONFLICTS = 0.10, 0.01, 0.01
@@ -202,11 +202,10 @@ def _groups(
 def _proxy(of: _Joined, name: str, matured: Integers, age: timedelta | None) -> dict[str, Any]:
     """A proxy's rate among all decisions, and how much likelier it makes being wrong."""
     codes, names = of.part(name)
-    known = {"0": 0, "false": 0, "1": 1, "true": 1}
-    odd = [n for n in names if n not in known]
+    odd = [n for n in names if n not in BINARY]
     if odd:
         raise BadInput(f"proxy {name} has the value {odd[0]!r}", remedy="give a column of 0 and 1")
-    on = np.array([known[n] for n in names] + [-1], np.int64)[codes]
+    on = np.array([BINARY[n] for n in names] + [-1], np.int64)[codes]
     told = rate(int((on == 1).sum()), int((on >= 0).sum()), CONFIDENCE)
     found: dict[str, Any] = {"rate": told.to_dict()}
     arrived = matured[of.age[matured] <= (age or timedelta.max) // MICROSECOND]
@@ -256,12 +255,3 @@ def _no_gaps(values: Column, what: str) -> None:
         lacking = int(np.ma.getmaskarray(data).sum()) or int(np.count_nonzero(data != data))
     if lacking:
         raise BadInput(f"{what} lacks in {lacking:,} rows", remedy="leave them out")
-
-
-def age_of(text: str) -> timedelta:
-    """An age as people write it: 90m, 12h, 7d, 2w; `BadInput` on anything else."""
-    units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-    number, unit = text.strip()[:-1], text.strip()[-1:]
-    if unit not in units or not number.isascii() or not number.replace(".", "", 1).isdigit():
-        raise BadInput(f"{text!r} is no age", remedy="write for example 12h or 7d")
-    return timedelta(**{units[unit]: float(number)})

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput
-from seawall.statistics.column import Column, encode, length, numbers
+from seawall.statistics.column import BINARY, Column, encode, floats, take
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -60,15 +60,14 @@ def losses(
         same = np.array([place.get(name, -2) for name in others] + [-1], np.int64)[told]
         return (same != codes).astype(np.float64), (codes >= 0) & (told >= 0)
     assert answers.score is not None
-    values = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0}
     for name in names:
-        if name not in values:
+        if name not in BINARY:
             raise BadInput(
                 f"label {name!r} is neither 0 nor 1",
                 where=f"{where}, column {answers.label}",
                 remedy="give a 0/1 label, or predictions instead of scores",
             )
-    label = np.array([*(values[name] for name in names), np.nan])[codes]
+    label = np.array([*(float(BINARY[name]) for name in names), np.nan])[codes]
     score = _floats(columns[answers.score], answers.score, where)
     if (score < 0).any() or (score > 1).any():
         raise BadInput(
@@ -80,18 +79,12 @@ def losses(
 
 
 def _floats(values: Column, name: str, where: str) -> NDArray[np.float64]:
-    if isinstance(values, np.ma.MaskedArray):
-        values = np.where(np.ma.getmaskarray(values), np.nan, values.data.astype(np.float64))
-    if not isinstance(values, tuple) and values.dtype.kind == "f":
-        return np.asarray(values, np.float64)
     try:
-        return numbers(values)[0].astype(np.float64)
+        return floats(values)
     except BadInput as error:
-        raise BadInput(error.what, where=f"{where}, column {name}", remedy=error.remedy) from error
+        raise error.at(f"{where}, column {name}") from error
 
 
 def picked(values: Column, rows: NDArray[np.bool_]) -> Column:
     """The rows of a column where `rows` holds."""
-    if length(values) == int(rows.sum()):
-        return values
-    return (np.asarray(values[0])[rows], values[1]) if isinstance(values, tuple) else values[rows]
+    return values if rows.all() else take(values, rows)

@@ -26,5 +26,4 @@ def count_scores(
         )
     except BadInput as error:
         columns = f"score {score}" + (f", label {label}" if label else "")
-        where = f"{source}, {columns}" if source else columns
-        raise BadInput(error.what, where=where, remedy=error.remedy) from error
+        raise error.at(f"{source}, {columns}" if source else columns) from error

@@ -117,7 +117,7 @@ def _codes(name: str, values: Column, coding: NamedBins, where: str) -> NDArray[
     try:
         return coding.codes(fitting(name, values, coding.grid))
     except BadInput as error:
-        raise BadInput(error.what, where=where, remedy=error.remedy) from error
+        raise error.at(where) from error
 
 
 def _twice(source: Table) -> Source:

@@ -140,8 +140,7 @@ def summary_on(
     for name, one in summary.columns.items():
         if name in there.numeric and not one.grid.ordered and one.n == one.counts[-1] > 0:
             held = "flags" if one.grid.kind == "boolean" else "text"
-            error = _another_type(name, "numbers", held)
-            raise BadInput(error.what, where=there.name, remedy=error.remedy)
+            raise _another_type(name, "numbers", held).at(there.name)
     return Counted(summary, extra if every_column else [])
 
 
@@ -210,8 +209,7 @@ def _grid(name: str, parts: Sequence[Column], pieces: Sequence[Piece]) -> Grid:
     known = next(filter(None, types), "")
     for held, piece in zip(types, pieces, strict=True):
         if held and held != known:
-            error = _another_type(name, held, known)
-            raise BadInput(error.what, where=piece.where, remedy=error.remedy)
+            raise _another_type(name, held, known).at(piece.where)
     step = -(-sum(map(length, parts)) // _GRID_ROWS)
     if len(parts) > 1 and all(kind_of(part) == "numeric" for part in parts):
         parts = [part[::step] for part in parts if not isinstance(part, tuple)]
@@ -226,7 +224,7 @@ def _count(columns: Mapping[str, Column], grids: Mapping[str, Grid], where: str)
             try:
                 found[name] = summarise(fitting(name, values, grids[name]), grids[name], space)
             except BadInput as error:
-                raise BadInput(error.what, where=where, remedy=error.remedy) from error
+                raise error.at(where) from error
     return found
 
 
