@@ -209,3 +209,25 @@ def test_a_model_trained_elsewhere_is_registered_with_its_table(
         register_file(
             client, "income", tmp_path / "no.onnx", data=data, label="label", features=FEATURES
         )
+
+
+def test_a_boosters_own_file_is_registered_by_its_name(tmp_path: Path) -> None:
+    import xgboost
+
+    table = people()
+    matrix = np.column_stack([table[name].to_numpy() for name in FEATURES]).astype(np.float32)
+    told = {"objective": "binary:logistic", "nthread": 1}
+    booster = xgboost.train(told, xgboost.DMatrix(matrix, table["label"].to_numpy()), 3)
+    booster.save_model(tmp_path / "m.ubj")
+    pq.write_table(table, tmp_path / "train.parquet")
+    client, options = Recorder(), {"label": "label", "features": FEATURES}
+    options["data"] = tmp_path / "train.parquet"
+    register_file(client, "income", tmp_path / "m.ubj", **options)  # type: ignore[arg-type]
+    assert client.registration["artefact"]["format"] == "xgboost"
+    scores = ScoreSummary.from_bytes(
+        client.objects[client.registration["objects"]["baseline_scores"]]
+    )
+    assert scores.n == 500
+    (tmp_path / "m.pkl").write_bytes(b"")
+    with pytest.raises(BadInput, match=r"name does not tell its format .*\.ubj \(xgboost\)"):
+        register_file(client, "income", tmp_path / "m.pkl", **options)  # type: ignore[arg-type]

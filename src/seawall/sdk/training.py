@@ -79,7 +79,7 @@ class TrainingRun:
         columns = read_table(data, [*features, *protected, label])
         rows = _parity_rows(np.column_stack([columns[name] for name in features]))
         exported = export(estimator, rows, names=features, positive=positive)
-        self.save_onnx(
+        self.save_artefact(
             exported.artefact,
             columns,
             features=features,
@@ -94,7 +94,7 @@ class TrainingRun:
             "conversion": self._client.put_object(to_json(exported.conversion)),
         }
 
-    def save_onnx(
+    def save_artefact(
         self,
         artefact: bytes,
         columns: Mapping[str, NDArray[Any]],
@@ -103,8 +103,12 @@ class TrainingRun:
         label: str,
         protected: Sequence[str] = (),
         ranges: Mapping[str, tuple[float, float]] | None = None,
+        format: str = "onnx",  # noqa: A002 -- what the registry calls it
     ) -> None:
-        """Upload an ONNX artefact with the signature and baseline inferred from these columns.
+        """Upload an artefact with the signature and baseline inferred from these columns.
+
+        `format` is `onnx`, or that of a library whose models a worker serves (`xgboost`,
+        `lightgbm`, `skops`).
 
         `ranges` are what a person who knows the data says of a field's least and greatest value;
         without them what training saw is all that is allowed.
@@ -120,7 +124,7 @@ class TrainingRun:
             watched, {name: make_grid(values) for name, values in watched.items()}
         )
         signature = _reviewed(infer_signature({n: columns[n] for n in features}), ranges or {})
-        model, put = load(artefact, "onnx"), self._client.put_object
+        model, put = load(artefact, format), self._client.put_object
         scores = model.scores(_matrix(columns, features))
         objects = {"signature": put(to_json(signature)), "baseline": put(baseline.to_bytes())}
         if model.output.kind != "regression":
@@ -129,9 +133,9 @@ class TrainingRun:
         self._saved = {
             "artefact": {
                 "digest": put(artefact),
-                "format": "onnx",
+                "format": format,
                 "size": len(artefact),
-                "name": f"{self.model}.onnx",
+                "name": f"{self.model}.{format}",
             },
             "objects": objects,
         }

@@ -2,4 +2,5 @@
 
 from seawall.adapters.runtimes.load import FORMATS as FORMATS
 from seawall.adapters.runtimes.load import LoadedModel as LoadedModel
+from seawall.adapters.runtimes.load import format_of as format_of
 from seawall.adapters.runtimes.load import load as load

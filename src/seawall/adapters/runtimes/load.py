@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +16,13 @@ from seawall.kernel import BadInput, nearest
 IN_PROCESS = ("onnx",)
 IN_WORKER = ("xgboost", "lightgbm", "skops")
 FORMATS = (*IN_PROCESS, *IN_WORKER)
+_SUFFIXES = {
+    ".onnx": "onnx",
+    ".ubj": "xgboost",
+    ".json": "xgboost",
+    ".txt": "lightgbm",
+    ".skops": "skops",
+}
 _UNSAFE = ("pickle", "joblib", "cloudpickle", "dill", "torch", "keras-lambda")
 _PICKLE_STARTS = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
@@ -32,6 +40,16 @@ class LoadedModel(Protocol):
     def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """All that the model says of n rows: n × classes, or n × 1."""
         ...
+
+
+def format_of(path: Path) -> str:
+    """The format that a file's name tells; raises `BadInput` when it tells none."""
+    found = _SUFFIXES.get(path.suffix.lower())
+    if found is None:
+        shown = ", ".join(f"{suffix} ({kind})" for suffix, kind in _SUFFIXES.items())
+        what = "the artefact's name does not tell its format"
+        raise BadInput(what, where=str(path), remedy=f"name it {shown}")
+    return found
 
 
 def load(artefact: bytes, format_: str, *, code_approved: bool = False) -> LoadedModel:
