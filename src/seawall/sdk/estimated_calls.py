@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from seawall.kernel import BadInput, Estimate, Rule, Verdict
 from seawall.sdk.estimated import UNLIKE, Verification, family_of, told, unlike_warning
 from seawall.sdk.report import CONFIDENCE
-from seawall.sdk.scores import count_scores
+from seawall.sdk.scores import count_scores, repeated
 from seawall.statistics.calls import CalledScores, call_by_column, call_by_threshold
 from seawall.statistics.cbpe import Expected, expect, realised
-from seawall.statistics.column import BINARY, Column, encode, floats, numbers, take
+from seawall.statistics.column import BINARY, Column, encode, floats, take
 from seawall.statistics.cost import cost_of
 from seawall.statistics.drift import judge_in_family
-from seawall.statistics.grid import heavy, score_grid
+from seawall.statistics.grid import score_grid
 from seawall.statistics.intervals import difference
 from seawall.statistics.raking import ROWS, Raking, learn_raking
 from seawall.statistics.recalibration import Calibrated, calibrate, make_bins
@@ -47,7 +47,7 @@ class EstimatedCalls:
             self.grid, self.known = base.grid, self._called(base)
         else:
             cut = () if prediction else (threshold,)
-            self.grid = score_grid((*heavy(numbers(base[score])[0]), *cut))
+            self.grid = score_grid((*repeated(base[score], score), *cut))
             self.known = self.count(base)
         self.bins = make_bins(self.known, None if prediction else threshold)
         self.learnt = calibrate(self.known, self.bins)
@@ -200,7 +200,8 @@ def _only_calls(values: Column, name: str) -> None:
     odd = [value for value in encode(values)[1] if value not in BINARY]
     if odd:
         raise BadInput(
-            f"prediction {name} has the value {odd[0]!r}, neither 0 nor 1",
+            f"{odd[0]!r} is neither 0 nor 1",
+            where=f"column {name}",
             remedy="give calls as --prediction and scores as --score",
         )
 

@@ -15,10 +15,18 @@ from seawall.sdk.report import CONFIDENCE
 from seawall.statistics.column import Column, floats, take
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.intervals import difference
-from seawall.statistics.loss_estimation import ROWS, expect_losses, learn_losses, realised_losses
+from seawall.statistics.loss_estimation import (
+    ROWS,
+    expect_losses,
+    learn_losses,
+    losses_of,
+    realised_losses,
+)
+from seawall.statistics.tail import upper_tail
 
 RISE = 0.10
 """By which share of the reference's an estimated MAE may be higher by default."""
+_HEAVY = {"rmse": "whose errors are far larger than the rest", "mape": "whose labels are near 0"}
 Vector = NDArray[np.float64]
 
 
@@ -35,7 +43,7 @@ class EstimatedLosses:
         self.rows = kept.size
         if np.isin(y[kept], (0.0, 1.0)).all():
             raise BadInput(
-                f"label {label} holds only 0 and 1", where="the reference",
+                "labels are only 0 and 1", where=f"column {label}",
                 remedy="give the column of probabilities as the score",
             )  # fmt: skip
         kept = kept[:: -(-kept.size // ROWS)]
@@ -52,6 +60,13 @@ class EstimatedLosses:
             self.warnings.append(
                 f"MAPE is not estimated: {self.zeros:,} labels of the reference are 0"
             )
+        self.warnings += [
+            f"{name} hangs on a few rows of the reference, {_HEAVY[name]}: its intervals are too "
+            "narrow; judge by mae"
+            for name, loss in losses_of(p[kept], y[kept]).items()
+            if name in _HEAVY and (tail := upper_tail(loss, np.ones(loss.size), 0.99))
+            and tail.heavy
+        ]  # fmt: skip
         self.verification = Verification()
 
     def add(self, part: dict[str, Column], first: int, last: int) -> None:
@@ -100,9 +115,13 @@ def _finite(part: Mapping[str, Column], name: str) -> Vector:
     try:
         found = floats(part[name])
     except BadInput as error:
-        raise BadInput(f"column {name} holds text, not numbers", remedy="convert it") from error
+        raise BadInput(
+            "numbers are expected, not text", where=f"column {name}", remedy="convert it"
+        ) from error
     if np.isinf(found).any():
-        raise BadInput(f"column {name} holds infinite values", remedy="leave those rows out")
+        raise BadInput(
+            "some values are infinite", where=f"column {name}", remedy="leave those rows out"
+        )
     return found
 
 

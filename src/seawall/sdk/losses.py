@@ -26,13 +26,18 @@ class Answers(msgspec.Struct, frozen=True):
     regression: bool = False
 
     def __post_init__(self) -> None:
-        if (self.score is None) == (self.prediction is None):
+        if self.score is not None and self.prediction is not None:
+            raise BadInput(
+                "a score and a prediction are two answers, and one is looked at",
+                remedy="give either the column of scores or that of predictions",
+            )
+        if self.score is None and self.prediction is None:
             raise BadInput(
                 "labels alone do not say what was wrong",
                 remedy="give either the column of scores or that of predictions",
             )
         if self.regression and self.prediction is None:
-            raise BadInput("regression needs the column of predictions", remedy="--prediction")
+            raise BadInput("regression needs predictions, not scores", remedy="name their column")
 
     @property
     def columns(self) -> list[str]:
@@ -70,19 +75,28 @@ def losses(
     label = np.array([*(float(BINARY[name]) for name in names), np.nan])[codes]
     score = _floats(columns[answers.score], answers.score, where)
     if (score < 0).any() or (score > 1).any():
-        raise BadInput(
-            "scores lie outside [0, 1]", where=f"{where}, column {answers.score}",
-            remedy="give probabilities",
-        )  # fmt: skip
+        raise outside(np.nanmin(score), np.nanmax(score), f"{where}, column {answers.score}")
     there = ~(np.isnan(label) | np.isnan(score))
     return (label != (score >= answers.threshold)).astype(np.float64), there
 
 
 def _floats(values: Column, name: str, where: str) -> NDArray[np.float64]:
+    where = f"{where}, column {name}"
     try:
-        return floats(values)
+        found = floats(values)
     except BadInput as error:
-        raise error.at(f"{where}, column {name}") from error
+        raise error.at(where) from error
+    if np.isinf(found).any():
+        raise BadInput("some values are infinite", where=where, remedy="leave those rows out")
+    return found
+
+
+def outside(low: float, high: float, where: str) -> BadInput:
+    """What is said of scores that are no probabilities."""
+    return BadInput(
+        f"scores go from {low:g} to {high:g}, outside [0, 1]", where=where,
+        remedy="give the probability of label 1",
+    )  # fmt: skip
 
 
 def picked(values: Column, rows: NDArray[np.bool_]) -> Column:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
@@ -122,4 +124,6 @@ def _of_categories(reference: ColumnSummary, bins: int) -> NamedBins:
 
 
 def _number(value: float) -> str:
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
     return f"{value:,.0f}" if value == round(value) and abs(value) < 1e9 else f"{value:.3g}"
