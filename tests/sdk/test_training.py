@@ -17,6 +17,7 @@ from tests.sdk.recorder import Recorder
 from seawall.kernel import BadInput, Digest, FixedClock, convert, from_json
 from seawall.registry.provenance import Provenance
 from seawall.sdk.datasets import table_digest
+from seawall.sdk.export import Conversion
 from seawall.sdk.register import register_file
 from seawall.sdk.training import training_run
 from seawall.serving.signature import Signature
@@ -155,8 +156,11 @@ def test_what_is_uploaded_is_what_the_version_names() -> None:
     scores = ScoreSummary.from_bytes(client.objects[body["objects"]["baseline_scores"]])
     assert scores.n == 500
     with np.load(io.BytesIO(client.objects[body["objects"]["parity"]])) as parity:
-        expected = fitted(table).predict_proba(parity["sample"])[:, 1]
+        expected = fitted(table).predict_proba(parity["sample"].astype(float))[:, 1]
         np.testing.assert_allclose(parity["scores"], expected)
+    conversion = from_json(client.objects[body["objects"]["conversion"]], Conversion)
+    assert conversion.sample == 500
+    assert 0 < conversion.largest <= conversion.tolerance
 
 
 def test_reviewed_ranges_replace_what_training_saw() -> None:
@@ -241,3 +245,25 @@ def test_a_model_trained_elsewhere_is_registered_with_its_table(
         register_file(
             client, "income", tmp_path / "no.onnx", data=data, label="label", features=FEATURES
         )
+
+
+def test_a_boosters_own_file_is_registered_by_its_name(tmp_path: Path) -> None:
+    import xgboost
+
+    table = people()
+    matrix = np.column_stack([table[name].to_numpy() for name in FEATURES]).astype(np.float32)
+    told = {"objective": "binary:logistic", "nthread": 1}
+    booster = xgboost.train(told, xgboost.DMatrix(matrix, table["label"].to_numpy()), 3)
+    booster.save_model(tmp_path / "m.ubj")
+    pq.write_table(table, tmp_path / "train.parquet")
+    client, options = Recorder(), {"label": "label", "features": FEATURES}
+    options["data"] = tmp_path / "train.parquet"
+    register_file(client, "income", tmp_path / "m.ubj", **options)  # type: ignore[arg-type]
+    assert client.registration["artefact"]["format"] == "xgboost"
+    scores = ScoreSummary.from_bytes(
+        client.objects[client.registration["objects"]["baseline_scores"]]
+    )
+    assert scores.n == 500
+    (tmp_path / "m.pkl").write_bytes(b"")
+    with pytest.raises(BadInput, match=r"name does not tell its format .*\.ubj \(xgboost\)"):
+        register_file(client, "income", tmp_path / "m.pkl", **options)  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ import msgspec
 
 from seawall.access.action import Action
 from seawall.access.identity import Identity
+from seawall.adapters.runtimes import FORMATS
 from seawall.adapters.signing.envelope import seal
 from seawall.app.root import App
 from seawall.kernel import BadInput, Digest, now, to_json
@@ -16,7 +17,6 @@ from seawall.registry.provenance import DataSet, Provenance, lineage
 from seawall.registry.version import Artefact, Version, register
 
 SEAL = "application/vnd.in-toto+json"
-FORMATS = ("onnx",)
 NEEDED = ("signature", "baseline")
 
 

@@ -22,14 +22,14 @@ def register(app: typer.Typer) -> None:
 
 def register_version(
     model: str = typer.Argument(help="The model's name."),
-    artefact: Path = typer.Argument(help="The ONNX file."),
+    artefact: Path = typer.Argument(help="Its file: .onnx, .ubj, .json, .txt or .skops."),
     data: Path = typer.Option(..., "--data", help="The training table (Parquet, CSV, Arrow)."),
     label: str = typer.Option(..., "--label", help="The label's column."),
     feature: list[str] = typer.Option(..., "--feature", help="Inputs, in the model's order."),
     as_json: bool = Json,
     url: str | None = Url,
 ) -> None:
-    """Register an ONNX model with its training data; prints the version."""
+    """Register a model with its training data; prints the version."""
     from seawall.sdk.register import register_file
 
     found = register_file(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from seawall.kernel import BadInput
+from seawall.kernel import BadInput, nearest
+from seawall.serving.signature import Field, Signature
 from seawall.serving.validate import Column
 
 DATATYPES = {
@@ -27,14 +31,39 @@ DATATYPES = {
 }
 
 
+OUTPUTS = {
+    "score": "FP64",
+    "label": "INT64",
+    "decision_id": "BYTES",
+    "arm": "BYTES",
+    "verdict": "BYTES",
+    "reason": "BYTES",
+}
+"""The tensors that answer an inference, and their datatypes."""
+_BINARY = "binary_data"
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """An output that is asked for by name, in JSON or in binary."""
+
+    name: str
+    binary: bool
+
+
 class Ask(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked: rows as `records`, or as `columns` of equal length, never both."""
+    """What is asked: rows as `records`, or as `columns` of equal length, never both.
+
+    `wanted` are the outputs of an inference in the order asked for; `single` is whether one object
+    was sent rather than a list of one.
+    """
 
     rows: int
     records: list[dict[str, Any]] | None = None
     columns: dict[str, Column] | None = None
     parameters: dict[str, Any] = {}
     id: str | None = None
+    wanted: tuple[Wanted, ...] = ()
+    single: bool = False
 
     def column(self, name: str) -> Sequence[Any] | None:
         """The values of a field, or None when no row has it."""
@@ -46,7 +75,7 @@ class Ask(msgspec.Struct, frozen=True, kw_only=True):
         return found.tolist() if isinstance(found, np.ndarray) else found
 
 
-class _Tensor(msgspec.Struct, frozen=True):
+class _Tensor(msgspec.Struct, gc=False):
     name: str
     shape: list[int]
     datatype: str
@@ -54,10 +83,16 @@ class _Tensor(msgspec.Struct, frozen=True):
     parameters: dict[str, Any] = {}
 
 
-class _Infer(msgspec.Struct, frozen=True):
+class _Output(msgspec.Struct, gc=False):
+    name: str
+    parameters: dict[str, Any] = {}
+
+
+class _Infer(msgspec.Struct, gc=False):
     inputs: list[_Tensor]
     id: str | None = None
     parameters: dict[str, Any] = {}
+    outputs: list[_Output] = []
 
 
 class _Split(msgspec.Struct, frozen=True):
@@ -75,6 +110,7 @@ class _Invocation(msgspec.Struct, frozen=True):
 
 _infer = msgspec.json.Decoder(_Infer)
 _invocation = msgspec.json.Decoder(_Invocation)
+_records = msgspec.json.Decoder(dict[str, Any] | list[dict[str, Any]])
 
 
 def decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
@@ -98,22 +134,61 @@ def parse_infer(body: bytes, header_length: str | None, fields: Sequence[str]) -
     columns: dict[str, Column] = {}
     rows, at = -1, 0
     for tensor in asked.inputs:
-        size = tensor.parameters.get("binary_data_size")
-        if size is None:
-            values = _json_values(tensor)
-        else:
+        shape, values = tensor.shape, tensor.data
+        if not shape:
+            raise BadInput("the tensor has no shape", where=tensor.name[:80])
+        if tensor.parameters and (size := tensor.parameters.get("binary_data_size")) is not None:
             if type(size) is not int or not 0 <= size <= len(tail) - at:
-                raise BadInput("binary_data_size does not fit the body", where=tensor.name)
+                raise BadInput("binary_data_size does not fit the body", where=tensor.name[:80])
             values = _binary_values(tensor, tail[at : at + size])
             at += size
-        found = _columns(tensor, values, fields)
+        elif tensor.datatype not in DATATYPES and tensor.datatype != "BYTES":
+            raise BadInput(f"no datatype {tensor.datatype[:20]!r}", where=tensor.name[:80])
+        if rows != shape[0]:
+            if rows != -1:
+                raise BadInput("the tensors have different numbers of rows", where=tensor.name[:80])
+            rows = shape[0]
+        if type(values) is list and len(shape) == 1 and len(values) == rows:
+            if tensor.name in columns:
+                raise BadInput(f"{tensor.name[:80]!r} is sent twice")
+            columns[tensor.name] = values
+            continue
+        found = _columns(tensor, _flat(tensor, values), fields)
         if found.keys() & columns.keys():
-            raise BadInput(f"{min(found.keys() & columns.keys())!r} is sent twice")
-        if rows not in (-1, tensor.shape[0]):
-            raise BadInput("the tensors have different numbers of rows", where=tensor.name)
-        rows = tensor.shape[0]
+            raise BadInput(f"{min(found.keys() & columns.keys())[:80]!r} is sent twice")
         columns |= found
-    return _ask(rows, columns=columns, parameters=asked.parameters, id=asked.id)
+    if at < len(tail):
+        raise BadInput(f"{len(tail) - at:,} bytes of the body belong to no tensor")
+    wanted = _wanted(asked)
+    return _ask(rows, columns=columns, parameters=asked.parameters, id=asked.id, wanted=wanted)
+
+
+def parse_records(body: bytes) -> Ask:
+    """Read plain JSON: one record of fields, or a list of them."""
+    given: dict[str, Any] | list[dict[str, Any]] = decode(_records, body)
+    if isinstance(given, dict):
+        return _ask(1, records=[given], single=True)
+    return _ask(len(given), records=given)
+
+
+def parse_csv(body: bytes, signature: Signature) -> Ask:
+    """Read rows of comma-separated values under a line of names, as the signature's types.
+
+    An empty cell is null; what is no number or truth value stays a text, for the check to name.
+    """
+    try:
+        lines = csv.reader(io.StringIO(body.decode("utf-8-sig"), newline=""), strict=True)
+        names, *rows = [line for line in lines if line]
+    except UnicodeDecodeError:
+        raise BadInput("the body is not UTF-8") from None
+    except csv.Error as error:
+        raise BadInput(f"the body is no CSV: {error}") from None
+    except ValueError:
+        raise BadInput("there is no line of names", remedy="send one, then the rows") from None
+    by_name = {field.name: field for field in signature.fields}
+    found = _by_position(rows, names)
+    columns = {n: [_cell(by_name.get(n), v) for v in c] for n, c in found.items()}
+    return _ask(len(rows), columns=columns)
 
 
 def parse_invocation(body: bytes, fields: Sequence[str]) -> Ask:
@@ -159,41 +234,77 @@ def _by_position(data: list[list[Any]], names: Sequence[str]) -> dict[str, Colum
 def _columns(tensor: _Tensor, values: Column, fields: Sequence[str]) -> dict[str, Column]:
     """A tensor (rows) or (rows, 1) is a field by its name, one (rows, fields) all of them."""
     shape = tensor.shape
-    if (
-        not 1 <= len(shape) <= 2
-        or min(shape) < 0
-        or len(values) != int(np.prod(shape, dtype=object))
-    ):
-        raise BadInput("the shape does not fit the data", where=tensor.name)
+    if len(shape) > 2 or min(shape) < 0 or len(values) != math.prod(shape):
+        raise BadInput("the shape does not fit the data", where=tensor.name[:80])
     if len(shape) == 1 or (shape[1] == 1 and tensor.name in fields):
         return {tensor.name: values}
     if shape[1] != len(fields):
         raise BadInput(
-            f"{shape[1]} columns, expected {len(fields)}", where=tensor.name, remedy=_list(fields)
+            f"{shape[1]} columns, expected {len(fields)}",
+            where=tensor.name[:80],
+            remedy=_list(fields),
         )
     return {name: values[place :: len(fields)] for place, name in enumerate(fields)}
 
 
-def _json_values(tensor: _Tensor) -> list[Any]:
-    values = tensor.data
-    for _ in range(len(tensor.shape) - 1):
-        if isinstance(values, list) and values and isinstance(values[0], list):
-            if not all(isinstance(v, list) for v in values):
-                raise BadInput("the data is ragged", where=tensor.name)
-            values = [v for inner in values for v in inner]
+def _flat(tensor: _Tensor, values: Any) -> Column:
+    """The values in row-major order, however they are nested."""
+    if isinstance(values, np.ndarray):
+        return values  # pyright: ignore[reportUnknownVariableType]
     if not isinstance(values, list):
-        raise BadInput("the tensor has no list of data", where=tensor.name)
-    if tensor.datatype != "BYTES" and tensor.datatype not in DATATYPES:
-        raise BadInput(f"no datatype {tensor.datatype[:20]!r}", where=tensor.name)
-    return values
+        raise BadInput("the tensor has no list of data", where=tensor.name[:80])
+    flat: list[Any] = values
+    for _ in range(len(tensor.shape) - 1):
+        if flat and isinstance(flat[0], list):
+            if not all(isinstance(v, list) for v in flat):
+                raise BadInput("the data is ragged", where=tensor.name[:80])
+            flat = [v for inner in flat for v in inner]
+    return flat
+
+
+def _wanted(asked: _Infer) -> tuple[Wanted, ...]:
+    """The outputs to send, all of them where none is named."""
+    every = asked.parameters.pop("binary_data_output", False)
+    if type(every) is not bool:
+        raise BadInput("binary_data_output is not true or false")
+    if not asked.outputs:
+        return _ALL_BINARY if every else _ALL_JSON
+    wanted: list[Wanted] = []
+    for output in asked.outputs:
+        binary = output.parameters.get(_BINARY, every)
+        if output.name not in OUTPUTS:
+            raise BadInput(
+                f"no output {output.name[:80]!r}", remedy=nearest(output.name[:80], OUTPUTS)
+            )
+        if type(binary) is not bool:
+            raise BadInput(f"{_BINARY} is not true or false", where=output.name)
+        wanted.append(Wanted(output.name, binary))
+    return tuple(dict.fromkeys(wanted))
+
+
+_ALL_JSON = tuple(Wanted(name, binary=False) for name in OUTPUTS)
+_ALL_BINARY = tuple(Wanted(name, binary=True) for name in OUTPUTS)
+
+
+def _cell(field: Field | None, text: str) -> Any:
+    if text == "":
+        return None
+    if field is None or (field.kind == "category" and isinstance(field.categories[0], str)):
+        return text
+    if field.kind == "boolean":
+        return {"true": True, "false": False}.get(text.lower(), text)
+    try:
+        return int(text) if text.lstrip("+-").isdecimal() and len(text) < 20 else float(text)
+    except ValueError:
+        return text
 
 
 def _binary_values(tensor: _Tensor, raw: bytes) -> Column:
     if tensor.datatype == "BYTES":
-        return _texts(tensor.name, raw)
+        return _texts(tensor.name[:80], raw)
     dtype = DATATYPES.get(tensor.datatype)
     if dtype is None or len(raw) % dtype.itemsize:
-        raise BadInput("the binary data does not fit its datatype", where=tensor.name)
+        raise BadInput("the binary data does not fit its datatype", where=tensor.name[:80])
     return np.frombuffer(raw, dtype)
 
 

@@ -1,4 +1,4 @@
-"""Register an ONNX file that was trained elsewhere, with the table it was trained on."""
+"""Register a model's file that was trained elsewhere, with the table it was trained on."""
 
 from __future__ import annotations
 
@@ -19,9 +19,15 @@ def register_file(
     label: str,
     features: tuple[str, ...],
 ) -> dict[str, Any]:
-    """Upload the artefact with the signature and baseline inferred from its training table."""
+    """Upload the artefact with the signature and baseline inferred from its training table.
+
+    Its format is told by its name: `.onnx`, `.ubj` and `.json` (XGBoost), `.txt` (LightGBM),
+    `.skops`.
+    """
+    from seawall.adapters.runtimes import format_of
     from seawall.adapters.tables import read_table
 
+    format_ = format_of(artefact)
     try:
         content = artefact.read_bytes()
     except OSError as error:
@@ -30,5 +36,5 @@ def register_file(
         ) from error
     columns = read_table(data, [*features, label])
     with training_run(model, client, data={"train": data}) as run:
-        run.save_onnx(content, columns, features=features, label=label)
+        run.save_artefact(content, columns, features=features, label=label, format=format_)
     return {"version": run.version}

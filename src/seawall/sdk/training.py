@@ -24,6 +24,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from seawall.adapters.runtimes.output import Label, Output
 from seawall.kernel import (
     BadInput,
     Clock,
@@ -76,20 +77,21 @@ class TrainingRun:
         label: str,
         protected: Sequence[str] = (),
         ranges: Mapping[str, tuple[float, float]] | None = None,
+        positive: Label | None = None,
     ) -> None:
         """Convert the estimator, infer its signature and baseline from the data, and upload all.
 
         `features` are the model's inputs in order; `protected` columns are no inputs, but their
-        distribution belongs to the baseline so that fairness can be watched.
+        distribution belongs to the baseline so that fairness can be watched. `positive` is the
+        class whose probability is the score, by default the estimator's last.
         """
         from seawall.adapters.tables import read_table
         from seawall.sdk.export import export
 
         columns = read_table(data, [*features, *protected, label])
-        matrix = _matrix(columns, features)
-        step = max(1, len(matrix) // PARITY_ROWS)
-        exported = export(estimator, matrix[::step][:PARITY_ROWS])
-        self.save_onnx(
+        rows = _parity_rows(np.column_stack([columns[name] for name in features]))
+        exported = export(estimator, rows, names=features, positive=positive)
+        self.save_artefact(
             exported.artefact,
             columns,
             features=features,
@@ -99,9 +101,12 @@ class TrainingRun:
         )
         assert self._saved is not None
         parity = parity_bytes(exported.sample, exported.scores)
-        self._saved["objects"]["parity"] = self._client.put_object(parity)
+        self._saved["objects"] |= {
+            "parity": self._client.put_object(parity),
+            "conversion": self._client.put_object(to_json(exported.conversion)),
+        }
 
-    def save_onnx(
+    def save_artefact(
         self,
         artefact: bytes,
         columns: Mapping[str, NDArray[Any]],
@@ -110,8 +115,12 @@ class TrainingRun:
         label: str,
         protected: Sequence[str] = (),
         ranges: Mapping[str, tuple[float, float]] | None = None,
+        format: str = "onnx",  # noqa: A002 -- what the registry calls it
     ) -> None:
-        """Upload an ONNX artefact with its signature, and the baseline of these columns.
+        """Upload an artefact with its signature, and the baseline of these columns.
+
+        `format` is `onnx`, or that of a library whose models a worker serves (`xgboost`,
+        `lightgbm`, `skops`).
 
         The signature is the one declared for the model (`seawall apply`), if there is one, else it
         is inferred: `ranges` are what a person who knows the data says of a field's least and
@@ -130,20 +139,20 @@ class TrainingRun:
         declared = self._declared(features, ranges)
         inferred = infer_signature({n: columns[n] for n in features})
         signature = declared or _reviewed(inferred, ranges or {})
-        scores = load(artefact, "onnx").scores(_matrix(columns, features))
-        put = self._client.put_object
+        model, put = load(artefact, format), self._client.put_object
+        scores = model.scores(_matrix(columns, features))
+        objects = {"signature": put(to_json(signature)), "baseline": put(baseline.to_bytes())}
+        if model.output.kind != "regression":
+            true = _is_positive(columns[label], model.output)
+            objects["baseline_scores"] = put(summarise_scores(scores, true).to_bytes())
         self._saved = {
             "artefact": {
                 "digest": put(artefact),
-                "format": "onnx",
+                "format": format,
                 "size": len(artefact),
-                "name": f"{self.model}.onnx",
+                "name": f"{self.model}.{format}",
             },
-            "objects": {
-                "signature": put(to_json(signature)),
-                "baseline": put(baseline.to_bytes()),
-                "baseline_scores": put(summarise_scores(scores, columns[label]).to_bytes()),
-            },
+            "objects": objects,
         }
 
     def _declared(
@@ -240,6 +249,25 @@ def _reviewed(signature: Signature, ranges: Mapping[str, tuple[float, float]]) -
 
 def _matrix(columns: Mapping[str, NDArray[Any]], features: Sequence[str]) -> NDArray[np.float32]:
     return np.column_stack([columns[name] for name in features]).astype(np.float32)
+
+
+def _is_positive(labels: NDArray[Any], output: Output) -> NDArray[Any]:
+    """Whether each row is of the class that the score is the probability of."""
+    if output.classes in ((), (0, 1)) and output.positive in (None, 1):
+        return labels
+    return labels == output.classes[output.column]
+
+
+def _parity_rows(matrix: NDArray[Any]) -> NDArray[Any]:
+    """Some of the rows, evenly spread, and for each field one without a value where there is one.
+
+    In double precision as the table is, so that what single precision loses is seen.
+    """
+    matrix = matrix.astype(np.float64)
+    chosen = np.arange(0, len(matrix), max(1, len(matrix) // PARITY_ROWS))[:PARITY_ROWS]
+    gaps = np.isnan(matrix)
+    first = np.argmax(gaps, axis=0)[gaps.any(axis=0)]
+    return matrix[np.union1d(chosen, first)]
 
 
 def parity_bytes(sample: np.ndarray, scores: np.ndarray) -> bytes:

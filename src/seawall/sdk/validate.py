@@ -28,7 +28,7 @@ from seawall.validation.evidence import Evidence, Parity
 from seawall.validation.plan import ValidationPlan
 
 if TYPE_CHECKING:
-    from seawall.adapters.runtimes.onnx import OnnxModel
+    from seawall.adapters.runtimes import LoadedModel
     from seawall.serving.validate import Violation
 
 LATENCY_CALLS = 2_000
@@ -112,7 +112,7 @@ def _holdout(client: Client, version: Version) -> Path:
     return path
 
 
-def _parity(client: Client, version: Version, model: OnnxModel) -> Parity | None:
+def _parity(client: Client, version: Version, model: LoadedModel) -> Parity | None:
     """The largest difference between the artefact's scores and the original's, on its sample."""
     stored = version.objects.get("parity")
     if stored is None:
@@ -123,7 +123,7 @@ def _parity(client: Client, version: Version, model: OnnxModel) -> Parity | None
     return Parity(largest, len(rows))
 
 
-def _latency(model: OnnxModel, matrix: NDArray[np.float32], quantile: float) -> Estimate | None:
+def _latency(model: LoadedModel, matrix: NDArray[np.float32], quantile: float) -> Estimate | None:
     """One-row latency at a quantile, with the interval that order statistics give (binomial)."""
     if not len(matrix):
         return None

@@ -5,20 +5,24 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from seawall.adapters.runtimes.output import KEY, Output
 from seawall.kernel import BadInput
 
 _EXPORT = "export it with one float input (rows × fields) and a probability output"
+_output = msgspec.json.Decoder(Output)
 
 
 class OnnxModel:
-    """A classifier with one float32 input of shape (rows, fields).
+    """A classifier or a regression with one float32 input of shape (rows, fields).
 
-    Its score is the probability of the last class: the last column of an output (rows, classes),
-    or an output (rows) or (rows, 1) as it stands. An output named `probabilities` is preferred,
-    else the last one. One thread: a process per core serves better than a thread per core.
+    What its numbers mean stands in its metadata (`Output`). Where they say nothing, its score is
+    the probability of the last class: the last column of an output (rows, classes), or an output
+    (rows) or (rows, 1) as it stands. An output named `probabilities` is preferred, else the last
+    one. One thread: a process per core serves better than a thread per core.
     """
 
     def __init__(self, artefact: bytes) -> None:
@@ -50,11 +54,25 @@ class OnnxModel:
                 "the ONNX model has no float output", remedy=_EXPORT + " (skl2onnx: zipmap off)"
             )
         named = [o for o in tensors if o.name == "probabilities"]
+        self.output = _said(session.get_modelmeta().custom_metadata_map)
         self._outputs = [(named or tensors)[-1].name]
         self._input, self._run = inputs[0].name, session.run
+        self._column = self.output.column
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The probability of label 1 for each of n rows (n × fields)."""
+        """The probability of label 1, or the value, for each of n rows (n × fields)."""
         found = self._run(self._outputs, {self._input: matrix})[0]
-        column = found if found.ndim == 1 else found[:, -1]
+        column = found if found.ndim == 1 else found[:, self._column]
         return column.astype(np.float64)
+
+    def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """All that the model says of n rows: n × classes, or n × 1."""
+        found = self._run(self._outputs, {self._input: matrix})[0]
+        return found.reshape(len(matrix), -1).astype(np.float64)
+
+
+def _said(metadata: dict[str, str]) -> Output:
+    try:
+        return _output.decode(metadata[KEY]) if KEY in metadata else Output()
+    except msgspec.MsgspecError as error:
+        raise BadInput(f"the ONNX model's {KEY} cannot be read: {error}") from None
