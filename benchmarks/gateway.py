@@ -126,7 +126,7 @@ def serving(words: list[str]) -> Generator[int]:
         yield port
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(120)  # the keeper joins what was logged
 
 
 def answers(port: int) -> bool:

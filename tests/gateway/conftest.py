@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,9 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+import uvloop
 from tests.gateway.control import ADMIN, START, TOKEN, Control
 
+from seawall.gateway.engine import Engine, listen
 from seawall.gateway.keeper import Keeper
 from seawall.gateway.main import Gateway
 from seawall.gateway.settings import GatewaySettings
@@ -38,14 +38,13 @@ class Served:
         self.worker = self.gateway.worker
         self.worker.poll()
         self.keeper = Keeper(settings, self.gateway.name)
-        listening = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            self.gateway.app, lifespan="on", ws="none", log_config=None, loop="uvloop"
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
+        listening = listen("127.0.0.1", 0)
+        self.port: int = listening.getsockname()[1]
+        self._server = Engine(self.gateway.app, settings.connections)
+        serving = self._server.serve(sockets=[listening])
+        self._thread = threading.Thread(target=uvloop.run, args=(serving,), daemon=True)
         self._thread.start()
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=url, trust_env=False)
         until = time.monotonic() + 20
         while not self._server.started and time.monotonic() < until:
@@ -60,7 +59,7 @@ class Served:
 
     def stop(self) -> None:
         self.http.close()
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join()
         self.worker.stop()
         self.keeper.close()

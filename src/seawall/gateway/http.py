@@ -116,10 +116,13 @@ class GatewayApp:
         self, scope: Scope, path: tuple[str, ...], receive: Receive, started: float
     ) -> Reply | None:
         try:
+            headers = dict(scope["headers"])
+            length = headers.get(b"content-length", b"0")
+            if len(length) > 6 and int(length) > self._max_body_bytes:
+                raise _too_large(self._max_body_bytes)  # before any of it is read
             body = await _body(receive, self._max_body_bytes)
             if body is None:
                 return None
-            headers = dict(scope["headers"])
             request = Request(scope["method"], path, headers, body, started)
             return await self._handle(request)
         except Invalid as error:
@@ -275,11 +278,15 @@ async def _body(receive: Receive, most: int) -> bytes | None:
         part = message.get("body", b"")
         size += len(part)
         if size > most:
-            raise _TooLarge(f"the body is larger than {most:,} bytes", remedy="send fewer rows")
+            raise _too_large(most)
         if part:
             parts.append(part)
         if not message.get("more_body"):
             return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(most: int) -> _TooLarge:
+    return _TooLarge(f"the body is larger than {most:,} bytes", remedy="send fewer rows")
 
 
 @lru_cache(maxsize=256)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from seawall.gateway.connection import Connections
 from seawall.kernel import BadInput, Clock, SystemClock
 
 
@@ -34,6 +35,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     ship_seconds: float = 5.0
     seal_seconds: float = 60.0
     max_body_bytes: int = 16 * 1024 * 1024
+    connections: Connections = Connections()
     clock: Clock = SystemClock()
 
     def check(self) -> None:
