@@ -17,6 +17,7 @@ from seawall.cli import (
     drift,
     estimate,
     evaluate,
+    gateway,
     identity,
     labels,
     lifecycle,
@@ -35,7 +36,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for part in (
-    demo, serve, declared, lifecycle, rollout, operations, audit, identity,
+    demo, serve, gateway, declared, lifecycle, rollout, operations, audit, identity,
     drift, evaluate, estimate, segments, backtest, baseline, labels, doctor,
 ):  # fmt: skip
     part.register(app)

@@ -74,6 +74,13 @@ def start_keeper(settings: GatewaySettings, gateway: str) -> subprocess.Popen[by
     return process
 
 
+def end_keeper(process: subprocess.Popen[bytes]) -> None:
+    """Let it finish, and wait for that."""
+    assert process.stdin is not None
+    process.stdin.close()
+    process.wait()
+
+
 class Keeper:
     """Joins, tells and ships for one gateway's state folder."""
 
