@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -10,12 +12,13 @@ import httpx
 import pytest
 import uvloop
 from tests.gateway.control import ADMIN, START, TOKEN, Control
+from tests.gateway.process import Process
 
 from seawall.gateway.engine import Engine, listen
 from seawall.gateway.keeper import Keeper
-from seawall.gateway.main import Gateway
+from seawall.gateway.main import Gateway, tls_of
 from seawall.gateway.settings import GatewaySettings
-from seawall.kernel import FixedClock
+from seawall.kernel import FixedClock, SystemClock
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ class Served:
         self.keeper = Keeper(settings, self.gateway.name)
         listening = listen("127.0.0.1", 0)
         self.port: int = listening.getsockname()[1]
-        self._server = Engine(self.gateway.app, settings.connections)
+        self._server = Engine(self.gateway.app, settings.connections, tls_of(settings))
         serving = self._server.serve(sockets=[listening])
         self._thread = threading.Thread(target=uvloop.run, args=(serving,), daemon=True)
         self._thread.start()
@@ -97,3 +100,20 @@ def serve(settings: Callable[..., GatewaySettings]) -> Iterator[Serve]:
     yield start
     for served in running:
         served.stop()
+
+
+@pytest.fixture
+def start(settings: Callable[..., GatewaySettings]) -> Iterator[Callable[..., Process]]:
+    running: list[Process] = []
+
+    def make(**given: Any) -> Process:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        fast = {"flush_seconds": 0.1, "poll_seconds": 0.1, "ship_seconds": 0.2}
+        running.append(Process(settings(**({"port": port, "clock": SystemClock()} | fast | given))))
+        return running[-1]
+
+    yield make
+    for process in running:
+        if process.child.poll() is None:
+            process.end(signal.SIGKILL)

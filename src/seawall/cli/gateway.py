@@ -9,9 +9,7 @@ import typer
 
 from seawall.cli.context import settings
 
-group = typer.Typer(
-    help="Start a gateway alone; it serves on when the control plane is gone."
-)
+group = typer.Typer(help="Start a gateway alone; it serves on when the control plane is gone.")
 token_group = typer.Typer(help="Callers' tokens.", no_args_is_help=True)
 
 

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 import socket
+import ssl
 from typing import Any
 
 import structlog
@@ -116,16 +117,15 @@ async def serve(
     settings: GatewaySettings, listening: socket.socket, worker: int = 0, lifeline: int = -1
 ) -> None:
     """Serve on the running event loop until SIGTERM, SIGINT, or the end of the `lifeline`."""
-    tls = None
-    if settings.tls_cert and settings.tls_key:
-        tls = context(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
     gateway = Gateway(settings, worker)
-    engine = Engine(gateway.app, settings.connections, tls)
+    engine = Engine(gateway.app, settings.connections, tls_of(settings))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, engine.stop)
     if lifeline >= 0:
         loop.add_reader(lifeline, _ended, loop, lifeline, engine)
+    if any(name not in gateway.holder.live for name in settings.endpoints):
+        await asyncio.to_thread(gateway.worker.poll)  # another worker may answer already
     gateway.worker.start()
     _spare_collections()
     host, port = listening.getsockname()[:2]
@@ -135,6 +135,13 @@ async def serve(
         await engine.serve(sockets=[listening])
     finally:
         await asyncio.to_thread(gateway.close)
+
+
+def tls_of(settings: GatewaySettings) -> ssl.SSLContext | None:
+    """What TLS is served with, if any; raises `BadInput` for files that do not fit."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return context(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
 
 
 def _ended(loop: asyncio.AbstractEventLoop, lifeline: int, engine: Engine) -> None:
