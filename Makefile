@@ -9,10 +9,10 @@ EMPTY :=
 CORE := $(subst $(EMPTY) $(EMPTY),,$(foreach room,$(ROOMS),src/seawall/$(room)/*,))
 STAMP := .venv/.installed
 
-.PHONY: help setup demo test check soak bench docs lock clean
+.PHONY: help setup demo test check soak bench versions docs lock clean
 
 help: ## what there is to make
-	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(STAMP) ## a virtual environment in .venv with everything locked
 
@@ -42,6 +42,9 @@ soak: setup ## long simulations and hundreds of kills
 
 bench: setup ## speed and size, each beside its limit
 	$(BIN)/python -m benchmarks
+
+versions: setup ## the fast tests on the lowest and the newest versions allowed; PYTHONS="..."
+	$(BIN)/python -m tests.versions $(PYTHONS)
 
 docs: setup ## the documentation's links and commands, checked
 	$(BIN)/pytest -q tests/docs

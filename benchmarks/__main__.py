@@ -11,7 +11,7 @@ from importlib import import_module
 from benchmarks.measure import Result, Size
 
 QUICK = ("imports", "help", "wheel", "decision_log", "evaluate", "estimate", "drift", "gateway")
-ASKED = ("demo", "drift_large", "spark", "false_alarms", "sequential")
+ASKED = ("demo", "drift_large", "peers", "serving_peers", "spark", "false_alarms", "sequential")
 
 
 def main(arguments: list[str]) -> int:

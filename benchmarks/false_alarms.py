@@ -11,39 +11,37 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
 from benchmarks.measure import Result, Size
+from benchmarks.pool import spread
 
 ALPHA, STABLE, DRIFTED, HELD_OUT = 0.05, 2_500, 2_500, 10_000
 POSITIONS = {"gra": (STABLE, 10**9), "lea": (STABLE, STABLE + 833, STABLE + 1_666)}
 KINDS = {"gra": "abrupt", "lea": "local"}
+DETECTORS = ("no baseline", "10,000 rows held out", "ADWIN")
+Found = tuple[int | None, ...]
+"""The row of each detector's first alarm."""
 
 
 def run(size: Size) -> Iterator[Result]:
-    model, held_out = _model()
     runs = size.rows(200, 10_000)
-    alarms = {"no baseline": 0, "10,000 rows held out": 0}
-    for i in range(runs):
-        errors = _errors(model, "gra", i, STABLE)
-        for name, baseline in zip(alarms, (held_out[:0], held_out), strict=True):
-            alarms[name] += _first(errors, baseline, held_out) is not None
-    for name, count in alarms.items():
-        yield miss_rate(f"false alarms, Friedman, {name}", count, runs)
-    streams = size.rows(40, 300)
+    quiet = list(spread(_stable, range(runs), "Friedman streams without drift"))
+    for name, found in zip(DETECTORS, zip(*quiet, strict=True), strict=True):
+        alarms = sum(at is not None for at in found)
+        yield miss_rate(f"false alarms, Friedman, {name}", alarms, runs)
+    streams = size.rows(40, 1_000)
     for kind, word in KINDS.items():
-        found: dict[str, list[int | None]] = {"none": [], "held out": [], "ADWIN": []}
-        for i in range(streams):
-            errors = _errors(model, kind, 10**6 + i, STABLE + DRIFTED)
-            found["none"].append(_first(errors, held_out[:0], held_out))
-            found["held out"].append(_first(errors, held_out, held_out))
-            found["ADWIN"].append(_adwin(errors))
-        peer, _ = _delay(found["ADWIN"])
-        for name in ("none", "held out"):
-            mean, seen = _delay(found[name])
-            yield Result(f"delay, {word} drift, baseline {name}, {seen:.0%} seen", mean, "rows",
-                         "ADWIN", peer)  # fmt: skip
+        jobs = [(kind, 10**6 + i) for i in range(streams)]
+        paths = spread(_drifting, jobs, f"Friedman streams with {word} drift")
+        found = dict(zip(DETECTORS, zip(*paths, strict=True), strict=True))
+        peer, seen = _delay(found["ADWIN"])
+        for name in DETECTORS[:2]:
+            mean, share = _delay(found[name])
+            yield Result(f"delay, {word} drift, {name}, {share:.1%} seen", mean, "rows",
+                         f"ADWIN, {seen:.1%} seen", peer)  # fmt: skip
     yield from _census(size)
     yield from _splits(size)
 
@@ -56,7 +54,9 @@ def miss_rate(name: str, alarms: int, runs: int) -> Result:
     return Result(name, share, "%", limit=limit, holds=share <= 100 * allowed)
 
 
+@lru_cache(maxsize=1)
 def _model() -> tuple[Any, Any]:
+    """The model, and its absolute errors on rows held out."""
     import numpy as np
     from sklearn.ensemble import HistGradientBoostingRegressor
 
@@ -64,6 +64,25 @@ def _model() -> tuple[Any, Any]:
     model = HistGradientBoostingRegressor(max_iter=300, max_leaf_nodes=15, random_state=0)
     model.fit(x[:HELD_OUT], y[:HELD_OUT])
     return model, np.abs(y[HELD_OUT:] - model.predict(x[HELD_OUT:]))
+
+
+@lru_cache(maxsize=1)
+def _watches() -> tuple[Any, Any]:
+    """Without and with the rows held out as a baseline; the grid is theirs, none a stream's."""
+    held_out = _model()[1]
+    return _watch(held_out[:0], held_out), _watch(held_out, held_out)
+
+
+def _stable(seed: int) -> Found:
+    return _detect(_errors("gra", seed, STABLE))
+
+
+def _drifting(job: tuple[str, int]) -> Found:
+    return _detect(_errors(*job, STABLE + DRIFTED))
+
+
+def _detect(errors: Any) -> Found:
+    return (*(_first(watch, errors) for watch in _watches()), _adwin(errors))
 
 
 def _friedman(kind: str, seed: int, rows: int, positions: tuple[int, ...]) -> tuple[Any, Any]:
@@ -77,24 +96,26 @@ def _friedman(kind: str, seed: int, rows: int, positions: tuple[int, ...]) -> tu
     return x, y
 
 
-def _errors(model: Any, kind: str, seed: int, rows: int) -> Any:
+def _errors(kind: str, seed: int, rows: int) -> Any:
     import numpy as np
 
     x, y = _friedman(kind, seed, rows, POSITIONS[kind])
-    return np.abs(y - model.predict(x))
+    return np.abs(y - _model()[0].predict(x))
 
 
-def _first(errors: Any, baseline: Any, grid_of: Any) -> int | None:
-    """The row of the first alarm; the grid comes from rows that are not in the stream."""
-    import numpy as np
-
+def _watch(baseline: Any, grid_of: Any) -> Any:
     from seawall.statistics.counting import summarise
     from seawall.statistics.exchange import Exchange
     from seawall.statistics.grid import make_grid
 
-    seen = summarise(baseline, make_grid(grid_of))
-    _, path = Exchange.against(seen, side="larger").update(errors)
-    over = np.flatnonzero(path >= -math.log(ALPHA))
+    return Exchange.against(summarise(baseline, make_grid(grid_of)), side="larger")
+
+
+def _first(watch: Any, values: Any) -> int | None:
+    """The row of the first alarm."""
+    import numpy as np
+
+    over = np.flatnonzero(watch.update(values)[1] >= -math.log(ALPHA))
     return int(over[0]) if over.size else None
 
 
@@ -109,7 +130,7 @@ def _adwin(errors: Any) -> int | None:
     return None
 
 
-def _delay(found: list[int | None]) -> tuple[float, float]:
+def _delay(found: Found) -> tuple[float, float]:
     """The mean delay of those alarms that came after the drift, and their share of all runs."""
     late = [a - STABLE for a in found if a is not None and a >= STABLE]
     return (sum(late) / len(late) if late else math.nan), len(late) / len(found)
@@ -117,45 +138,54 @@ def _delay(found: list[int | None]) -> tuple[float, float]:
 
 def _census(size: Size) -> Iterator[Result]:
     """Ages of one year: shuffled, the order says nothing and an alarm is false."""
-    import numpy as np
-
-    rng, year = np.random.default_rng(5), _year()
     orders = size.rows(100, 1_000)
-    ages = year["AGEP"]
-    alarms = 0
-    for _ in range(orders):
-        shuffled = rng.permutation(ages)[:10_000].astype(float)
-        alarms += _first(shuffled[5_000:], shuffled[:5_000], shuffled[:5_000]) is not None
+    alarms = sum(spread(_shuffled, range(orders), "shuffled ages"))
     yield miss_rate("false alarms, ages of one year, shuffled", alarms, orders)
-    ordered = ages.astype(float)
-    at = _first(ordered[5_000:], ordered[:5_000], ordered[:5_000])
+    at = _halves(_year()["AGEP"].astype(float))
     yield Result(
         "first alarm, ages in the file's order (households together: not independent)",
         math.nan if at is None else float(at), "row",
     )  # fmt: skip
 
 
+def _shuffled(seed: int) -> bool:
+    import numpy as np
+
+    ages = np.random.default_rng([5, seed]).permutation(_year()["AGEP"])[:10_000]
+    return _halves(ages.astype(float)) is not None
+
+
+def _halves(ages: Any) -> int | None:
+    """The first alarm after a baseline of 5,000."""
+    return _first(_watch(ages[:5_000], ages[:5_000]), ages[5_000:])
+
+
 def _splits(size: Size) -> Iterator[Result]:
     """Two random halves of one year's rows have nothing to tell them apart."""
+    total = len(_year()["AGEP"])
+    plan = [(100, size.rows(100, 1_000)), (1_000, size.rows(60, 500)), (10_000, size.rows(20, 200))]
+    plan += [(100_000, size.rows(4, 40)), (1_000_000, size.rows(0, 10))]
+    for n, times in plan:
+        how = "" if 2 * n <= total else ", resampled"
+        name = f"A/A drift of {n:,} rows{how}"
+        if times:
+            failed = sum(spread(_split, [(n, i) for i in range(times)], name))
+            yield miss_rate(f"false alarms, {name}", failed, times)
+
+
+def _split(job: tuple[int, int]) -> bool:
     import numpy as np
 
     import seawall
 
-    rng, year = np.random.default_rng(6), _year()
-    total = len(year["AGEP"])
-    plan = [(100, size.rows(100, 1_000)), (1_000, size.rows(60, 500)), (10_000, size.rows(20, 200))]
-    plan += [(100_000, size.rows(4, 40)), (1_000_000, size.rows(0, 10))]
-    for n, times in plan:
-        failed = 0
-        for _ in range(times):
-            drawn = rng.permutation(total) if 2 * n <= total else rng.integers(0, total, 2 * n)
-            parts = [{k: v[at] for k, v in year.items()} for at in (drawn[:n], drawn[n : 2 * n])]
-            failed += seawall.drift(*parts).verdict.outcome.value == "fail"
-        how = "" if 2 * n <= total else ", resampled"
-        if times:
-            yield miss_rate(f"false alarms, A/A drift of {n:,} rows{how}", failed, times)
+    n, year = job[0], _year()
+    total, rng = len(year["AGEP"]), np.random.default_rng([6, *job])
+    drawn = rng.permutation(total) if 2 * n <= total else rng.integers(0, total, 2 * n)
+    parts = [{k: v[at] for k, v in year.items()} for at in (drawn[:n], drawn[n : 2 * n])]
+    return seawall.drift(*parts).verdict.outcome.value == "fail"
 
 
+@lru_cache(maxsize=1)
 def _year() -> dict[str, Any]:
     import numpy as np
 

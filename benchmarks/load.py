@@ -29,10 +29,12 @@ class _Caller(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._got += data
         head, separator, body = self._got.partition(b"\r\n\r\n")
-        if not separator or len(body) < _length(head):
+        if not separator:
             return
-        if not head.startswith(b"HTTP/1.1 200"):
+        if not head.startswith(b"HTTP/1.1 200") or b"content-length:" not in head.lower():
             self._end(RuntimeError(f"the server answered {head[:80]!r}"))
+            return
+        if len(body) < _length(head):
             return
         now = time.perf_counter()
         self._spent.append(now - self._began)
@@ -59,10 +61,12 @@ def _length(head: bytes) -> int:
     return int(rest.partition(b"\r\n")[0])
 
 
-def put_load(port: int, body: bytes, connections: int, seconds: float) -> Load:
-    """Ask `POST /invocations` for so many seconds; every answer must be a 200."""
+def put_load(
+    port: int, body: bytes, connections: int, seconds: float, path: str = "/invocations"
+) -> Load:
+    """Ask `POST path` for so many seconds; every answer must be a 200."""
     head = (
-        f"POST /invocations HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
     return uvloop.run(_load(port, head.encode() + body, connections, seconds))

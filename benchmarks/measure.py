@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 ENV = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "NO_COLOR": "1", "COLUMNS": "100"}
+# what others send home would be measured too
+ENV |= {"DO_NOT_TRACK": "true", "BENTOML_DO_NOT_TRACK": "true", "RAY_USAGE_STATS_ENABLED": "0"}
+ENV |= {"NML_DISABLE_USAGE_LOGGING": "1"}
 
 
 class Result(NamedTuple):

@@ -96,7 +96,7 @@ def test_what_a_killed_worker_had_under_way_is_over_when_its_successor_starts(
 ):
     killed = Shared(path, worker=1)
     killed.add(key_of("e"), 3)
-    admission = Admission("e", Limits(), shared)
+    admission = Admission("e", Limits(concurrency=9), shared)
     admission.enter("", 0.0, 0.0)
     assert admission.under_way == 4
     Shared(path, worker=1).close()

@@ -94,8 +94,11 @@ def test_a_known_change_has_its_delay():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda t: {**t, "at": np.arange(len(t["at"]))}, "holds no times"),
-        (lambda t: {**t, "at": np.full(len(t["at"]), np.datetime64("NaT", "us"))}, "no row"),
+        (lambda t: {**t, "at": np.arange(len(t["at"]))}, "times are expected .*column at"),
+        (
+            lambda t: {**t, "at": np.full(len(t["at"]), np.datetime64("NaT", "us"))},
+            "no row has a time .*column at",
+        ),
         (lambda t: {k: v for k, v in t.items() if k != "at"}, "no column 'at'"),
         (lambda t: {k: v for k, v in t.items() if k != "x"}, "no column 'x'"),
     ],
@@ -103,6 +106,15 @@ def test_a_known_change_has_its_delay():
 def test_a_history_that_cannot_be_cut_is_refused(change, said):
     with pytest.raises(BadInput, match=said):
         backtest(table(7), change(table(7)), time="at")
+
+
+def test_a_reference_without_rows_and_columns_of_another_type_are_refused():
+    with pytest.raises(BadInput, match=r"there are no rows .a table in memory"):
+        backtest({n: v[:0] for n, v in table(7).items()}, table(7), time="at")
+    named = table(7) | {"x": np.array([f"w{i % 9}" for i in range(len(table(7)["x"]))])}
+    for base, past in ((table(7), named), (named, table(7))):
+        with pytest.raises(BadInput, match=r"column x holds .* where the reference holds"):
+            backtest(base, past, time="at")
 
 
 def test_an_unknown_tolerance_is_refused_with_the_nearest_name():

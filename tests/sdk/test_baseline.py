@@ -147,6 +147,20 @@ def test_another_ending_is_refused_and_a_stream_cannot_be_read_twice(tmp_path):
         seawall.baseline(iter([people()]))
 
 
+def test_a_baseline_of_no_rows_or_no_labelled_score_is_refused():
+    with pytest.raises(BadInput, match="there are no rows"):
+        seawall.baseline({name: values[:0] for name, values in people().items()})
+    blank = people() | {"score": np.full(3000, np.nan)}
+    with pytest.raises(BadInput, match=r"no row has both .*columns label and score"):
+        seawall.baseline(blank, label="label", score="score")
+
+
+def test_a_replacement_of_another_type_names_its_column():
+    words = people() | {"age": people()["region"]}
+    with pytest.raises(BadInput, match="column age was integer and is categorical"):
+        compare_baselines(people(), words)
+
+
 def test_a_baseline_stands_as_the_reference_only(saved):
     with pytest.raises(BadInput, match="seawall baseline compare"):
         seawall.drift(people(), saved)

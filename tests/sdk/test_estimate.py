@@ -14,9 +14,8 @@ from typer.testing import CliRunner
 import seawall
 from seawall.cli import estimate as estimate_command
 from seawall.cli import labels as labels_command
-from seawall.kernel import BadInput
+from seawall.kernel import BadInput, Outcome
 from seawall.sdk.label_rows import estimate_from_labels
-from seawall.sdk.labels import age_of
 
 DAY = np.timedelta64(1, "D")
 START = np.datetime64("2026-03-01T00:00:00", "us")
@@ -141,7 +140,7 @@ def test_chosen_rows_come_with_their_chances_and_give_an_estimate_back(tmp_path)
         ({"prediction": "label"}, "named twice"),
         ({"prediction": "x", "cost": {"fp": -1}}, "is for binary models"),
         ({"score": "score", "cost": {"tq": 1}}, "no 'tq'"),
-        ({"score": "score", "prediction": "x"}, "prediction x"),
+        ({"score": "score", "prediction": "x"}, "neither 0 nor 1 .*column x"),
         ({"score": "score", "label_rows": "a.csv"}, "how many rows"),
         ({"score": "score", "label_budget": 50, "label_rows": "a.txt"}, "end it in"),
         ({"prediction": "x"}, "only 0 and 1"),
@@ -270,9 +269,9 @@ def test_words_serve_as_ids():
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"t": np.arange(3)}, "holds no times"),
-        ({"t": np.array([START, START, np.datetime64("NaT")])}, "time t lacks in 1 rows"),
-        ({"id": np.array([1.0, np.nan, 2.0])}, "id id in decisions lacks in 1 rows"),
+        ({"t": np.arange(3)}, "times are expected .*column t"),
+        ({"t": np.array([START, START, np.datetime64("NaT")])}, "1 row has no time .*column t"),
+        ({"id": np.array([1.0, np.nan, 2.0])}, "1 row has no id .*column id"),
         ({"key": np.arange(3), "id": None}, "no column 'id'"),
     ],
 )
@@ -283,11 +282,38 @@ def test_unusable_tables_are_told(change, said):
         seawall.labels(table, {"id": np.arange(3), "at": np.full(3, START)}, **COLUMNS)
 
 
-@pytest.mark.parametrize(("text", "age"), [("7d", 168), ("12h", 12), ("1.5d", 36), ("2w", 336)])
-def test_ages_are_read_as_people_write_them(text, age):
-    assert age_of(text) == timedelta(hours=age)
-    with pytest.raises(BadInput, match="is no age"):
-        age_of(text[:-1])
+def test_where_no_id_joins_one_of_each_side_is_shown():
+    rows = {"id": np.array([f"A-{i}" for i in range(50)]), "t": START + np.arange(50) * DAY}
+    found = seawall.labels(rows, {"id": np.arange(50), "at": rows["t"] + DAY}, **COLUMNS)
+    assert found.verdict.outcome is Outcome.FAIL
+    assert "'A-0' among decisions, '0' among outcomes" in found.to_document().sentence
+    assert "unlike" not in seawall.labels(rows, rows | {"at": rows["t"]}, **COLUMNS).body["join"]
+
+
+def test_groups_without_bound_and_proxies_that_are_no_flags_are_refused():
+    rows = {"id": np.arange(300), "t": START + np.arange(300) * DAY, "call": np.zeros(300)}
+    came = {"id": np.arange(300), "at": rows["t"] + DAY, "y": np.zeros(300)}
+    with pytest.raises(BadInput, match=r"300 groups, above 256 .*column id"):
+        seawall.labels(rows, came, groups=["id"], **COLUMNS)
+    with pytest.raises(BadInput, match=r"a proxy is 0 or 1, there is '2' .*column id"):
+        seawall.labels(rows, came, label="y", prediction="call", proxies=["id"], **COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"s": ["a", "b"]}, "numbers are expected, not text .base.parquet, column s"),
+        ({"s": [0.2, 2.0]}, r"outside \[0, 1\].*base.parquet"),
+        ({"y": [1, 1]}, "labels of both kinds .base.parquet"),
+        ({"y": pa.nulls(2)}, "no row has a label .base.parquet, column y"),
+        ({"s": pa.nulls(2, pa.float64())}, "no row has a value .base.parquet, column s"),
+    ],
+)
+def test_a_reference_that_cannot_be_learnt_from_is_named(tmp_path, change, said):
+    good = {"s": [0.2, 0.9], "y": [0, 1]}
+    pq.write_table(pa.table(good | change), tmp_path / "base.parquet")
+    with pytest.raises(BadInput, match=said):
+        seawall.estimate(tmp_path / "base.parquet", pa.table(good), label="y", score="s")
 
 
 def test_the_command_shows_the_curve_and_cohorts(tmp_path):
@@ -304,3 +330,16 @@ def test_the_command_shows_the_curve_and_cohorts(tmp_path):
     assert "2026-03-12" in found.stdout
     assert "arm steady" in found.stdout
     assert "Every outcome has its decision" in found.stdout
+
+
+def test_a_regression_whose_labels_come_near_zero_is_warned_of_its_mape():
+    rng = np.random.default_rng(9)
+    tables = []
+    for n in (2000, 500):
+        x = rng.normal(size=n)
+        tables.append({"x": x, "p": x, "y": x + rng.normal(0, 0.1, n)})
+    told = seawall.estimate(*tables, label="y", prediction="p", features=["x"]).to_dict()[
+        "warnings"
+    ]
+    assert any(warning.startswith("mape hangs on a few rows") for warning in told)
+    assert not any(warning.startswith("rmse") for warning in told)

@@ -245,7 +245,7 @@ def test_a_single_row_is_evaluated_and_decides_nothing():
     [
         ({"label": [0, 1, 2]}, {}, "label '2' is neither 0 nor 1 .t.parquet, score s, label label"),
         ({"s": [0.1, -0.2, 1.4]}, {}, r"2 scores lie outside \[0, 1\]: -0.2 to 1.4 .t.parquet"),
-        ({"s": ["a", "b", "c"]}, {}, "text where numbers are expected .t.parquet, column s"),
+        ({"s": ["a", "b", "c"]}, {}, "numbers are expected, not text .t.parquet, column s"),
         ({"s": [None, None, None]}, {}, "no row has a score .t.parquet, column s"),
         ({"label": [None, None, None]}, {}, "no row has a label .t.parquet, column label"),
         ({"c": [0.2, 1, 0]}, {"prediction": "c"}, "0 or 1 is expected.*t.parquet, column c"),
@@ -313,3 +313,10 @@ def test_the_command_refuses_options_it_cannot_read(tmp_path, words):
     pq.write_table(pa.table({"y": [0, 1], "s": [0.1, 0.9]}), tmp_path / "t.parquet")
     found = run(tmp_path / "t.parquet", "--label", "y", "--score", "s", *words)
     assert isinstance(found.exception, BadInput)
+
+
+def test_a_mape_of_labels_around_zero_is_said_to_hang_on_a_few_rows():
+    rng = np.random.default_rng(6)
+    y = rng.normal(0, 1, 3000)
+    told = evaluate({"y": y, "p": y + rng.normal(0, 0.1, 3000)}, label="y", prediction="p")
+    assert any("mape hangs on a few rows" in note for note in told.to_dict()["notes"])

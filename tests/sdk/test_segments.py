@@ -74,7 +74,7 @@ def test_drift_towards_errors_is_called_harmful_and_benign_drift_is_not():
         ({"label": "label"}, "labels alone do not say what was wrong"),
         ({"label": "lable", "score": "score"}, "there is no column 'lable'"),
         ({"label": "age", "score": "score"}, "is neither 0 nor 1"),
-        ({"label": "label", "score": "age"}, "scores lie outside"),
+        ({"label": "label", "score": "age"}, "outside .0, 1. .*t.parquet, column age"),
         ({"label": "label", "score": "score", "columns": ["city", "agee"]}, "no column 'agee'"),
     ],
 )
@@ -112,6 +112,23 @@ def test_text_where_the_reference_holds_numbers_is_refused():
     words = table(15).set_column(0, "age", pa.array([f"x{i % 50}" for i in range(8_000)]))
     with pytest.raises(BadInput, match="column age holds text where the reference holds numbers"):
         segments(words, reference=table(16))
+    with pytest.raises(BadInput, match="column age holds numbers where the reference holds text"):
+        segments(table(16), reference=words)
+
+
+def test_labels_without_any_answer_are_refused_and_infinite_errors_too():
+    blank = table(19).set_column(2, "score", pa.nulls(8_000, pa.float64()))
+    with pytest.raises(BadInput, match=r"no row has both .*columns label and score"):
+        segments(blank, label="label", score="score")
+    data = {"x": np.arange(100), "y": np.full(100, np.inf), "guess": np.zeros(100)}
+    with pytest.raises(BadInput, match=r"infinite .*column y"):
+        segments(data, label="y", prediction="guess", regression=True)
+
+
+def test_current_scores_that_are_no_probabilities_are_refused_where_harm_is_asked_for():
+    odd = table(20).set_column(2, "score", pa.array(np.linspace(0, 2, 8_000)))
+    with pytest.raises(BadInput, match=r"scores go from 0 to 2, .*column score"):
+        drift(table(21), odd, label="label", score="score")
 
 
 def test_answers_that_nothing_would_look_at_are_refused():

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from seawall.cli.context import Json, emit
-from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
+from seawall.cli.showing import Score, Threshold, reported
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from seawall.sdk.report import Report
 
 group = typer.Typer(help="Saved baselines: counts of a table, no rows.", no_args_is_help=True)
 
@@ -27,7 +29,7 @@ def save(
     output: Path = typer.Option(..., "-o", "--output", help="The file to write, NAME.baseline."),
     column: list[str] = typer.Option([], "--column", help="Keep only this column; repeatable."),
     label: str | None = typer.Option(None, "--label", help="Column of 0/1 labels."),
-    score: str | None = typer.Option(None, "--score", help="Column of probabilities of 1."),
+    score: str | None = Score,
     by: list[str] = typer.Option([], "--group", help="Count scores by this column; repeatable."),
     threshold: float = Threshold,
     key: list[str] = typer.Option([], "--key", help="Rows should differ in these; repeatable."),
@@ -74,21 +76,16 @@ def show(
 
 
 @group.command()
+@reported
 def compare(
     old: Path = typer.Argument(help="The baseline in use, or data."),
     new: Path = typer.Argument(help="What would replace it."),
     current: Path | None = typer.Argument(None, help="Data that is compared with both."),
-    html: Path | None = Html,
-    pdf: Path | None = Pdf,
-    markdown: Path | None = Markdown,
-    as_json: bool = Json,
-    quiet: bool = Quiet,
-) -> None:
+) -> Report:
     """What drift is no longer seen once NEW replaces OLD."""
     from seawall.sdk.replacement import compare_baselines
 
-    outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
-    outputs.tell(compare_baselines(str(old), str(new), str(current) if current else None))
+    return compare_baselines(str(old), str(new), str(current) if current else None)
 
 
 def _show(terminal: Console, body: dict[str, Any]) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from seawall.cli.context import Json
-from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
-from seawall.cli.tolerance import tolerances_of
+from seawall.cli.named import tolerances
+from seawall.cli.showing import Columns, Score, Threshold, reported
+
+if TYPE_CHECKING:
+    from seawall.sdk.report import Progress, Report
 
 
 def register(app: typer.Typer) -> None:
@@ -16,10 +19,12 @@ def register(app: typer.Typer) -> None:
     app.command("drift")(drift)
 
 
+@reported
 def drift(
+    progress: Progress | None,
     reference: Path = typer.Argument(help="The baseline: a file or folder, or NAME.baseline."),
     current: Path = typer.Argument(help="What is compared with it."),
-    column: list[str] = typer.Option([], "--column", help="Compare only this column; repeatable."),
+    column: list[str] = Columns,
     tolerance: list[str] = typer.Option(
         [], "--tolerance", help="MEASURE=VALUE, COLUMN=VALUE or COLUMN.MEASURE=VALUE; repeatable."
     ),
@@ -29,22 +34,15 @@ def drift(
     label: str | None = typer.Option(
         None, "--label", help="The reference's labels, to say what the drift does to errors."
     ),
-    score: str | None = typer.Option(None, "--score", help="Column of probabilities of 1."),
+    score: str | None = Score,
     prediction: str | None = typer.Option(None, "--prediction", help="Column of calls, instead."),
     threshold: float = Threshold,
-    html: Path | None = Html,
-    pdf: Path | None = Pdf,
-    markdown: Path | None = Markdown,
-    as_json: bool = Json,
-    quiet: bool = Quiet,
-) -> None:
+) -> Report:
     """How far each column has moved from its baseline."""
     from seawall.sdk.drift import drift as compute
 
-    outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
-    report = compute(
-        str(reference), str(current), columns=column or None, tolerances=tolerances_of(tolerance),
+    return compute(
+        str(reference), str(current), columns=column or None, tolerances=tolerances(tolerance),
         multivariate=multivariate, label=label, score=score, prediction=prediction,
-        threshold=threshold, progress=outputs.progress,
+        threshold=threshold, progress=progress,
     )  # fmt: skip
-    outputs.tell(report)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from seawall.cli.context import Json
 from seawall.cli.named import cost_values
-from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
+from seawall.cli.showing import Threshold, reported
+
+if TYPE_CHECKING:
+    from seawall.sdk.report import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -16,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command("estimate")(estimate)
 
 
+@reported
 def estimate(
     reference: Path = typer.Argument(help="Labelled rows to learn from."),
     current: Path = typer.Argument(help="Rows whose labels are missing or not looked at."),
@@ -40,19 +44,12 @@ def estimate(
     label_rows: Path | None = typer.Option(
         None, "--label-rows", help="Write those rows here, .csv or .parquet."
     ),
-    html: Path | None = Html,
-    pdf: Path | None = Pdf,
-    markdown: Path | None = Markdown,
-    as_json: bool = Json,
-    quiet: bool = Quiet,
-) -> None:
+) -> Report:
     """Expected quality of rows without labels."""
     from seawall.sdk.estimate import estimate as compute
 
-    outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
-    report = compute(
+    return compute(
         str(reference), str(current), label=label, score=score, prediction=prediction,
         features=feature, chunk_size=chunk_size, threshold=threshold, cost=cost_values(cost),
         label_budget=label_budget, label_rows=label_rows,
     )  # fmt: skip
-    outputs.tell(report)

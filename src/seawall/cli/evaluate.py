@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from seawall.cli.context import Json
-from seawall.cli.named import cost_values, named_values
-from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet, Threshold
-from seawall.cli.tolerance import tolerances_of
+from seawall.cli.named import cost_values, named_values, tolerances
+from seawall.cli.showing import Score, Threshold, reported
+
+if TYPE_CHECKING:
+    from seawall.sdk.report import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -17,10 +19,11 @@ def register(app: typer.Typer) -> None:
     app.command("evaluate")(evaluate)
 
 
+@reported
 def evaluate(
     data: Path = typer.Argument(help="Labelled rows: Parquet, CSV, Arrow, Delta, a folder."),
     label: str = typer.Option(..., "--label", help="Column of labels: 0/1, classes, numbers."),
-    score: str | None = typer.Option(None, "--score", help="Column of probabilities of 1."),
+    score: str | None = Score,
     prediction: str | None = typer.Option(
         None, "--prediction", help="Column of calls (0/1, classes) or predicted numbers."
     ),
@@ -52,22 +55,15 @@ def evaluate(
     tolerance: list[str] = typer.Option(
         [], "--tolerance", help="MEASURE=VALUE of calibration or fairness; repeatable."
     ),
-    html: Path | None = Html,
-    pdf: Path | None = Pdf,
-    markdown: Path | None = Markdown,
-    as_json: bool = Json,
-    quiet: bool = Quiet,
-) -> None:
+) -> Report:
     """Quality, calibration and fairness of a model; better or worse than another."""
     from seawall.sdk.evaluate import evaluate as compute
 
-    outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
-    report = compute(
+    return compute(
         str(data), label=label, score=score, prediction=prediction,
         class_scores=named_values(class_score, "--class-score", "CLASS=COLUMN"),
         groups=[tuple(g.split(",")) for g in group], threshold=threshold, task=task,
         cost=cost_values(cost), quantile=quantile, against=against,
         against_prediction=against_prediction, against_tolerance=against_tolerance,
-        tolerances=tolerances_of(tolerance),
+        tolerances=tolerances(tolerance),
     )  # fmt: skip
-    outputs.tell(report)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
-from seawall.cli.context import Json
-from seawall.cli.showing import Html, Markdown, Outputs, Pdf, Quiet
+from seawall.cli.named import span
+from seawall.cli.showing import reported
+
+if TYPE_CHECKING:
+    from seawall.sdk.report import Report
 
 
 def register(app: typer.Typer) -> None:
@@ -15,6 +19,7 @@ def register(app: typer.Typer) -> None:
     app.command("labels")(labels)
 
 
+@reported
 def labels(
     decisions: Path = typer.Argument(help="One row for each decision."),
     outcomes: Path = typer.Argument(help="One row for each label that came."),
@@ -30,20 +35,12 @@ def labels(
         [], "--proxy", help="0/1 column of DECISIONS that is known at once; repeatable."
     ),
     age: str | None = typer.Option(None, "--age", help="Fixed age of cohorts, as 12h or 7d."),
-    html: Path | None = Html,
-    pdf: Path | None = Pdf,
-    markdown: Path | None = Markdown,
-    as_json: bool = Json,
-    quiet: bool = Quiet,
-) -> None:
+) -> Report:
     """How many labels have come, by what age, and what they say at one age."""
-    from seawall.sdk.labels import age_of
     from seawall.sdk.labels import labels as compute
 
-    outputs = Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
-    report = compute(
+    return compute(
         str(decisions), str(outcomes), id=id, time=time, label_time=label_time, label=label,
         prediction=prediction, groups=group, proxies=proxy,
-        age=None if age is None else age_of(age),
+        age=None if age is None else span(age, "--age"),
     )  # fmt: skip
-    outputs.tell(report)

@@ -23,6 +23,7 @@ from seawall.cli import (
     lifecycle,
     operations,
     rollout,
+    score,
     segments,
     serve,
 )
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 for part in (
     demo, serve, gateway, declared, lifecycle, rollout, operations, audit, identity,
-    drift, evaluate, estimate, segments, backtest, baseline, labels, doctor,
+    drift, evaluate, estimate, segments, backtest, baseline, labels, score, doctor,
 ):  # fmt: skip
     part.register(app)
 

@@ -1,9 +1,15 @@
-"""Options that give values to names: CLASS=COLUMN, tp=0,fp=-5."""
+"""Options as they are written: CLASS=COLUMN, tp=0,fp=-5, ks=0.05, 12h."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from datetime import timedelta
 
-def named_values(given: list[str], option: str, form: str) -> dict[str, str]:
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def named_values(given: Sequence[str], option: str, form: str) -> dict[str, str]:
     """NAME=VALUE, each name once; `BadInput` that shows the form on anything else."""
     from seawall.kernel import BadInput
 
@@ -18,14 +24,36 @@ def named_values(given: list[str], option: str, form: str) -> dict[str, str]:
     return found
 
 
-def cost_values(cost: str | None) -> dict[str, float] | None:
-    """A cost matrix as it is written, its numbers by name."""
+def named_numbers(given: Sequence[str], option: str, form: str) -> dict[str, float]:
+    """The same with numbers as values."""
     from seawall.kernel import BadInput
 
-    if cost is None:
-        return None
+    found: dict[str, float] = {}
+    for name, value in named_values(given, option, form).items():
+        try:
+            found[name] = float(value)
+        except ValueError:
+            raise BadInput(f"{option} {name}={value} is not {form}") from None
+    return found
+
+
+def tolerances(given: Sequence[str]) -> dict[str, float]:
+    """Each `--tolerance`."""
+    return named_numbers(given, "--tolerance", "NAME=NUMBER, like ks=0.05")
+
+
+def cost_values(cost: str | None) -> dict[str, float] | None:
+    """A cost matrix, its numbers by name."""
     form = "tp=NUMBER,fp=NUMBER,fn=NUMBER,tn=NUMBER"
-    try:
-        return {k: float(v) for k, v in named_values(cost.split(","), "--cost", form).items()}
-    except ValueError as error:
-        raise BadInput(f"--cost {cost} is not {form}") from error
+    return None if cost is None else named_numbers(cost.split(","), "--cost", form)
+
+
+def span(text: str, option: str) -> timedelta:
+    """A span of time of at least a microsecond: 90m, 12h, 7d, 2w; `BadInput` on anything else."""
+    from seawall.kernel import BadInput
+
+    found = re.fullmatch(r"(\d{1,6}(?:\.\d{1,6})?)([mhdw])", text.strip(), re.ASCII)
+    length = timedelta(**{_UNITS[found[2]]: float(found[1])}) if found else timedelta(0)
+    if not length:
+        raise BadInput(f"{option} {text!r} is no span of time", remedy="write, say, 12h or 7d")
+    return length

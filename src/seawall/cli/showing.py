@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
 from collections.abc import Callable
+from functools import update_wrapper
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from seawall.cli.context import emit, finish
+from seawall.cli.context import Json, emit, finish
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,10 +22,36 @@ Html = typer.Option(None, "--html", help="Write the report as one HTML file that
 Pdf = typer.Option(None, "--pdf", help="Write the report as a PDF.")
 Markdown = typer.Option(None, "--md", help="Write the report as Markdown, for a CI summary say.")
 Quiet = typer.Option(False, "--quiet", help="Print nothing; the exit status tells.")
+Columns = typer.Option([], "--column", help="Compare only this column; repeatable.")
+Score = typer.Option(None, "--score", help="Column of probabilities of 1.")
 Threshold = typer.Option(0.5, min=0, max=1, help="Scores from here on are called positive.")
 
 
-class Outputs:
+def reported(command: Callable[..., Report]) -> Callable[..., None]:
+    """The command, with options that say where its report goes.
+
+    A parameter `progress` of the command is no option: it is a bar, or None where nobody looks.
+    """
+    own = dict(inspect.signature(command).parameters)
+    watched = own.pop("progress", None) is not None
+
+    def run(
+        html: Path | None = Html, pdf: Path | None = Pdf, markdown: Path | None = Markdown,
+        as_json: bool = Json, quiet: bool = Quiet, **given: Any,
+    ) -> None:  # fmt: skip
+        outputs = _Outputs(html, pdf, markdown, quiet=quiet, as_json=as_json)
+        outputs.tell(command(**given, **({"progress": outputs.progress} if watched else {})))
+
+    shared = dict(inspect.signature(run, eval_str=True).parameters)
+    del shared["given"]
+    update_wrapper(run, command)
+    options = [*own.values(), *shared.values()]
+    run.__annotations__ = {option.name: option.annotation for option in options}
+    run.__signature__ = inspect.Signature(options)  # type: ignore[attr-defined] -- Typer reads it
+    return run
+
+
+class _Outputs:
     """Where a report goes, found unusable before anything is read."""
 
     def __init__(

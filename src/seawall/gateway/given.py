@@ -11,7 +11,6 @@ from seawall.gateway.live import Live
 from seawall.gateway.request import Ask
 from seawall.kernel import BadInput
 from seawall.serving.decide import Batch, batch_of
-from seawall.serving.decision_privacy import apply_privacy
 from seawall.serving.typed import LONGEST, TypedRow
 from seawall.serving.validate import Violation
 
@@ -53,10 +52,8 @@ def given_typed(live: Live, rows: Sequence[TypedRow], parameters: Mapping[str, A
             sent if any(v is not None for v in sent) else None, unit, parameters, count
         )
     subjects = _for_each(None, "subject", parameters, count) if parameters else [None] * count
-    kept: Sequence[dict[str, Any]] = [row.sent for row in rows]
-    if unit is not None and unit not in live.kept:
-        kept = [{n: v for n, v in row.items() if n != unit} for row in kept]
-    return Given(batch, units, subjects, _private(live, kept), parameters)
+    kept = [live.keeping.typed(row.sent) for row in rows]
+    return Given(batch, units, subjects, kept, parameters)
 
 
 def given_any(live: Live, ask: Ask) -> Given:
@@ -70,13 +67,12 @@ def given_any(live: Live, ask: Ask) -> Given:
     units = None if unit is None else _for_each(ask.column(unit), unit, parameters, ask.rows)
     subjects = _for_each(ask.column("subject"), "subject", parameters, ask.rows)
     if ask.records is not None:
-        kept = [{n: r[n] for n in live.kept if n in r} for r in ask.records]
+        kept = [live.keeping.any(row) for row in ask.records]
     else:
-        there = {n: c for n in live.kept if (c := ask.column(n)) is not None}
-        kept = [{n: c[row] for n, c in there.items()} for row in range(ask.rows)]
-    kept = [{n: _keepable(v) for n, v in row.items()} for row in kept]
+        there = {n: c for n in live.keeping.names if (c := ask.column(n)) is not None}
+        kept = [live.keeping.any({n: c[i] for n, c in there.items()}) for i in range(ask.rows)]
     batch = batch_of(checked)
-    return Given(batch, units, subjects, _private(live, kept), parameters, checked.violations)
+    return Given(batch, units, subjects, kept, parameters, checked.violations)
 
 
 def text(value: Any) -> str | None:
@@ -101,22 +97,3 @@ def _for_each(
     if len(values) != rows:
         raise BadInput(f"{name} has {len(values)} values for {rows} rows")
     return [text(v) for v in values]
-
-
-def _private(live: Live, kept: Sequence[dict[str, Any]]) -> Sequence[dict[str, Any]]:
-    rules = live.bundle.privacy
-    if not rules:
-        return kept
-    key = live.bundle.privacy_key
-    return [apply_privacy(row, rules, key) for row in kept]
-
-
-def _keepable(value: Any) -> Any:
-    """A value that was not checked, such that any log can keep it."""
-    if type(value) is int and not -(2**63) <= value < 2**63:
-        return float(value) if abs(value) < 10**300 else str(value)[:LONGEST]
-    if isinstance(value, str):
-        return value[:LONGEST]
-    if value is None or isinstance(value, _SCALARS):
-        return value
-    return f"({type(value).__name__})"

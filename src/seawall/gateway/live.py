@@ -10,6 +10,8 @@ from seawall.gateway.admission import Admission
 from seawall.gateway.shared import Shared
 from seawall.serving.bundle import Bundle
 from seawall.serving.decide import Decider, Model, check_models
+from seawall.serving.keeping import Keeping
+from seawall.serving.packing import Packer
 from seawall.serving.telemetry import parts_key
 
 
@@ -31,15 +33,12 @@ class Live:
         self, bundle: Bundle, models: Mapping[str, Model], shared: Shared, *, killed: bool
     ) -> None:
         self.bundle, self.digest = bundle, bundle.digest
-        self.bundle_digest = str(self.digest)
-        self.policy_digest = None if bundle.policy is None else str(bundle.policy)
+        self.packer = Packer(bundle)
         check_models(bundle, models)
         self.models, self.decider = models, Decider(bundle)
-        self.version_digests = {a.name: str(a.artefact) for a in bundle.arms}
         self.killed = killed
         self.names = bundle.signature.names
-        self.kept = tuple(dict.fromkeys((*self.names, *bundle.protected)))
-        """Fields of the request that go into the decision log."""
+        self.keeping = Keeping(bundle)
         self.grids = dict(bundle.grids)
         self.grids_key = parts_key({name: grid.digest for name, grid in self.grids.items()})
         self.champion = next(a for a in bundle.arms if a.name == "champion")

@@ -8,11 +8,9 @@ what both keep.
 
 from __future__ import annotations
 
-from datetime import datetime
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import msgspec
 import numpy as np
 
 from seawall.adapters.decisions import DecisionLog
@@ -20,26 +18,9 @@ from seawall.gateway.given import Context, text
 from seawall.gateway.live import Live
 from seawall.gateway.recorder import Recorder, Served
 from seawall.kernel import Clock, Ids, from_ns
-from seawall.serving.bundle import Arm
 from seawall.serving.decide import Answer
-from seawall.serving.decision import new_salt
+from seawall.serving.packing import Said
 from seawall.serving.route import position, unit_hash
-
-
-class _Varying(msgspec.Struct, omit_defaults=True, gc=False):
-    """What differs from record to record of an arm; the names are those of a `DecisionRecord`."""
-
-    id: str
-    time: datetime
-    unit: str
-    input: Any
-    output: dict[str, Any]
-    score: float
-    latency_ms: float
-    salt: bytes
-    caller: str | None = None
-    purpose: str | None = None
-    trace_id: str | None = None
 
 
 class Plainly(NamedTuple):
@@ -47,16 +28,6 @@ class Plainly(NamedTuple):
 
     decision_id: str
     answer: Answer
-
-
-_pack = msgspec.msgpack.Encoder().encode
-
-
-class _Constant(NamedTuple):
-    """What the records of an arm share: so many pairs of a MessagePack map, and their bytes."""
-
-    size: int
-    pairs: bytes
 
 
 class Plain:
@@ -69,11 +40,7 @@ class Plain:
         self.live, self._log, self._recorder = live, log, recorder
         self._clock, self._ids, self._salt = clock, ids, bundle.salt
         self._unit = bundle.unit
-        self._unit_is_kept = bundle.unit in live.kept
-        self._constants: dict[tuple[str, float], _Constant] = {}
-        self._possible = (
-            bundle.log == "enqueued" and not bundle.privacy and live.decider.only_scores
-        )
+        self._possible = bundle.log == "enqueued" and live.decider.only_scores
 
     def __call__(self, body: bytes, context: Context) -> Plainly | None:
         """The answer to a request with one plain row, which is then logged and counted."""
@@ -84,8 +51,7 @@ class Plain:
         time_ns, decision_id = self._clock.now_ns(), self._ids()
         unit = decision_id
         if self._unit is not None:
-            given = sent.get(self._unit) if self._unit_is_kept else sent.pop(self._unit, None)
-            unit = text(given) or decision_id
+            unit = text(sent.get(self._unit)) or decision_id
         at, digest = from_ns(time_ns), unit_hash(unit, self._salt)
         chosen = decider.arm_at(position(digest), at)
         if chosen is None:
@@ -98,47 +64,20 @@ class Plain:
             return None
         if decider.guards.trips(score, values):
             return None
-        label = 1 if score >= arm.threshold else 0
-        varying = _Varying(
-            decision_id,
-            at,
-            digest.hex(),
-            sent,
-            {"score": score, "label": label},
-            score,
-            (perf_counter() - context.started) * 1e3,
-            new_salt(),
-            context.caller,
-            context.purpose,
-            context.trace_id,
-        )
-        self._log.append_packed((self._record(arm, share, varying),), durable=False)
-        answer = Answer(arm, share, score, score, label)
+        answer = Answer(arm, share, score, score, 1 if score >= arm.threshold else 0)
         latency = (perf_counter() - context.started) * 1e3
+        record = live.packer(
+            answer,
+            decision_id=decision_id,
+            at=at,
+            unit=digest,
+            kept=live.keeping.typed(sent),
+            latency_ms=latency,
+            said=Said(context.caller, context.purpose, context.trace_id),
+        )
+        self._log.append_packed((record,), durable=False)
+        spent = (perf_counter() - context.started) * 1e3
         self._recorder.served(
-            Served(live, time_ns, [decision_id], wide.tobytes(), [answer], latency, ())
+            Served(live, time_ns, [decision_id], wide.tobytes(), [answer], spent, ())
         )
         return Plainly(decision_id, answer)
-
-    def _record(self, arm: Arm, share: float, varying: _Varying) -> bytes:
-        """The record as MessagePack: one map of the arm's constants and of what varies."""
-        constant = self._constants.get((arm.name, share))
-        if constant is None:
-            if len(self._constants) > 100:  # shares change only when approvals expire
-                self._constants.clear()
-            live = self.live
-            same = {
-                "endpoint": live.bundle.endpoint,
-                "model": arm.version,
-                "version_digest": live.version_digests[arm.name],
-                "bundle_digest": live.bundle_digest,
-                "policy_digest": live.policy_digest,
-                "arm": arm.name,
-                "arm_probability": share,
-                "threshold": arm.threshold,
-            }
-            pairs = b"".join(_pack(part) for pair in same.items() for part in pair)
-            constant = self._constants[arm.name, share] = _Constant(len(same), pairs)
-        packed = _pack(varying)  # a map of fewer than 16 pairs: its head is one byte, 0x80 | pairs
-        count = constant.size + (packed[0] & 0x0F)
-        return b"\xde" + count.to_bytes(2, "big") + constant.pairs + packed[1:]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -15,8 +14,8 @@ from seawall.gateway.plain import Plain, Plainly
 from seawall.gateway.recorder import Recorder, Served, Turned
 from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns
 from seawall.serving.decide import Answer, Steps, run
-from seawall.serving.decision import DecisionRecord
 from seawall.serving.outcome import OutcomeReport, Told, checked
+from seawall.serving.packing import Said
 from seawall.serving.route import position, unit_hash
 from seawall.serving.validate import Violation
 
@@ -106,42 +105,28 @@ class Service:
     def _finish(
         self, live: Live, given: Given, context: Context, plan: _Plan, answers: list[Answer]
     ) -> Decided:
-        bundle = live.bundle
-        caller = context.caller or text(given.parameters.get("caller"))
-        purpose = context.purpose or text(given.parameters.get("purpose"))
-        action = text(given.parameters.get("action"))
+        said = Said(
+            context.caller or text(given.parameters.get("caller")),
+            context.purpose or text(given.parameters.get("purpose")),
+            context.trace_id,
+            action=text(given.parameters.get("action")),
+        )
         latency = (perf_counter() - context.started) * 1e3
         records = [
-            DecisionRecord(
-                id=decision_id,
-                time=plan.at,
-                endpoint=bundle.endpoint,
-                caller=caller,
-                purpose=purpose,
-                unit=digest.hex(),
-                subject=subject,
-                model=answer.arm.version,
-                version_digest=live.version_digests[answer.arm.name],
-                bundle_digest=live.bundle_digest,
-                policy_digest=live.policy_digest,
-                arm=answer.arm.name,
-                arm_probability=answer.probability,
-                input=kept,
-                output=_output(answer),
-                score=_number(answer.model_score),
-                threshold=answer.arm.threshold,
-                reasons=(answer.reason,) if answer.reason else (),
-                guards=answer.guards,
-                fallback=answer.fallback,
-                action=action,
+            live.packer(
+                answer,
+                decision_id=decision_id,
+                at=plan.at,
+                unit=unit,
+                kept=kept,
                 latency_ms=latency,
-                trace_id=context.trace_id,
+                said=said._replace(subject=subject),
             )
-            for decision_id, digest, subject, kept, answer in zip(
+            for decision_id, unit, subject, kept, answer in zip(
                 plan.ids, plan.hashes, given.subjects, given.kept, answers, strict=True
             )
         ]
-        self._log.append(records, durable=bundle.log == "durable")
+        self._log.append_packed(records, durable=live.bundle.log == "durable")
         spent = (perf_counter() - context.started) * 1e3
         self._recorder.served(
             Served(
@@ -155,7 +140,9 @@ class Service:
             )
         )
         if all(a.failed and a.label is None for a in answers):
-            raise Unavailable("the model failed, and there is no fallback", where=bundle.endpoint)
+            raise Unavailable(
+                "the model failed, and there is no fallback", where=live.bundle.endpoint
+            )
         return Decided(live, plan.ids, answers)
 
     def learn(self, told: Sequence[Told]) -> OutcomeReport:
@@ -163,13 +150,3 @@ class Service:
         outcomes, rejected = checked(told)
         self._log.append_outcomes(outcomes)
         return OutcomeReport(received=len(outcomes), rejected=rejected)
-
-
-def _output(answer: Answer) -> Mapping[str, Any] | None:
-    if answer.label is None:
-        return None
-    return {"score": _number(answer.score), "label": answer.label}
-
-
-def _number(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

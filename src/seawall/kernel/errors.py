@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Self
 
 
 class SeawallError(Exception):
@@ -22,6 +23,10 @@ class SeawallError(Exception):
         place = f" ({self.where})" if self.where else ""
         mend = f"; {self.remedy}" if self.remedy else ""
         return " ".join(f"{self.what}{place}{mend}".split("\n"))
+
+    def at(self, where: str) -> Self:
+        """The same failure, said of this place."""
+        return type(self)(self.what, where=where, remedy=self.remedy)
 
 
 class BadInput(SeawallError):
@@ -70,7 +75,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     import difflib
 
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1)
+    close = difflib.get_close_matches(word, names, n=1, cutoff=0.65)
     if close:
         return f"did you mean {close[0]!r}?"
     shown = ", ".join(names[:8]) + (", …" if len(names) > 8 else "")

@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.statistics.column import Column, encode
+from seawall.statistics.column import Column, encode, length
 
 Integers = NDArray[np.int64]
 NEVER = np.iinfo(np.int64).max
@@ -92,5 +92,5 @@ def _common(a: Column, b: Column) -> tuple[Integers, Integers]:
             ]
             or [np.zeros(0, np.int64)]
         )
-    size = len(a[0]) if isinstance(a, tuple) else len(a)
+    size = length(a)
     return codes[:size].astype(np.int64), codes[size:].astype(np.int64)

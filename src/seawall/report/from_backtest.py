@@ -30,7 +30,10 @@ def _sentence(result: Shape) -> str:
     columns = list(dict.fromkeys(a["column"] for a in false))
     size = _span(windows["seconds"])
     on = f" on {listed(columns)}" if columns else ""
-    said = f"{count(len(false), 'alarm').capitalize()}{on} in {windows['before_change']:,} windows"
+    said = (
+        f"{count(len(false), 'alarm').capitalize()}{on} in "
+        f"{count(windows['before_change'], 'window')} of {size}"
+    )
     rate = estimate_of(result["false_alarms_per_year"])
     year = f"{number(rate.low)} to {number(rate.high)} a year"
     after = ""
@@ -40,7 +43,7 @@ def _sentence(result: Shape) -> str:
         after = f" The change was seen after {_span(late)}." if late is not None else (
             " The change was not seen."
         )  # fmt: skip
-    return f"{said} of {size}: {year}.{after}"
+    return f"{said}: {year}.{after}"
 
 
 def _alarms(result: Shape) -> Section:
@@ -132,7 +135,8 @@ def _columns(result: Shape) -> Section:
 
 def _read(result: Shape) -> Section:
     compared = "; ".join(
-        f"{n:,} windows with {text}" for text, n in result["windows"]["compared_with"].items()
+        f"{count(n, 'window')} with {text}"
+        for text, n in result["windows"]["compared_with"].items()
     )
     lines = [f"Compared: {compared}.", f"{result['looking'].capitalize()}."]
     lines += [f"{note[0].upper()}{note[1:]}." for note in result["notes"]]

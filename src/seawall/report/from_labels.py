@@ -40,6 +40,11 @@ def labels_document(result: Shape) -> Document:
     if result["proxies"]:
         sections.append(_proxies(result["proxies"]))
     sections.append(_join(join))
+    if unlike := join.get("unlike"):
+        sentence = (
+            f"No outcome has the id of a decision: an id is {unlike['decisions']!r} among "
+            f"decisions, {unlike['outcomes']!r} among outcomes; write both alike"
+        )
     told = f"{findings(verdict)} {sentence}."
     return Document("Labels", told, tuple(sections), verdict.outcome)
 

@@ -18,8 +18,8 @@ from seawall.monitoring.looking import YEAR, Looking
 from seawall.monitoring.seasonal import HOUR, HOURS, SeasonalBaseline
 from seawall.report.document import Document
 from seawall.sdk.report import Progress, Report, Table, named
-from seawall.sdk.summaries import reference_summary
-from seawall.statistics.column import Column
+from seawall.sdk.summaries import SameTypes, reference_summary
+from seawall.statistics.column import Column, take
 from seawall.statistics.counting import summarise_table
 from seawall.statistics.deciding import check_tolerances
 from seawall.statistics.grid import Grid
@@ -73,11 +73,18 @@ def backtest(
     unreadable tables, a time that is none, and unknown columns.
     """
     if not timedelta(0) < window < between:
-        raise BadInput("--window must be longer than nothing and shorter than the mean time")
+        raise BadInput(
+            f"a window of {window / timedelta(days=1):,g} days is not shorter than the "
+            f"{between / timedelta(days=1):,g} days between false alarms",
+            remedy="look more often, say 1d",
+        )
     names = None if columns is None else [c for c in columns if c != time]
+    inputs = named(reference=reference, history=history)
     base = reference_summary(reference, names, progress)
     grids = {name: grid for name, grid in base.grids.items() if name != time}
     check_tolerances(tolerances or {}, grids)
+    if not base.summary.rows:
+        raise BadInput("there are no rows", where=inputs["reference"], remedy="give past rows")
     baseline = _seasonal(reference, grids, time, window, base.summary)
     cut = _cut(history, grids, time, window // MICRO, progress)
     found = replay(
@@ -87,7 +94,7 @@ def backtest(
     body, verdict = _body(found, between), _verdict(found, between)
     body["rows"] = {"reference": base.summary.rows, "history": cut.rows}
     body["notes"] = _notes(cut, found, time)
-    return BacktestReport(verdict, body, named(reference=reference, history=history))
+    return BacktestReport(verdict, body, inputs)
 
 
 def _cut(
@@ -96,8 +103,7 @@ def _cut(
     parts: dict[int, bytes] = {}
     rows = undated = backward = 0
     last: int | None = None
-    for batch in _pieces(source, grids, time):
-        stamps = _stamps(batch[time], time)
+    for batch, stamps in _pieces(source, grids, time):
         known = np.flatnonzero(~np.isnat(stamps))
         undated += stamps.size - known.size
         at = stamps[known].astype(np.int64)
@@ -113,7 +119,10 @@ def _cut(
                 part = part.merge(TableSummary.from_bytes(parts[place]))
             parts[place] = part.to_bytes()
     if not parts:
-        raise BadInput(f"no row of the history has a time in {time!r}")
+        raise BadInput(
+            "no row has a time", where=f"{named(history=source)['history']}, column {time}",
+            remedy="name the column of times by --time",
+        )  # fmt: skip
     return Cut(parts, rows, undated, backward)
 
 
@@ -131,8 +140,7 @@ def _seasonal(
         return pooled
     step = 24 if window % timedelta(days=1) == timedelta(0) else 1
     parts: dict[int, bytes] = {}
-    for batch in _pieces(reference, grids, time):
-        stamps = _stamps(batch[time], time)
+    for batch, stamps in _pieces(reference, grids, time):
         known = np.flatnonzero(~np.isnat(stamps))
         hours = (stamps[known].astype(np.int64) // (HOUR // MICRO) - _MONDAY) % HOURS
         for place, chosen in _groups(hours // step * step):
@@ -146,18 +154,24 @@ def _seasonal(
     return SeasonalBaseline.of(read, step)
 
 
-def _pieces(source: Table, grids: Mapping[str, Grid], time: str) -> Iterator[dict[str, Column]]:
+def _pieces(
+    source: Table, grids: Mapping[str, Grid], time: str
+) -> Iterator[tuple[dict[str, Column], NDArray[Any]]]:
+    """The columns of each piece, of the type that their grids are of, and its times."""
     there = open_source(source)
     names = there.chosen([*sources(grids), time])
+    types = SameTypes(there, grids)
     for piece in there.pieces:
         read = piece.read(names)
-        yield on_grids(read, grids) | {time: read[time]}
+        values = types.checked(on_grids(read, grids), piece.where)
+        yield values, _stamps(read[time], f"{piece.where}, column {time}")
+    types.close()
 
 
-def _stamps(values: Column, time: str) -> NDArray[Any]:
+def _stamps(values: Column, where: str) -> NDArray[Any]:
     if isinstance(values, tuple) or values.dtype.kind != "M":
         raise BadInput(
-            f"column {time!r} holds no times", remedy="convert it to a date or a timestamp"
+            "times are expected", where=where, remedy="convert it to a date or a timestamp"
         )
     return np.asarray(values).astype("datetime64[us]")
 
@@ -174,13 +188,7 @@ def _groups(places: NDArray[np.int64]) -> Iterator[tuple[int, NDArray[np.int64]]
 def _rows(
     batch: Mapping[str, Column], grids: Mapping[str, Grid], chosen: NDArray[np.int64]
 ) -> dict[str, Column]:
-    found: dict[str, Column] = {}
-    for name in grids:
-        values = batch[name]
-        found[name] = (
-            (values[0][chosen], values[1]) if isinstance(values, tuple) else values[chosen]
-        )
-    return found
+    return {name: take(batch[name], chosen) for name in grids}
 
 
 def _verdict(found: Backtest, between: timedelta) -> Verdict:

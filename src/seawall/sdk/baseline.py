@@ -8,13 +8,12 @@ from functools import reduce
 from seawall.adapters.spark import is_frame
 from seawall.adapters.tables import open_source, read_columns
 from seawall.kernel import BadInput
-from seawall.sdk.report import Table
+from seawall.sdk.report import Table, named
 from seawall.sdk.saved import Baseline, saved_baseline
-from seawall.sdk.scores import count_scores
+from seawall.sdk.scores import count_scores, repeated
 from seawall.sdk.summaries import reference_summary
-from seawall.statistics.column import numbers
 from seawall.statistics.distinct import Distinct
-from seawall.statistics.grid import heavy, score_grid
+from seawall.statistics.grid import score_grid
 from seawall.statistics.keys import KeySummary, summarise_keys
 from seawall.statistics.profile import LabelledScores, Profile, count_distinct
 
@@ -44,7 +43,7 @@ def baseline(
             raise BadInput("scores and keys are not counted on Spark",
                            remedy="save the columns, or give the rows as Parquet")  # fmt: skip
         return Baseline(Profile(table=reference_summary(data, columns, times=True).summary))
-    pieces = open_source(data).pieces
+    where, pieces = named(data=data)["data"], open_source(data).pieces
     if not isinstance(pieces, Sequence):
         raise BadInput("a stream of rows is gone once read, and a baseline reads twice",
                        remedy="write it to a Parquet file first")  # fmt: skip
@@ -52,6 +51,8 @@ def baseline(
     if groups and not score:
         raise BadInput("groups are those of a model's scores", remedy="name score and label too")
     base = reference_summary(data, columns, times=True)
+    if not base.summary.rows:
+        raise BadInput("there are no rows", where=where, remedy="give rows to compare with")
     single = [name for name in base.grids if name in open_source(data).columns]
     distinct: dict[str, Distinct] | None = None
     keys: list[KeySummary] = []
@@ -74,8 +75,13 @@ def labelled_scores(
 ) -> LabelledScores:
     """A model's scores by label and group, on a grid that tells the threshold exactly."""
     table = read_columns(data, list(dict.fromkeys([score, label, *groups])))
-    grid = score_grid((*heavy(numbers(table[score])[0]), threshold))
-    counted = count_scores(table, score, label, [(name,) for name in groups], grid)
+    where = named(data=data)["data"]
+    grid = score_grid((*repeated(table[score], score, where), threshold))
+    counted = count_scores(table, score, label, [(name,) for name in groups], grid, where)
+    if not counted.labelled:
+        raise BadInput("no row has both a label and a score",
+                       where=f"{where}, columns {label} and {score}",
+                       remedy="leave both out, or give labelled rows")  # fmt: skip
     return LabelledScores(score=score, label=label, threshold=threshold, summary=counted)
 
 

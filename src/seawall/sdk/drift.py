@@ -11,7 +11,7 @@ from seawall.kernel import BadInput, Digest, all_of
 from seawall.report.document import Document
 from seawall.sdk.harm import harms
 from seawall.sdk.histograms import with_histograms
-from seawall.sdk.losses import Answers
+from seawall.sdk.losses import Answers, outside
 from seawall.sdk.report import CONFIDENCE, Progress, Report, Table, named
 from seawall.sdk.saved import saved_baseline
 from seawall.sdk.summaries import Reference, reference_summary, summary_on
@@ -84,6 +84,7 @@ def drift(
     }
     inputs = named(reference=reference, current=current)
     if answers is not None:
+        _probabilities(now.summary, answers, inputs["current"])
         body["harm"] = harms(reference, base.summary, now.summary, answers)
     if not multivariate:
         return DriftReport(found.verdict, body, inputs)
@@ -91,6 +92,13 @@ def drift(
     return DriftReport(
         all_of([found.verdict, joint.verdict]), body | {"multivariate": joint.to_dict()}, inputs
     )
+
+
+def _probabilities(now: TableSummary, answers: Answers, where: str) -> None:
+    """That the scores of the current table are such; those of the reference are when it is read."""
+    scores = now.columns.get(answers.score or "")
+    if scores is not None and scores.n and (scores.low < 0 or scores.high > 1):
+        raise outside(scores.low, scores.high, f"{where}, column {answers.score}")
 
 
 def _without(base: Reference, label: str) -> Reference:

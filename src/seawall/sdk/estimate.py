@@ -11,7 +11,7 @@ from seawall.report.document import Document
 from seawall.sdk.estimated import Estimated
 from seawall.sdk.report import Report, Table, named
 from seawall.sdk.saved import saved_baseline, saved_scores
-from seawall.statistics.column import Column, any_value, length
+from seawall.statistics.column import Column, any_value, encode, length, take
 from seawall.statistics.score import ScoreSummary
 from seawall.statistics.text import may_be_text
 
@@ -61,6 +61,8 @@ def estimate(
         raise BadInput(f"a chunk of {chunk_size} rows is impossible", remedy="give at least 1")
     if score is None and prediction is None:
         raise BadInput("neither a score nor a prediction is named", remedy="give one of them")
+    if label_rows is not None and label_budget is None:
+        raise BadInput("how many rows to label is not said", remedy="give a label budget too")
     wanted = [c for c in (label, score, prediction, *features) if c is not None]
     twice = sorted({c for c in wanted if wanted.count(c) > 1})
     if twice:
@@ -70,33 +72,38 @@ def estimate(
     )  # fmt: skip
     table = _without_label(current, wanted, label)
     rows = length(table[wanted[1]])
-    here = named(current=current)["current"]
+    inputs = named(reference=reference, current=current)
+    here = inputs["current"]
     if not rows:
         raise BadInput("there are no rows", where=here, remedy="give rows to estimate")
+    answer = wanted[1]
+    if not any_value(table[answer]):
+        raise BadInput("no row has a value", where=f"{here}, column {answer}",
+                       remedy="name the column of the model's answers")  # fmt: skip
     if isinstance(base, dict):
+        _labelled(base, label, answer, inputs["reference"])
         _same_kinds(base, table, features, here)
     size = chunk_size or rows
     starts = range(0, rows, size)
-    estimated = _estimator(
-        base, label, score, prediction, features, threshold, cost, label_budget, len(starts)
-    )
+    try:
+        estimated = _estimator(
+            base, label, score, prediction, features, threshold, cost, label_budget, len(starts)
+        )
+    except BadInput as error:
+        there = inputs["reference"]
+        raise error.at(f"{there}, {error.where}" if error.where else there) from error
     for start in starts:
-        part = {name: _slice(values, start, start + size) for name, values in table.items()}
+        part = {name: take(values, slice(start, start + size)) for name, values in table.items()}
         try:
             estimated.add(part, start, min(start + size, rows) - 1)
         except BadInput as error:
-            where = f"{here}, {error.where}" if error.where else here
-            raise BadInput(error.what, where=where, remedy=error.remedy) from error
+            raise error.at(f"{here}, {error.where}" if error.where else here) from error
     found = estimated.body()
     if label_budget is not None:
         from seawall.sdk.label_rows import choose_rows
 
         found["labelling"] = choose_rows(estimated, table, label_budget, label_rows)
-    elif label_rows is not None:
-        raise BadInput("how many rows to label is not said", remedy="give label_budget too")
-    return EstimationReport(
-        all_of(estimated.verdicts), found, named(reference=reference, current=current)
-    )
+    return EstimationReport(all_of(estimated.verdicts), found, inputs)
 
 
 def _without_label(source: Table, wanted: Sequence[str], label: str) -> dict[str, Column]:
@@ -112,11 +119,24 @@ def _same_kinds(
     base: Mapping[str, Column], table: Mapping[str, Column], features: Sequence[str], where: str
 ) -> None:
     for name in features:
-        if may_be_text(table[name]) and any_value(table[name]) and not may_be_text(base[name]):
+        told, known = may_be_text(table[name]), may_be_text(base[name])
+        if told == known or not any_value(table[name]) or not any_value(base[name]):
+            continue
+        if told or not set(encode(table[name])[1]) & set(encode(base[name])[1]):
+            held, wanted = ("text", "numbers") if told else ("numbers", "text")
             raise BadInput(
-                f"column {name} holds text where the reference holds numbers", where=where,
+                f"column {name} holds {held} where the reference holds {wanted}", where=where,
                 remedy="give it the reference's type, or leave the feature out",
             )  # fmt: skip
+
+
+def _labelled(base: Mapping[str, Column], label: str, answer: str, where: str) -> None:
+    if not length(base[label]):
+        raise BadInput("there are no rows", where=where, remedy="give labelled rows")
+    for name, what in ((label, "label"), (answer, "value")):
+        if not any_value(base[name]):
+            raise BadInput(f"no row has a {what}", where=f"{where}, column {name}",
+                           remedy="give a labelled reference")  # fmt: skip
 
 
 def _saved(
@@ -151,9 +171,3 @@ def _estimator(
 
     assert not isinstance(base, ScoreSummary)
     return EstimatedLosses(base, label, prediction, features, chunks)
-
-
-def _slice(values: Column, start: int, stop: int) -> Column:
-    if isinstance(values, tuple):
-        return values[0][start:stop], values[1]
-    return values[start:stop]

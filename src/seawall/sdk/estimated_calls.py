@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 from seawall.kernel import BadInput, Estimate, Rule, Verdict
 from seawall.sdk.estimated import UNLIKE, Verification, family_of, told, unlike_warning
 from seawall.sdk.report import CONFIDENCE
-from seawall.sdk.scores import count_scores
+from seawall.sdk.scores import count_scores, repeated
 from seawall.statistics.calls import CalledScores, call_by_column, call_by_threshold
 from seawall.statistics.cbpe import Expected, expect, realised
-from seawall.statistics.coding import as_numbers
-from seawall.statistics.column import Column, encode, numbers
+from seawall.statistics.column import BINARY, Column, encode, floats, take
 from seawall.statistics.cost import cost_of
 from seawall.statistics.drift import judge_in_family
-from seawall.statistics.grid import heavy, score_grid
+from seawall.statistics.grid import score_grid
 from seawall.statistics.intervals import difference
 from seawall.statistics.raking import ROWS, Raking, learn_raking
 from seawall.statistics.recalibration import Calibrated, calibrate, make_bins
@@ -30,7 +29,6 @@ MISCALIBRATED = 0.05
 """Calibration error that warns, where even re-calibration leaves it."""
 FEW = 100
 """Reference labels of a class below which what scores mean is known too roughly."""
-_KNOWN = {"0": 0, "1": 1, "false": 0, "true": 1}
 Vector = NDArray[np.float64]
 
 
@@ -49,7 +47,7 @@ class EstimatedCalls:
             self.grid, self.known = base.grid, self._called(base)
         else:
             cut = () if prediction else (threshold,)
-            self.grid = score_grid((*heavy(numbers(base[score])[0]), *cut))
+            self.grid = score_grid((*repeated(base[score], score), *cut))
             self.known = self.count(base)
         self.bins = make_bins(self.known, None if prediction else threshold)
         self.learnt = calibrate(self.known, self.bins)
@@ -81,7 +79,7 @@ class EstimatedCalls:
     ) -> NDArray[np.int64]:
         """The calls of these rows of a table, given their scores."""
         if self.prediction:
-            return binary(_take(part[self.prediction], kept))
+            return binary(take(part[self.prediction], kept))
         return (scores >= self.threshold).astype(np.int64)
 
     def add(self, part: dict[str, Column], first: int, last: int) -> None:
@@ -168,12 +166,12 @@ class _Weighing:
 
     def __init__(self, base: Mapping[str, Column], of: EstimatedCalls) -> None:
         self.of = of
-        scores, label = as_numbers(base[of.score]), binary(base[of.label])
+        scores, label = floats(base[of.score]), binary(base[of.label])
         kept = np.flatnonzero(~np.isnan(scores) & (label >= 0))
         kept = kept[:: -(-kept.size // ROWS)]
         scores, self.label = scores[kept], label[kept]
         self.raking: Raking = learn_raking(
-            {name: _take(base[name], kept) for name in of.features},
+            {name: take(base[name], kept) for name in of.features},
             scores,
             self.label.astype(float),
         )
@@ -184,9 +182,9 @@ class _Weighing:
     def weigh(self, part: Mapping[str, Column]) -> tuple[Calibrated, Vector]:
         """What scores mean among rows like these; by call and bin, the share unlike any."""
         of = self.of
-        scores = as_numbers(part[of.score])
+        scores = floats(part[of.score])
         kept = np.flatnonzero(~np.isnan(scores))
-        columns = {name: _take(part[name], kept) for name in of.features}
+        columns = {name: take(part[name], kept) for name in of.features}
         weights, odd = self.raking.weigh(columns, scores[kept])
         parts = (weights * (self.label == 0), weights * (self.label == 1), weights**2)
         counts = np.stack([np.bincount(self.place, w, self.size).reshape(2, -1) for w in parts])
@@ -199,10 +197,11 @@ class _Weighing:
 
 
 def _only_calls(values: Column, name: str) -> None:
-    odd = [value for value in encode(values)[1] if value not in _KNOWN]
+    odd = [value for value in encode(values)[1] if value not in BINARY]
     if odd:
         raise BadInput(
-            f"prediction {name} has the value {odd[0]!r}, neither 0 nor 1",
+            f"{odd[0]!r} is neither 0 nor 1",
+            where=f"column {name}",
             remedy="give calls as --prediction and scores as --score",
         )
 
@@ -210,11 +209,7 @@ def _only_calls(values: Column, name: str) -> None:
 def binary(values: Column) -> NDArray[np.int64]:
     """0 and 1, −1 where missing; other values were refused when they were counted."""
     codes, names = encode(values)
-    return np.array([_KNOWN.get(name, -1) for name in names] + [-1], np.int64)[codes]
-
-
-def _take(values: Column, rows: NDArray[np.int64]) -> Column:
-    return (values[0][rows], values[1]) if isinstance(values, tuple) else values[rows]
+    return np.array([BINARY.get(name, -1) for name in names] + [-1], np.int64)[codes]
 
 
 def _drop(was: Estimate, now: Estimate) -> Estimate:

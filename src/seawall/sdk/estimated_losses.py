@@ -12,14 +12,21 @@ from numpy.typing import NDArray
 from seawall.kernel import BadInput, Estimate, Rule, Verdict
 from seawall.sdk.estimated import UNLIKE, Verification, family_of, told, unlike_warning
 from seawall.sdk.report import CONFIDENCE
-from seawall.statistics.coding import as_numbers
-from seawall.statistics.column import Column
+from seawall.statistics.column import Column, floats, take
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.intervals import difference
-from seawall.statistics.loss_estimation import ROWS, expect_losses, learn_losses, realised_losses
+from seawall.statistics.loss_estimation import (
+    ROWS,
+    expect_losses,
+    learn_losses,
+    losses_of,
+    realised_losses,
+)
+from seawall.statistics.tail import upper_tail
 
 RISE = 0.10
 """By which share of the reference's an estimated MAE may be higher by default."""
+_HEAVY = {"rmse": "whose errors are far larger than the rest", "mape": "whose labels are near 0"}
 Vector = NDArray[np.float64]
 
 
@@ -36,12 +43,12 @@ class EstimatedLosses:
         self.rows = kept.size
         if np.isin(y[kept], (0.0, 1.0)).all():
             raise BadInput(
-                f"label {label} holds only 0 and 1", where="the reference",
+                "labels are only 0 and 1", where=f"column {label}",
                 remedy="give the column of probabilities as the score",
             )  # fmt: skip
         kept = kept[:: -(-kept.size // ROWS)]
         self.zeros = int((y[kept] == 0).sum())
-        columns = {name: _take(base[name], kept) for name in features}
+        columns = {name: take(base[name], kept) for name in features}
         self.learnt = learn_losses(columns, p[kept], y[kept])
         self.was = realised_losses(p[kept], y[kept], CONFIDENCE)
         self.family = family_of(chunks, 1)
@@ -53,13 +60,20 @@ class EstimatedLosses:
             self.warnings.append(
                 f"MAPE is not estimated: {self.zeros:,} labels of the reference are 0"
             )
+        self.warnings += [
+            f"{name} hangs on a few rows of the reference, {_HEAVY[name]}: its intervals are too "
+            "narrow; judge by mae"
+            for name, loss in losses_of(p[kept], y[kept]).items()
+            if name in _HEAVY and (tail := upper_tail(loss, np.ones(loss.size), 0.99))
+            and tail.heavy
+        ]  # fmt: skip
         self.verification = Verification()
 
     def add(self, part: dict[str, Column], first: int, last: int) -> None:
         """Estimate one chunk."""
         p = _finite(part, self.prediction)
         kept = np.flatnonzero(~np.isnan(p))
-        columns = {name: _take(part[name], kept) for name in self.features}
+        columns = {name: take(part[name], kept) for name in self.features}
         (measures, strict), unlike = expect_losses(
             self.learnt, columns, p[kept], (CONFIDENCE, self.family)
         )
@@ -99,16 +113,16 @@ class EstimatedLosses:
 
 def _finite(part: Mapping[str, Column], name: str) -> Vector:
     try:
-        found = as_numbers(part[name])
+        found = floats(part[name])
     except BadInput as error:
-        raise BadInput(f"column {name} holds text, not numbers", remedy="convert it") from error
+        raise BadInput(
+            "numbers are expected, not text", where=f"column {name}", remedy="convert it"
+        ) from error
     if np.isinf(found).any():
-        raise BadInput(f"column {name} holds infinite values", remedy="leave those rows out")
+        raise BadInput(
+            "some values are infinite", where=f"column {name}", remedy="leave those rows out"
+        )
     return found
-
-
-def _take(values: Column, rows: NDArray[np.int64]) -> Column:
-    return (values[0][rows], values[1]) if isinstance(values, tuple) else values[rows]
 
 
 def _rise(was: Estimate, now: Estimate) -> Estimate:

@@ -12,14 +12,13 @@ from seawall.sdk.deciding import Deciding, deciding
 from seawall.sdk.groups import compare_groups
 from seawall.sdk.report import CONFIDENCE, Report, Table, named
 from seawall.sdk.rows import By, Rows, lacking, read_rows, task_of
-from seawall.sdk.scores import count_scores
+from seawall.sdk.scores import count_scores, repeated
 from seawall.sdk.verdicts import conclude
 from seawall.statistics.calibration import calibration, measure
-from seawall.statistics.column import numbers
 from seawall.statistics.cost import Cost, cost_of, total_of, value_of
 from seawall.statistics.curves import curves
 from seawall.statistics.drift import judge_in_family
-from seawall.statistics.grid import heavy, score_grid
+from seawall.statistics.grid import score_grid
 from seawall.statistics.inequality import inequality
 from seawall.statistics.performance import by_score, by_threshold, confusion
 from seawall.statistics.reliability import reliability
@@ -166,14 +165,10 @@ def _counted(
     """Scores counted if there are any, calls counted, and where calls are cut."""
     scored = None
     if score:
-        try:
-            known = heavy(numbers(rows[score])[0])
-        except BadInput as error:
-            raise rows.wrong(score, error.what, error.remedy) from error
-        grid = score_grid((*known, threshold))
+        grid = score_grid((*repeated(rows[score], score, rows.source), threshold))
         scored = count_scores(rows.columns, score, label, rows.groups, grid, rows.source)
         if not scored.n:
-            raise rows.wrong(score, "no row has a score")
+            raise rows.wrong(score, "no row has a score", "name the column of the model's scores")
     if not prediction:
         assert scored is not None
         return scored, scored, threshold

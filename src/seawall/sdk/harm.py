@@ -55,7 +55,11 @@ def harms(
             rows[name] += np.bincount(codes, minlength=size)
             wrong[name] += np.bincount(codes[loss[labelled] > 0], minlength=size)
     if not any(counts.any() for counts in rows.values()):
-        raise BadInput("no row has both a label and an answer", where=there.name)
+        raise BadInput(
+            "no row has both a label and an answer",
+            where=f"{there.name}, columns {' and '.join(answers.columns)}",
+            remedy="give a labelled reference",
+        )  # fmt: skip
     rule = Rule("error_rate_change", at_most=TOLERANCE)
     family = 1 - (1 - CONFIDENCE) / max(1, len(names))
     told: dict[str, Any] = {}

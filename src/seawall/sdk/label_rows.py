@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seawall.adapters.tables import read_columns
+from seawall.adapters.tables import read_columns, write_table
 from seawall.kernel import BadInput
 from seawall.sdk.estimated import told
 from seawall.sdk.report import CONFIDENCE, Table
-from seawall.statistics.coding import as_numbers
+from seawall.statistics.column import floats
 from seawall.statistics.label_plan import draw_rows, plan_labels, sampled_ratio
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def choose_rows(
 
     assert isinstance(estimated, EstimatedCalls)
     plan = plan_labels(estimated.learnt, estimated.count(table), budget)
-    scores = as_numbers(table[estimated.score])
+    scores = floats(table[estimated.score])
     there = np.flatnonzero(~np.isnan(scores))
     calls = estimated.calls_of(table, scores[there], there)
     stratum = np.full(scores.size, -1, np.int64)
@@ -46,7 +46,7 @@ def choose_rows(
         sizes = np.array([s.rows for s in plan.strata])
         labels = np.array([s.labels for s in plan.strata])
         values = (rows, scores[rows], call[rows], home, sizes[home], labels[home] / sizes[home])
-        _write(dict(zip(COLUMNS, values, strict=True)), Path(path))
+        write_table(dict(zip(COLUMNS, values, strict=True)), Path(path))
     return {
         "budget": budget,
         "rows": rows.size,
@@ -71,7 +71,7 @@ def estimate_from_labels(
 
     table = read_columns(sample, [*COLUMNS, label])
     call, stratum, rows = (
-        as_numbers(table[name]).astype(np.int64) for name in ("call", "stratum", "stratum_rows")
+        floats(table[name]).astype(np.int64) for name in ("call", "stratum", "stratum_rows")
     )
     truth = binary(table[label])
     kept = truth >= 0
@@ -93,20 +93,3 @@ def estimate_from_labels(
         "labelled": int(kept.sum()),
         "rows": int(sizes.sum()),
     }
-
-
-def _write(columns: dict[str, Any], path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.csv as csv
-    import pyarrow.parquet as pq
-
-    writers = {".csv": csv.write_csv, ".parquet": pq.write_table}
-    write = writers.get(path.suffix.lower())
-    if write is None:
-        raise BadInput(
-            f"cannot write rows to label as {path.name}", remedy="end it in .csv or .parquet"
-        )
-    try:
-        write(pa.table(columns), path)
-    except OSError as error:
-        raise BadInput(f"cannot write {path}: {error.strerror or error}") from error

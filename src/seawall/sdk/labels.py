@@ -22,9 +22,10 @@ from seawall.monitoring.label_cohorts import (
 from seawall.monitoring.label_join import NEVER, Integers, LabelJoin, join_labels
 from seawall.monitoring.maturity import MaturityPoint, maturity_curve, settled_age
 from seawall.report.document import Document
-from seawall.sdk.report import CONFIDENCE, Report, Table
-from seawall.statistics.column import Column, encode
+from seawall.sdk.report import CONFIDENCE, Report, Table, named
+from seawall.statistics.column import BINARY, Column, encode
 from seawall.statistics.intervals import rate
+from seawall.statistics.score import MOST_GROUPS
 
 UNLABELLED, ORPHANS, CONFLICTS = 0.10, 0.01, 0.01
 """Default tolerances: of decisions at the fixed age without a label; of outcomes without a
@@ -78,15 +79,27 @@ def labels(
     picked = [id, time, *([prediction] if prediction else []), *groups, *proxies]
     table = read_columns(decisions, list(dict.fromkeys(picked)))
     came = read_columns(outcomes, [id, label_time, *([label] if label else [])])
-    times, label_times = _times(table[time], time), _times(came[label_time], label_time)
-    for name, part in (("decisions", table), ("outcomes", came)):
-        _no_gaps(part[id], f"id {id} in {name}")
+    inputs = named(decisions=decisions, outcomes=outcomes)
+    here, there = inputs["decisions"], inputs["outcomes"]
+    times = _times(table[time], f"{here}, column {time}")
+    label_times = _times(came[label_time], f"{there}, column {label_time}")
+    for where, part in ((here, table), (there, came)):
+        _no_gaps(part[id], "id", f"{where}, column {id}")
     if not times.size:
-        raise BadInput("there are no decisions", remedy="give a table with rows")
+        raise BadInput("there are no decisions", where=here, remedy="give a table with rows")
+    for name in groups:
+        _few_enough(table[name], f"{here}, column {name}")
+    for name in proxies:
+        _flags(table[name], f"{here}, column {name}")
     join = join_labels(table[id], times, came[id], label_times, came[label] if label else None)
     now = int(max(times.max(), label_times.max(initial=times.max())))
-    return _report(_Joined(table, came, times, label_times, now, join, label, prediction),
-                   tuple(groups), tuple(proxies), age)  # fmt: skip
+    verdict, body = _report(
+        _Joined(table, came, times, label_times, now, join, label, prediction),
+        tuple(groups), tuple(proxies), age,
+    )  # fmt: skip
+    if join.outcomes and join.orphans == join.outcomes:
+        body["join"]["unlike"] = {"decisions": _first(table[id]), "outcomes": _first(came[id])}
+    return LabelReport(verdict, body, inputs)
 
 
 class _Joined:
@@ -120,7 +133,7 @@ class _Joined:
 
 def _report(
     of: _Joined, groups: tuple[str, ...], proxies: tuple[str, ...], age: timedelta | None
-) -> LabelReport:
+) -> tuple[Verdict, dict[str, Any]]:
     join, now = of.join, of.now
     oldest = timedelta(microseconds=now - int(of.times.min()))
     edges = sorted({e for e in STANDARD if e <= oldest} | ({age} if age else set()))
@@ -158,7 +171,7 @@ def _report(
             "conflicting": join.conflicts, "before_decision": join.early,
         },
     }  # fmt: skip
-    return LabelReport(all_of(verdicts), body)
+    return all_of(verdicts), body
 
 
 def _judge(of: _Joined, matured: Integers, age: timedelta | None) -> list[Verdict]:
@@ -202,11 +215,7 @@ def _groups(
 def _proxy(of: _Joined, name: str, matured: Integers, age: timedelta | None) -> dict[str, Any]:
     """A proxy's rate among all decisions, and how much likelier it makes being wrong."""
     codes, names = of.part(name)
-    known = {"0": 0, "false": 0, "1": 1, "true": 1}
-    odd = [n for n in names if n not in known]
-    if odd:
-        raise BadInput(f"proxy {name} has the value {odd[0]!r}", remedy="give a column of 0 and 1")
-    on = np.array([known[n] for n in names] + [-1], np.int64)[codes]
+    on = np.array([BINARY[n] for n in names] + [-1], np.int64)[codes]
     told = rate(int((on == 1).sum()), int((on >= 0).sum()), CONFIDENCE)
     found: dict[str, Any] = {"rate": told.to_dict()}
     arrived = matured[of.age[matured] <= (age or timedelta.max) // MICROSECOND]
@@ -236,18 +245,42 @@ def _days(age: timedelta | None) -> float | None:
     return None if age is None else age / timedelta(days=1)
 
 
-def _times(values: Column, name: str) -> Integers:
+def _times(values: Column, where: str) -> Integers:
     if isinstance(values, tuple) or values.dtype.kind != "M":
         raise BadInput(
-            f"column {name} holds no times",
+            "times are expected", where=where,
             remedy="write them as 2026-03-01T12:00:00 or timestamps",
-        )
+        )  # fmt: skip
     stamps = np.asarray(values).astype("datetime64[us]")
-    _no_gaps(stamps, f"time {name}")
+    _no_gaps(stamps, "time", where)
     return stamps.astype(np.int64)
 
 
-def _no_gaps(values: Column, what: str) -> None:
+def _few_enough(values: Column, where: str) -> None:
+    codes = encode(values)[0]
+    groups = np.unique(codes[codes >= 0]).size
+    if groups > MOST_GROUPS:
+        raise BadInput(
+            f"there are {groups:,} groups, above {MOST_GROUPS}", where=where,
+            remedy="group by a column with few values",
+        )  # fmt: skip
+
+
+def _flags(values: Column, where: str) -> None:
+    odd = [name for name in encode(values)[1] if name not in BINARY]
+    if odd:
+        raise BadInput(
+            f"a proxy is 0 or 1, there is {odd[0]!r}", where=where,
+            remedy="give a column of 0 and 1",
+        )  # fmt: skip
+
+
+def _first(ids: Column) -> str:
+    codes, names = encode(ids)
+    return names[int(codes[0])]
+
+
+def _no_gaps(values: Column, what: str, where: str) -> None:
     codes = values[0] if isinstance(values, tuple) else None
     if codes is not None:
         lacking = int((codes < 0).sum())
@@ -255,13 +288,5 @@ def _no_gaps(values: Column, what: str) -> None:
         data: Any = values
         lacking = int(np.ma.getmaskarray(data).sum()) or int(np.count_nonzero(data != data))
     if lacking:
-        raise BadInput(f"{what} lacks in {lacking:,} rows", remedy="leave them out")
-
-
-def age_of(text: str) -> timedelta:
-    """An age as people write it: 90m, 12h, 7d, 2w; `BadInput` on anything else."""
-    units = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-    number, unit = text.strip()[:-1], text.strip()[-1:]
-    if unit not in units or not number.isascii() or not number.replace(".", "", 1).isdigit():
-        raise BadInput(f"{text!r} is no age", remedy="write for example 12h or 7d")
-    return timedelta(**{units[unit]: float(number)})
+        has = "1 row has" if lacking == 1 else f"{lacking:,} rows have"
+        raise BadInput(f"{has} no {what}", where=where, remedy="leave them out")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput
-from seawall.statistics.column import Column, encode, length, numbers
+from seawall.statistics.column import BINARY, Column, encode, floats, take
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -26,13 +26,18 @@ class Answers(msgspec.Struct, frozen=True):
     regression: bool = False
 
     def __post_init__(self) -> None:
-        if (self.score is None) == (self.prediction is None):
+        if self.score is not None and self.prediction is not None:
+            raise BadInput(
+                "a score and a prediction are two answers, and one is looked at",
+                remedy="give either the column of scores or that of predictions",
+            )
+        if self.score is None and self.prediction is None:
             raise BadInput(
                 "labels alone do not say what was wrong",
                 remedy="give either the column of scores or that of predictions",
             )
         if self.regression and self.prediction is None:
-            raise BadInput("regression needs the column of predictions", remedy="--prediction")
+            raise BadInput("regression needs predictions, not scores", remedy="name their column")
 
     @property
     def columns(self) -> list[str]:
@@ -60,38 +65,40 @@ def losses(
         same = np.array([place.get(name, -2) for name in others] + [-1], np.int64)[told]
         return (same != codes).astype(np.float64), (codes >= 0) & (told >= 0)
     assert answers.score is not None
-    values = {"0": 0.0, "1": 1.0, "false": 0.0, "true": 1.0}
     for name in names:
-        if name not in values:
+        if name not in BINARY:
             raise BadInput(
                 f"label {name!r} is neither 0 nor 1",
                 where=f"{where}, column {answers.label}",
                 remedy="give a 0/1 label, or predictions instead of scores",
             )
-    label = np.array([*(values[name] for name in names), np.nan])[codes]
+    label = np.array([*(float(BINARY[name]) for name in names), np.nan])[codes]
     score = _floats(columns[answers.score], answers.score, where)
     if (score < 0).any() or (score > 1).any():
-        raise BadInput(
-            "scores lie outside [0, 1]", where=f"{where}, column {answers.score}",
-            remedy="give probabilities",
-        )  # fmt: skip
+        raise outside(np.nanmin(score), np.nanmax(score), f"{where}, column {answers.score}")
     there = ~(np.isnan(label) | np.isnan(score))
     return (label != (score >= answers.threshold)).astype(np.float64), there
 
 
 def _floats(values: Column, name: str, where: str) -> NDArray[np.float64]:
-    if isinstance(values, np.ma.MaskedArray):
-        values = np.where(np.ma.getmaskarray(values), np.nan, values.data.astype(np.float64))
-    if not isinstance(values, tuple) and values.dtype.kind == "f":
-        return np.asarray(values, np.float64)
+    where = f"{where}, column {name}"
     try:
-        return numbers(values)[0].astype(np.float64)
+        found = floats(values)
     except BadInput as error:
-        raise BadInput(error.what, where=f"{where}, column {name}", remedy=error.remedy) from error
+        raise error.at(where) from error
+    if np.isinf(found).any():
+        raise BadInput("some values are infinite", where=where, remedy="leave those rows out")
+    return found
+
+
+def outside(low: float, high: float, where: str) -> BadInput:
+    """What is said of scores that are no probabilities."""
+    return BadInput(
+        f"scores go from {low:g} to {high:g}, outside [0, 1]", where=where,
+        remedy="give the probability of label 1",
+    )  # fmt: skip
 
 
 def picked(values: Column, rows: NDArray[np.bool_]) -> Column:
     """The rows of a column where `rows` holds."""
-    if length(values) == int(rows.sum()):
-        return values
-    return (np.asarray(values[0])[rows], values[1]) if isinstance(values, tuple) else values[rows]
+    return values if rows.all() else take(values, rows)

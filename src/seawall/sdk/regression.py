@@ -17,6 +17,7 @@ from seawall.statistics.regression import (
     ErrorGrids,
     RegressionSummary,
     error_grids,
+    heavy_tails,
     largest_gap,
     regression,
     summarise_errors,
@@ -84,10 +85,22 @@ def _notes(whole: RegressionSummary) -> list[str]:
         notes.append(f"{told_} zero: mape is of the other {whole.relative.n:,} rows.")
     squares = whole.magnitude.squares * whole.magnitude.grid.scale**2
     largest = whole.magnitude.high**2 / squares if squares else 0.0
+    heavy = heavy_tails(whole)
     if whole.n >= 100 and largest > 0.1:
         notes.append(
             f"One row carries {largest:.0%} of the squared error: the intervals of rmse and r2 "
             "are too narrow for such errors; judge by mae or the median."
+        )
+    elif "rmse" in heavy:
+        notes.append(
+            "A few errors are so much larger than the rest that no sample of this size shows all "
+            "of rmse and r2: their bounds assume how such errors fall off; judge by mae or the "
+            "median."
+        )
+    if "mape" in heavy:
+        notes.append(
+            "Some labels are so near to zero that mape hangs on a few rows, and may have no mean: "
+            "judge by mae."
         )
     return notes
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from seawall.kernel import Estimate, Rule, Verdict, all_of
+from seawall.kernel import BadInput, Estimate, Rule, Verdict, all_of
 from seawall.report.document import Document
 from seawall.sdk.drift import drift
 from seawall.sdk.report import CONFIDENCE, Report, Table, named
@@ -37,7 +37,14 @@ def compare_baselines(old: Table, new: Table, current: Table | None = None) -> R
     Raises `BadInput` on unreadable data and a column whose kind has changed.
     """
     was, now = reference_summary(old), reference_summary(new)
+    inputs = named(old=old, new=new)
     shared = [name for name in was.grids if name in now.grids]
+    for name in shared:
+        if was.grids[name].ordered != now.grids[name].ordered:
+            raise BadInput(
+                f"column {name} was {was.grids[name].kind} and is {now.grids[name].kind}",
+                where=inputs["new"], remedy=f"give it the type that it has in {inputs['old']}",
+            )  # fmt: skip
     family = 1 - (1 - CONFIDENCE) / max(1, 2 * len(shared))
     features: dict[str, Any] = {}
     verdicts: list[Verdict] = []
@@ -61,7 +68,7 @@ def compare_baselines(old: Table, new: Table, current: Table | None = None) -> R
     }
     if current is not None:
         body["hidden"] = _hidden(old, new, current)
-    return ReplacementReport(all_of(verdicts), body, named(old=old, new=new))
+    return ReplacementReport(all_of(verdicts), body, inputs)
 
 
 def _hidden(old: Table, new: Table, current: Table) -> list[str]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from seawall.adapters.tables import read_columns
 from seawall.kernel import BadInput, nearest
 from seawall.sdk.report import Table
-from seawall.statistics.column import Column, encode, length
+from seawall.statistics.column import BINARY, Column, any_value, encode, length
 
 Task = Literal["binary", "multiclass", "regression"]
 By = str | tuple[str, ...]
@@ -57,19 +57,9 @@ def read_rows(data: Table, columns: Sequence[str | None], groups: Sequence[By], 
     rows = Rows(source, read_columns(data, list(wanted)), chosen)
     if not len(rows):
         raise BadInput("there are no rows", where=source, remedy="give labelled rows")
-    if not _any_present(rows[label]):
+    if not any_value(rows[label]):
         raise rows.wrong(label, "no row has a label", "give rows whose outcome is known")
     return rows
-
-
-def _any_present(values: Column) -> bool:
-    if isinstance(values, tuple):
-        return bool((values[0] >= 0).any())
-    if isinstance(values, np.ma.MaskedArray):
-        return bool(values.count())
-    if values.dtype.kind == "f":
-        return not np.isnan(values).all()
-    return values.dtype.kind != "O" or any(v is not None and v == v for v in values.tolist())
 
 
 def task_of(
@@ -113,7 +103,7 @@ def _found(
             if (present != np.rint(present)).any():
                 return "regression"
         names |= set(encode(values)[1])
-    if names <= {"0", "1", "true", "false"}:
+    if names <= BINARY.keys():
         return "binary"
     numeric = all(_numeric(rows[name]) for name in (label, prediction))
     return "regression" if numeric and len(names) > MOST_CLASSES else "multiclass"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seawall.adapters.tables import open_source
 from seawall.kernel import BadInput
 from seawall.sdk.report import Table
-from seawall.statistics.column import Column, joined
+from seawall.statistics.column import Column, joined, take
+from seawall.statistics.hashing import mixed
 
 ROWS = 20_000
 """Rows that a check of whole rows looks at in each table."""
@@ -33,26 +33,12 @@ def sample(source: Table, columns: Sequence[str], rows: int = ROWS) -> dict[str,
     order = np.zeros(0, np.uint64)
     start = 0
     for piece in there.pieces:
-        hashes = _hash(np.arange(start, start + piece.rows, dtype=np.uint64))
+        hashes = mixed(np.arange(start, start + piece.rows, dtype=np.uint64))
         least = np.argsort(hashes, kind="stable")[:rows]
         order = np.concatenate([order, hashes[least]])
         best = np.argsort(order, kind="stable")[:rows]
         order, start = order[best], start + piece.rows
         for name, values in piece.read(names).items():
             parts = [kept[name]] if name in kept else []
-            kept[name] = _take(joined([*parts, _take(values, least)]), best)
+            kept[name] = take(joined([*parts, take(values, least)]), best)
     return kept
-
-
-def _take(values: Column, rows: NDArray[np.intp]) -> Column:
-    if isinstance(values, tuple):
-        return np.asarray(values[0])[rows], values[1]
-    return values[rows]
-
-
-def _hash(position: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """splitmix64 (Steele, Lea & Flood 2014)."""
-    mixed = position + np.uint64(0x9E3779B97F4A7C15)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))

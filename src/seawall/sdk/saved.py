@@ -94,13 +94,15 @@ def saved_scores(
     if saved is None:
         return None
     held = saved.profile.scores
+    where = Path(source).name if isinstance(source, (str, Path)) else ""
     asked = f"--score {score} --label {label} --threshold {threshold:g}"
     if held is None:
-        raise BadInput("the baseline holds no scores", remedy=f"save it with {asked}")
+        raise BadInput("the baseline holds no scores", where=where, remedy=f"save it with {asked}")
     if (held.score, held.label, held.threshold) != (score, label, threshold):
         raise BadInput(
             f"the baseline holds score {held.score}, label {held.label}, threshold "
             f"{held.threshold:g}",
+            where=where,
             remedy=f"name these, or save it with {asked}",
         )
     return held

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from seawall.kernel import BadInput
-from seawall.statistics.column import Column
-from seawall.statistics.grid import Grid
+from seawall.statistics.column import Column, numbers
+from seawall.statistics.grid import Grid, heavy
 from seawall.statistics.score import ScoreSummary, summarise_scores
+
+
+def repeated(values: Column, name: str, source: str = "") -> tuple[float, ...]:
+    """The scores that many rows share, for a grid; `BadInput` that names the column on text."""
+    try:
+        return heavy(numbers(values)[0])
+    except BadInput as error:
+        raise BadInput(
+            "numbers are expected, not text", remedy="convert the column",
+            where=f"{source}, column {name}" if source else f"column {name}",
+        ) from error  # fmt: skip
 
 
 def count_scores(
@@ -26,5 +37,4 @@ def count_scores(
         )
     except BadInput as error:
         columns = f"score {score}" + (f", label {label}" if label else "")
-        where = f"{source}, {columns}" if source else columns
-        raise BadInput(error.what, where=where, remedy=error.remedy) from error
+        raise error.at(f"{source}, {columns}" if source else columns) from error

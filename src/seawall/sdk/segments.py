@@ -6,17 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from seawall.adapters.tables import Source, open_source
 from seawall.kernel import BadInput, Outcome, Reason, Rule, Verdict
 from seawall.report.document import Document
 from seawall.sdk.losses import Answers, losses, picked
-from seawall.sdk.report import CONFIDENCE, Report, Table
-from seawall.sdk.summaries import fitting, reference_summary
+from seawall.sdk.report import CONFIDENCE, Report, Table, named
+from seawall.sdk.summaries import SameTypes, reference_summary
 from seawall.statistics import segments as search
-from seawall.statistics.column import Column
 from seawall.statistics.named_bins import NamedBins, named_bins
 from seawall.statistics.segments import Searched, Tally, tally
 from seawall.statistics.text import on_grids, sources
@@ -69,10 +65,14 @@ def segments(
         raise BadInput("a change of shares looks at no answers", remedy="leave them out")
     answers = Answers(label, score, prediction, threshold, regression) if label else None
     apart = set(answers.columns) if answers else set[str]()
+    inputs = named(data=data) | ({} if reference is None else named(reference=reference))
     base = reference_summary(data if reference is None else reference, columns)
     names = [n for n in base.grids if n not in apart]
     if not names:
-        raise BadInput("there is no column to search", remedy="name features as columns")
+        raise BadInput(
+            "there is no column to search beside labels and answers", where=inputs["data"],
+            remedy="name features as columns",
+        )  # fmt: skip
     codings = {n: named_bins(base.summary.columns[n], BINS) for n in names}
     if answers is None:
         assert reference is not None
@@ -82,10 +82,16 @@ def segments(
         measure = "share_change"
     else:
         counted = _counted(_twice(data), codings, answers)
+        if not counted.rows:
+            raise BadInput(
+                "no row has both a label and an answer",
+                where=f"{inputs['data']}, columns {' and '.join(answers.columns)}",
+                remedy="give labelled rows",
+            )  # fmt: skip
         found = search.worst(counted, codings, rates=not regression, confidence=CONFIDENCE)
         measure = "absolute_error_excess" if regression else "error_rate_excess"
     rule = None if regression else Rule(measure, within=tolerance)
-    return SegmentsReport(_judge(found, rule, measure), _body(found, measure, tolerance))
+    return SegmentsReport(_judge(found, rule, measure), _body(found, measure, tolerance), inputs)
 
 
 def _counted(
@@ -101,23 +107,20 @@ def _tallies(
 ) -> Iterable[Tally]:
     pairs = len(codings) <= MOST_COLUMNS
     grids = {name: coding.grid for name, coding in codings.items()}
+    types = SameTypes(there, grids)
     for piece in there.pieces:
         read = piece.read(names)
         columns = on_grids(read, grids)
         if answers is None:
-            codes = {n: _codes(n, columns[n], c, piece.where) for n, c in codings.items()}
+            columns = types.checked(columns, piece.where)
+            codes = {n: c.codes(columns[n]) for n, c in codings.items()}
             yield tally(codes, codings, pairs=pairs)
         else:
             loss, labelled = losses(read, answers, piece.where)
             codes = {n: c.codes(picked(columns[n], labelled)) for n, c in codings.items()}
             yield tally(codes, codings, loss[labelled], pairs=pairs)
-
-
-def _codes(name: str, values: Column, coding: NamedBins, where: str) -> NDArray[np.int64]:
-    try:
-        return coding.codes(fitting(name, values, coding.grid))
-    except BadInput as error:
-        raise BadInput(error.what, where=where, remedy=error.remedy) from error
+    if answers is None:
+        types.close()
 
 
 def _twice(source: Table) -> Source:

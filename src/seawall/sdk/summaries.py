@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +22,7 @@ from seawall.adapters.tables import Piece, Source, chosen, open_source
 from seawall.kernel import BadInput
 from seawall.sdk.report import Progress, Table
 from seawall.sdk.saved import saved_baseline
-from seawall.statistics.column import Column, any_value, joined, kind_of, length
+from seawall.statistics.column import Column, any_value, encode, joined, kind_of, length
 from seawall.statistics.counting import summarise
 from seawall.statistics.grid import Grid, Space, make_grid
 from seawall.statistics.summary import ColumnSummary, TableSummary
@@ -65,7 +66,8 @@ def reference_summary(
     unreadable source and an unknown column.
     """
     if saved := saved_baseline(source):
-        return _of_table(saved.profile.table, columns)
+        where = Path(source).name if isinstance(source, (str, Path)) else "the baseline"
+        return _of_table(saved.profile.table, columns, where)
     if is_frame(source):
         from seawall.sdk.distributed import reference_frame
 
@@ -78,7 +80,7 @@ def reference_summary(
         left_out = [*there.unreadable, *(n for n in names if n in moving)]
         names = [n for n in names if n not in moving]
     if not names:
-        raise BadInput("the reference has no column to compare", where=there.name)
+        raise _nothing(left_out, there.name)
     sample, rest = there.split()
     grids: dict[str, Grid] = {}
 
@@ -101,26 +103,34 @@ def reference_summary(
     return Reference({name: grids[name] for name in summary.columns}, summary, left_out)
 
 
-def _of_table(table: TableSummary, columns: Sequence[str] | None) -> Reference:
+def _of_table(table: TableSummary, columns: Sequence[str] | None, where: str) -> Reference:
     grids = {name: column.grid for name, column in table.columns.items()}
     there, left_out = sources(grids), list[str]()
-    names = chosen(columns, there, "the baseline")
+    names = chosen(columns, there, where)
     if columns is None:
         left_out = [n for n in names if n in grids and grids[n].kind == "datetime"]
         names = [n for n in names if n not in left_out]
     if not names:
-        raise BadInput("the baseline has no column to compare")
+        raise _nothing(left_out, where)
     kept = {name: table.columns[name] for name in counted(names, grids)}
     return Reference({n: grids[n] for n in kept}, TableSummary(table.rows, kept), left_out)
 
 
+def _nothing(left_out: Sequence[str], where: str) -> BadInput:
+    told = f" beside times and nested ones: {', '.join(left_out[:8])}" if left_out else ""
+    return BadInput(
+        f"there is no column to compare{told}", where=where, remedy="name the columns to compare"
+    )
+
+
 def summary_on(
     source: Table, grids: Mapping[str, Grid], *, every_column: bool = True,
-    progress: Progress | None = None,
+    progress: Progress | None = None, threads: int = _THREADS,
 ) -> Counted:  # fmt: skip
     """A source counted on the grids of a reference.
 
-    With `every_column` the columns without a grid are named, else they are not looked at. Raises
+    With `every_column` the columns without a grid are named, else they are not looked at. Of a
+    Spark data frame the workers decide, and `threads` says nothing. Raises
     `BadInput` on an unreadable source, and a column that is not there or does not fit its grid.
     """
     if saved_baseline(source):
@@ -136,18 +146,52 @@ def summary_on(
     names = there.chosen(sources(grids))
     extra = [n for n in (*there.columns, *there.unreadable) if n not in names]
     told = progress and partial(progress, "current")
-    summary = _fold(there, grids, names, there.pieces, {}, told)
+    summary = _fold(there, grids, names, there.pieces, {}, told, threads)
     for name, one in summary.columns.items():
-        if name in there.numeric and not one.grid.ordered and one.n == one.counts[-1] > 0:
-            held = "flags" if one.grid.kind == "boolean" else "text"
-            error = _another_type(name, "numbers", held)
-            raise BadInput(error.what, where=there.name, remedy=error.remedy)
+        if one.n == one.counts[-1] > 0 and (error := _unordered(name, one.grid, there)):
+            raise error
     return Counted(summary, extra if every_column else [])
+
+
+def _unordered(name: str, grid: Grid, there: Source) -> BadInput | None:
+    """What is said of numbers or times that the reference holds as names, if these are such."""
+    held = "numbers" if name in there.numeric else "times" if name in there.times else ""
+    if grid.ordered or not held:
+        return None
+    wanted = "flags" if grid.kind == "boolean" else "text"
+    return _another_type(name, held, wanted).at(there.name)
+
+
+class SameTypes:
+    """Whether a source that is read piece by piece holds what the reference's grids are of."""
+
+    def __init__(self, there: Source, grids: Mapping[str, Grid]) -> None:
+        self._grids = grids
+        self._suspects = {n: e for n, g in grids.items() if (e := _unordered(n, g, there))}
+        self._seen: set[str] = set()
+
+    def checked(self, columns: Mapping[str, Column], where: str) -> dict[str, Column]:
+        """These columns; `BadInput` on text where the reference holds numbers or times."""
+        for name in list(self._suspects):
+            found = set(encode(columns[name])[1])
+            self._seen |= {name} if found else set()
+            if found & set(self._grids[name].categories):
+                del self._suspects[name]
+        try:
+            return {n: fitting(n, columns[n], grid) for n, grid in self._grids.items()}
+        except BadInput as error:
+            raise error.at(where) from error
+
+    def close(self) -> None:
+        """All was read: `BadInput` on numbers or times of which the reference knows none."""
+        for name, error in self._suspects.items():
+            if name in self._seen:
+                raise error
 
 
 def _fold(
     source: Source, grids: Mapping[str, Grid], names: Sequence[str], pieces: Iterable[Piece],
-    done: Part, told: Callable[[int, int | None], None] | None,
+    done: Part, told: Callable[[int, int | None], None] | None, threads: int = _THREADS,
 ) -> TableSummary:  # fmt: skip
     def count(piece: Piece, some: Sequence[str]) -> Part:
         return _count(piece.read(some), grids, piece.where)
@@ -155,7 +199,8 @@ def _fold(
     groups = _groups(names, source.at_once)
     total = sum(p.rows for p in pieces) if isinstance(pieces, Sequence) else None
     values = 0
-    for part in _in_threads(partial(count, piece, some) for piece in pieces for some in groups):
+    works = (partial(count, piece, some) for piece in pieces for some in groups)
+    for part in _in_threads(works, threads):
         _add(done, part)
         values += sum(one.rows for one in part.values())
         if told:
@@ -171,14 +216,14 @@ def _groups(names: Sequence[str], size: int | None) -> list[Sequence[str]]:
     return [names[at : at + step] for at in range(0, len(names), step)]
 
 
-def _in_threads(works: Iterable[Callable[[], Part]]) -> Iterator[Part]:
+def _in_threads(works: Iterable[Callable[[], Part]], threads: int = _THREADS) -> Iterator[Part]:
     """What each work gives, in order; few are under way at once, so that memory is bounded."""
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(threads) as pool:
         under_way: deque[Future[Part]] = deque()
         try:
             for work in works:
                 under_way.append(pool.submit(work))
-                if len(under_way) > _THREADS:
+                if len(under_way) > threads:
                     yield under_way.popleft().result()
             while under_way:
                 yield under_way.popleft().result()
@@ -210,8 +255,7 @@ def _grid(name: str, parts: Sequence[Column], pieces: Sequence[Piece]) -> Grid:
     known = next(filter(None, types), "")
     for held, piece in zip(types, pieces, strict=True):
         if held and held != known:
-            error = _another_type(name, held, known)
-            raise BadInput(error.what, where=piece.where, remedy=error.remedy)
+            raise _another_type(name, held, known).at(piece.where)
     step = -(-sum(map(length, parts)) // _GRID_ROWS)
     if len(parts) > 1 and all(kind_of(part) == "numeric" for part in parts):
         parts = [part[::step] for part in parts if not isinstance(part, tuple)]
@@ -226,7 +270,7 @@ def _count(columns: Mapping[str, Column], grids: Mapping[str, Grid], where: str)
             try:
                 found[name] = summarise(fitting(name, values, grids[name]), grids[name], space)
             except BadInput as error:
-                raise BadInput(error.what, where=where, remedy=error.remedy) from error
+                raise error.at(where) from error
     return found
 
 

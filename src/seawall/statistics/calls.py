@@ -7,6 +7,7 @@ import numpy as np
 
 from seawall.kernel import BadInput
 from seawall.statistics.codec import Counts
+from seawall.statistics.column import BINARY
 from seawall.statistics.grid import Grid, score_grid
 from seawall.statistics.performance import called
 from seawall.statistics.score import MISSING_GROUP, POSITIVE, ScoreSummary
@@ -57,17 +58,16 @@ def call_by_column(summary: ScoreSummary, column: str) -> CalledScores:
     """Calls as counted in the groups by a column of 0 and 1; `BadInput` on other values."""
     family = summary.family(column)
     counts = np.zeros((2, *summary.counts.shape), np.int64)
-    known = {"0": 0, "1": 1, "false": 0, "true": 1}
     for (value,), block in zip(family.groups, family.counts, strict=True):
         if value == MISSING_GROUP:
             raise BadInput(
                 f"prediction {column} lacks in {int(block.sum()):,} rows",
                 remedy="leave those rows out, or give the threshold instead",
             )
-        if value not in known:
+        if value not in BINARY:
             raise BadInput(
                 f"prediction {column} has the value {value!r}, neither 0 nor 1",
                 remedy="give calls as --prediction and scores as --score",
             )
-        counts[known[value]] += block
+        counts[BINARY[value]] += block
     return CalledScores(summary.grid, counts, False)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput
-from seawall.statistics.column import Column, encode
+from seawall.statistics.column import Column, encode, floats
 
 Codes = NDArray[np.int64]
 LEVELS = 24
@@ -36,7 +34,7 @@ class Coding(msgspec.Struct, frozen=True, eq=False):
         """Codes of rows, and which rows are unlike any of the reference: outside its span, of a
         category that it lacks, or missing where it misses none. Those get the nearest code."""
         if self.edges is not None:
-            data = as_numbers(values)
+            data = floats(values)
             gaps = np.isnan(data)
             codes = np.searchsorted(self.edges, data, "right")
             codes[gaps] = self.size - 1
@@ -72,7 +70,7 @@ def code_feature(name: str, values: Column, target: NDArray[np.float64]) -> Codi
         means.sort(key=lambda pair: pair[0])
         places = {names[i]: at for at, (_, group) in enumerate(means) for i in group}
         return Coding(len(means) + 1, bool((~kept).any()), places=places)
-    data = as_numbers(values)
+    data = floats(values)
     present = data[~np.isnan(data)]
     if not present.size:
         raise BadInput(f"feature {name} has no value in the reference", remedy="leave it out")
@@ -80,18 +78,3 @@ def code_feature(name: str, values: Column, target: NDArray[np.float64]) -> Codi
     edges = np.unique(cuts[cuts > present.min()])
     span = float(present.min()), float(present.max())
     return Coding(len(edges) + 2, present.size < data.size, edges, span)
-
-
-def as_numbers(values: Column) -> NDArray[np.float64]:
-    """Every row as float64, NaN where missing; `BadInput` on text."""
-    if isinstance(values, tuple) or values.dtype.kind not in "iufbM":
-        raise BadInput("the column holds text where numbers are expected")
-    raw: NDArray[Any] = np.asarray(values)
-    if raw.dtype.kind == "M":
-        stamps = raw.astype("datetime64[us]")
-        data = np.where(np.isnat(stamps), math.nan, stamps.astype(np.int64).astype(float))
-    else:
-        data = raw.astype(np.float64)
-    if isinstance(values, np.ma.MaskedArray):
-        data = np.where(np.ma.getmaskarray(values), math.nan, data)
-    return data

@@ -15,7 +15,8 @@ Column = NDArray[Any] | tuple[NDArray[np.integer[Any]], Sequence[Any]]
 """One column: a numpy array (a masked array where integers have nulls), NaN, NaT and None being
 missing; or (codes, dictionary) with code -1 for missing."""
 
-ORDERED: frozenset[str] = frozenset({"numeric", "integer", "datetime", "score"})
+BINARY = {"0": 0, "1": 1, "false": 0, "true": 1}
+"""What the texts of a column of 0 and 1 stand for."""
 
 
 def kind_of(values: Column) -> Kind:
@@ -35,6 +36,24 @@ def kind_of(values: Column) -> Kind:
 def length(values: Column) -> int:
     """The number of rows."""
     return len(values[0]) if isinstance(values, tuple) else len(values)
+
+
+def take(values: Column, rows: slice | NDArray[Any]) -> Column:
+    """Some rows, by a slice, by their places or by which they are."""
+    return (values[0][rows], values[1]) if isinstance(values, tuple) else values[rows]
+
+
+def has_value(values: Column) -> NDArray[np.bool_]:
+    """Which rows have a value, of a column that is not of Python objects."""
+    if isinstance(values, tuple):
+        return np.asarray(values[0]) >= 0
+    there = ~np.ma.getmaskarray(values)
+    data = np.asarray(values)
+    if data.dtype.kind == "f":
+        there &= ~np.isnan(data)
+    elif data.dtype.kind == "M":
+        there &= ~np.isnat(data)
+    return there
 
 
 def tally(values: Column) -> tuple[list[str], list[int], int]:
@@ -100,9 +119,7 @@ def numbers(values: Column) -> tuple[NDArray[Any], int]:
     Raises `BadInput` when the column holds text.
     """
     if isinstance(values, tuple) or values.dtype.kind not in "iufbM":
-        raise BadInput(
-            "the column holds text where numbers are expected", remedy="convert it, or leave it out"
-        )
+        raise _text_not_numbers()
     lacking = 0
     if isinstance(values, np.ma.MaskedArray):
         lacking = int(np.ma.count_masked(values))
@@ -119,6 +136,27 @@ def numbers(values: Column) -> tuple[NDArray[Any], int]:
     if values.dtype == np.uint64:
         values = np.minimum(values, np.uint64(2**63 - 1))
     return values.astype(np.int64, copy=False), lacking
+
+
+def floats(values: Column) -> NDArray[np.float64]:
+    """Every row as float64 (datetimes: microseconds, UTC), NaN where missing.
+
+    Raises `BadInput` when the column holds text.
+    """
+    if isinstance(values, tuple) or values.dtype.kind not in "iufbM":
+        raise _text_not_numbers()
+    data = np.asarray(values)
+    if data.dtype.kind == "M":
+        data = data.astype("datetime64[us]").astype(np.int64)
+    found = data.astype(np.float64, copy=False)
+    there = has_value(values)
+    return found if there.all() else np.where(there, found, np.nan)
+
+
+def _text_not_numbers() -> BadInput:
+    return BadInput(
+        "the column holds text where numbers are expected", remedy="convert it, or leave it out"
+    )
 
 
 def encode(values: Column) -> tuple[NDArray[np.int64], list[str]]:

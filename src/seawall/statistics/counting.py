@@ -81,7 +81,7 @@ def summarise_table(columns: Mapping[str, Column], grids: Mapping[str, Grid]) ->
         try:
             done[name] = summarise(columns[name], grid)
         except BadInput as error:
-            raise BadInput(error.what, where=f"column {name}", remedy=error.remedy) from error
+            raise error.at(f"column {name}") from error
     if len(sizes) > 1:
         raise BadInput(f"columns have different lengths: {', '.join(map(str, sorted(sizes)))}")
     return TableSummary(sizes.pop() if sizes else 0, done)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, Estimate, Rule, Verdict
-from seawall.statistics.column import Column, encode, kind_of, numbers
+from seawall.statistics.column import Column, encode, floats, kind_of, length
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.intervals import clopper_pearson, normal_quantile
 
@@ -76,7 +76,7 @@ def domain(
         odd = sorted(reference.keys() ^ current.keys())
         raise BadInput(f"columns {', '.join(odd)} are in one of the tables only")
     terms = _terms(reference, current)
-    size = {k: _rows(table) for k, table in (("reference", reference), ("current", current))}
+    size = {"reference": _rows(reference), "current": _rows(current)}
     label = np.repeat([False, True], [size["reference"], size["current"]])
     rule = Rule("multivariate_auc", at_most=tolerance)
     if min(size.values()) < LEAST or not terms.values.shape[1]:
@@ -130,8 +130,7 @@ class _Terms(NamedTuple):
 
 
 def _rows(table: Mapping[str, Column]) -> int:
-    first = next(iter(table.values()), np.zeros(0))
-    return len(first[0]) if isinstance(first, tuple) else len(first)
+    return length(next(iter(table.values()), np.zeros(0)))
 
 
 def _terms(reference: Mapping[str, Column], current: Mapping[str, Column]) -> _Terms:
@@ -158,22 +157,11 @@ def _column_terms(old: Column, new: Column) -> list[tuple[Vector, bool]]:
         codes = np.concatenate([a, lookup[b]])
         common = np.argsort(-np.bincount(codes[codes >= 0], minlength=1), kind="stable")
         return [((codes == code).astype(float), True) for code in (-1, *common[:_CATEGORIES])]
-    values = np.concatenate([_floats(old), _floats(new)])
+    values = np.concatenate([floats(old), floats(new)])
     gone = np.isnan(values)
     score = np.zeros(values.size)
     score[~gone] = _normal_scores(values[~gone])
     return [(score, True), (score**2, False), (gone.astype(float), True)]
-
-
-def _floats(values: Column) -> Vector:
-    assert not isinstance(values, tuple)
-    if isinstance(values, np.ma.MaskedArray):
-        return np.ma.filled(values.astype(np.float64), np.nan)
-    if values.dtype.kind != "M":
-        return values.astype(np.float64)
-    found = np.full(values.size, np.nan)
-    found[~np.isnat(values)] = numbers(values)[0]
-    return found
 
 
 def _normal_scores(values: Vector) -> Vector:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.statistics.column import Column, Kind, encode
+from seawall.statistics.column import Column, Kind, encode, has_value
 
 Hashes = NDArray[np.uint64]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -46,7 +46,7 @@ def hash_values(values: Column, kind: Kind) -> tuple[Hashes, NDArray[np.bool_]]:
         codes, names = encode(values)
         table = np.array([*map(hash_text, names), 0], np.uint64)
         return table[codes], codes >= 0
-    there = _present(values)
+    there = has_value(values)
     data = np.asarray(values)
     if kind in ("integer", "datetime"):
         bits = _as_integers(data, there)
@@ -72,16 +72,6 @@ def hash_rows(columns: Sequence[tuple[Column, Kind]]) -> tuple[Hashes, NDArray[n
         found = mixed(found ^ more)
         there = there & present
     return found, there
-
-
-def _present(values: NDArray[Any]) -> NDArray[np.bool_]:
-    there = ~np.ma.getmaskarray(values)
-    data = np.asarray(values)
-    if data.dtype.kind == "f":
-        there &= ~np.isnan(data)
-    elif data.dtype.kind == "M":
-        there &= ~np.isnat(data)
-    return there
 
 
 def _as_integers(data: NDArray[Any], there: NDArray[np.bool_]) -> NDArray[np.int64]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.statistics.column import Column, encode, length
+from seawall.statistics.column import Column, encode, has_value, length
 from seawall.statistics.grid import Grid
 from seawall.statistics.summary import ColumnSummary
 
@@ -34,7 +36,7 @@ class NamedBins(msgspec.Struct, frozen=True, eq=False):
             last = self.grid.cells - 1
             bins = self.at[[place.get(name, last) for name in names]] if names else self.at[:0]
             return np.append(bins, len(self.labels) - 1)[codes]
-        there = _present(values)
+        there = has_value(values)
         present = np.asarray(values[0] if isinstance(values, tuple) else values)[there]
         if present.dtype.kind == "M":
             present = present.astype("datetime64[us]").astype(np.int64)
@@ -121,15 +123,7 @@ def _of_categories(reference: ColumnSummary, bins: int) -> NamedBins:
     return NamedBins(reference.grid, at, tuple(labels), unseen)
 
 
-def _present(values: Column) -> NDArray[np.bool_]:
-    if isinstance(values, tuple):
-        return np.asarray(values[0]) >= 0
-    gaps = np.ma.getmaskarray(values)
-    data = np.asarray(values)
-    if data.dtype.kind == "f":
-        return ~(gaps | np.isnan(data))
-    return ~(gaps | np.isnat(data)) if data.dtype.kind == "M" else ~gaps
-
-
 def _number(value: float) -> str:
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
     return f"{value:,.0f}" if value == round(value) and abs(value) < 1e9 else f"{value:.3g}"

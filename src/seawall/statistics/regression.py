@@ -14,10 +14,18 @@ from numpy.typing import NDArray
 from seawall.kernel import Estimate
 from seawall.statistics.counting import summarise
 from seawall.statistics.grid import Grid
-from seawall.statistics.intervals import clopper_pearson, difference, skewed_mean
+from seawall.statistics.intervals import (
+    clopper_pearson,
+    difference,
+    normal_quantile,
+    skewed_mean,
+)
 from seawall.statistics.summary import ColumnSummary
+from seawall.statistics.tail import HEAVIEST, upper_tail
 
 Vector = NDArray[np.float64]
+_OF_ERRORS = HEAVIEST / 2
+"""The heaviest tail of errors themselves: that of their squares is twice as heavy."""
 
 
 class ErrorGrids(NamedTuple):
@@ -96,15 +104,16 @@ def regression(
     """mae, rmse, median_absolute_error, mape, bias, standardised_bias, r2 and, for a `quantile`,
     pinball_loss.
 
-    Means of losses have Student's and Hall's intervals, whichever reaches further; they have no
-    bound that holds for every distribution, and where errors have no fourth moment (Student's t
-    with 3 degrees) that of `rmse` and `r2` falls short. The median's is distribution-free. Values
+    Means of losses have Student's and Hall's intervals, whichever reaches further, and no less
+    above than their tail allows (`upper_tail`): they have no bound that holds for every
+    distribution, and none where the tail is too heavy. The median's is distribution-free. Values
     beyond the grids, if any, open a bound to infinity.
     """
     size = _Middles(summary.magnitude)
     squared = _mean(size, np.square, summary.magnitude, confidence, _mean_square(summary))
     found = {
-        "mae": _mean(size, np.abs, summary.magnitude, confidence, summary.magnitude.mean),
+        "mae": _mean(size, np.abs, summary.magnitude, confidence, summary.magnitude.mean,
+                     _OF_ERRORS),
         "rmse": _root(squared),
         "median_absolute_error": _median(summary.magnitude, confidence),
         "mape": _mean(_Middles(summary.relative), np.abs, summary.relative, confidence,
@@ -113,11 +122,22 @@ def regression(
                       summary.error.mean),
     }  # fmt: skip
     deviation = math.sqrt(max(summary.label.variance, 0.0)) if summary.n > 1 else math.nan
-    found["standardised_bias"] = _scaled(found["bias"], deviation)
+    doubt = _doubt(_Middles(summary.label), summary.n, confidence)
+    found["standardised_bias"] = _scaled(found["bias"], deviation, doubt)
     found["r2"] = _r_squared(summary, squared, confidence)
     if quantile is not None:
         found["pinball_loss"] = _pinball(summary, quantile, confidence)
     return found
+
+
+def heavy_tails(summary: RegressionSummary, confidence: float = 0.99) -> list[str]:
+    """Which of `rmse` and `mape` average losses so heavy-tailed that their intervals lean on it."""
+    size, relative = _Middles(summary.magnitude), _Middles(summary.relative)
+    tails = {
+        "rmse": upper_tail(np.square(size.values), size.counts, confidence),
+        "mape": upper_tail(relative.values, relative.counts, confidence),
+    }
+    return [name for name, tail in tails.items() if tail and tail.heavy]
 
 
 def largest_gap(parts: Sequence[Estimate], confidence: float, method: str) -> Estimate:
@@ -144,16 +164,19 @@ class _Middles:
         low, high = np.maximum(edges[filled], column.low), np.minimum(
             edges[filled + 1], column.high
         )  # fmt: skip
-        self.values, self.counts = (low + high) / 2, column.counts[filled].astype(float)
+        # the cell around 0 holds what is 0, or too small to tell from it
+        near = (edges[filled] < 0) & (edges[filled + 1] > 0)
+        self.values = np.where(near, 0.0, (low + high) / 2)
+        self.counts = column.counts[filled].astype(float)
 
 
 def _mean(
     cells: _Middles, loss: Callable[[Vector], Vector], column: ColumnSummary, confidence: float,
-    value: float,
+    value: float, heaviest: float = HEAVIEST,
 ) -> Estimate:  # fmt: skip
     """A mean whose exact value comes from integer sums, its spread from the counts."""
-    n, method = column.n, "mean, Hall"
     signed = loss is np.positive
+    n, method = column.n, "mean, Hall" if signed else "mean, Hall and Hill"
     if not n:
         low = -math.inf if signed else 0.0
         return Estimate(math.nan, low, math.inf, confidence, 0, method)
@@ -162,7 +185,8 @@ def _mean(
     second, third = (float((cells.counts * away**k).sum()) for k in (2, 3))
     low, high = skewed_mean(value, second / max(n - 1, 1), third / n, n, confidence)
     if not signed:
-        low = max(low, 0.0)
+        low, tail = max(low, 0.0), upper_tail(at, cells.counts, confidence, heaviest)
+        high = max(high, tail.mean) if tail else high
     if column.clipped:
         high = math.inf
         low = -math.inf if signed else low
@@ -179,10 +203,24 @@ def _root(e: Estimate) -> Estimate:
     return Estimate(value, low, high, e.confidence, e.n, e.method)
 
 
-def _scaled(e: Estimate, unit: float) -> Estimate:
+def _scaled(e: Estimate, unit: float, doubt: float) -> Estimate:
+    """A mean in units of a deviation, of which a share is in doubt."""
     if not unit > 0:
         return Estimate(math.nan, -math.inf, math.inf, e.confidence, e.n, e.method)
-    return Estimate(e.value / unit, e.low / unit, e.high / unit, e.confidence, e.n, e.method)
+    off = doubt * e.value
+    low = e.value - math.hypot(e.value - e.low, off)
+    high = e.value + math.hypot(e.high - e.value, off)
+    return Estimate(e.value / unit, low / unit, high / unit, e.confidence, e.n, e.method)
+
+
+def _doubt(cells: _Middles, n: int, confidence: float) -> float:
+    """The half width of a sample's standard deviation, as a share of it: √((κ − 1)/4n), normal."""
+    if n < 2:
+        return math.inf
+    away = cells.values - float(cells.counts @ cells.values) / n
+    second, fourth = (float(cells.counts @ away**k) / n for k in (2, 4))
+    excess = fourth / second**2 - 1 if second > 0 else 0.0
+    return normal_quantile(confidence) * math.sqrt(max(excess, 0.0) / (4 * n))
 
 
 def _median(column: ColumnSummary, confidence: float) -> Estimate:
@@ -208,7 +246,7 @@ def _pinball(summary: RegressionSummary, quantile: float, confidence: float) -> 
         return np.maximum(-quantile * error, (1 - quantile) * error)
 
     value = (summary.magnitude.mean + (1 - 2 * quantile) * summary.error.mean) / 2
-    return _mean(_Middles(summary.error), loss, summary.error, confidence, value)
+    return _mean(_Middles(summary.error), loss, summary.error, confidence, value, _OF_ERRORS)
 
 
 def _r_squared(summary: RegressionSummary, squared: Estimate, confidence: float) -> Estimate:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seawall.kernel import BadInput
 from seawall.statistics.codec import Counts, Reader, Writer
-from seawall.statistics.column import Column, encode, length, numbers
+from seawall.statistics.column import BINARY, Column, encode, has_value, length, numbers
 from seawall.statistics.grid import BLOCK, Grid, refuse_unequal, score_grid
 
 NEGATIVE, POSITIVE, UNLABELLED = 0, 1, 2
@@ -146,7 +146,7 @@ def summarise_scores(
     grid = grid or score_grid()
     groups = groups or {}
     present, missing = numbers(scores)
-    keep = _present_rows(scores) if missing else None
+    keep = has_value(scores) if missing else None
     if present.size and not (present.min() >= 0 and present.max() <= 1):
         raise _outside(present)
     for name, values in {"label": labels, **groups}.items():
@@ -200,25 +200,17 @@ def _outside(scores: NDArray[Any]) -> BadInput:
     )
 
 
-def _present_rows(values: Column) -> NDArray[np.bool_]:
-    assert not isinstance(values, tuple)
-    gaps = np.ma.getmaskarray(values)
-    data = np.asarray(values)
-    return ~(gaps | np.isnan(data)) if data.dtype.kind == "f" else ~gaps
-
-
 def label_codes(labels: Column) -> NDArray[np.int64]:
     """Labels 0, 1 (or false, true) as codes, missing as `UNLABELLED`; `BadInput` on others."""
     codes, names = encode(labels)
     table = np.full(len(names) + 1, UNLABELLED, np.int64)
-    known = {"0": NEGATIVE, "1": POSITIVE, "false": NEGATIVE, "true": POSITIVE}
     for at, name in enumerate(names):
-        if name not in known:
+        if name not in BINARY:
             raise BadInput(
                 f"label {name!r} is neither 0 nor 1",
                 remedy="give a 0/1 label; several classes need --class-score or --prediction",
             )
-        table[at] = known[name]
+        table[at] = BINARY[name]
     return _looked_up(table, codes)
 
 

@@ -53,6 +53,11 @@ class Tally(NamedTuple):
 
     by: dict[tuple[str, ...], Table]
 
+    @property
+    def rows(self) -> int:
+        """Rows that were counted."""
+        return int(next(iter(self.by.values()))[0].sum())
+
     def plus(self, other: Tally) -> Tally:
         """Both together."""
         return Tally({key: table + other.by[key] for key, table in self.by.items()})
@@ -195,7 +200,7 @@ def _mean(sums: Sequence[float] | Table) -> float:
 
 def _variance(sums: Table) -> float:
     n, total, squares = (float(v) for v in sums)
-    return max(squares - total**2 / n, 0.0) / max(n - 1, 1)
+    return max(squares - total / n * total, 0.0) / max(n - 1, 1)
 
 
 def _surprise(one: _Slice) -> float:

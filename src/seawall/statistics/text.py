@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.statistics.column import Column, encode
+from seawall.statistics.column import Column, encode, length, take
 from seawall.statistics.grid import Grid, make_grid, score_grid
 from seawall.statistics.hashing import hash_text
 
@@ -142,9 +142,7 @@ def _is_text(name: str, grids: Mapping[str, Grid]) -> bool:
 
 
 def _rows(values: Column) -> Column:
-    size = len(values[0]) if isinstance(values, tuple) else len(values)
-    step = max(1, size // _LOOKED_AT)
-    return (values[0][::step], values[1]) if isinstance(values, tuple) else values[::step]
+    return take(values, slice(None, None, max(1, length(values) // _LOOKED_AT)))
 
 
 def _integers(row: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -106,8 +106,8 @@ def _located(source: Source, make: Callable[[], Any]) -> Any:
     try:
         return make()
     except SeawallError as error:
-        where = f"{source.where()}, {error.where}" if error.where else source.where()
-        raise type(error)(error.what, where=where, remedy=error.remedy) from error
+        where = source.where()
+        raise error.at(f"{where}, {error.where}" if error.where else where) from error
 
 
 def _explain(error: msgspec.ValidationError, source: Source, type_: type[Any]) -> BadInput:

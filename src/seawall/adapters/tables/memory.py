@@ -11,7 +11,7 @@ import numpy as np
 from seawall.adapters.tables.arrow import to_columns
 from seawall.adapters.tables.source import Piece, Source, of_pieces
 from seawall.kernel import BadInput
-from seawall.statistics.column import Column, length
+from seawall.statistics.column import Column, length, take
 
 SLICE = 1 << 18
 """Rows that are converted at a time."""
@@ -58,14 +58,7 @@ def of_mapping(name: str, columns: Mapping[str, Column]) -> Source:
 
 
 def _part(columns: Mapping[str, Column], start: int, names: Sequence[str]) -> dict[str, Column]:
-    found: dict[str, Column] = {}
-    for name in names:
-        values = columns[name]
-        if isinstance(values, tuple):
-            found[name] = values[0][start : start + SLICE], values[1]
-        else:
-            found[name] = values[start : start + SLICE]
-    return found
+    return {name: take(columns[name], slice(start, start + SLICE)) for name in names}
 
 
 def columns_of(source: Mapping[str, Any], names: Sequence[str]) -> dict[str, Column]:

@@ -31,7 +31,7 @@ class Piece(NamedTuple):
         except SeawallError as error:
             if error.where or self.where in error.what:
                 raise
-            raise BadInput(error.what, where=self.where, remedy=error.remedy) from error
+            raise error.at(self.where) from error
 
 
 def without_rows(where: str, schema: Any) -> list[Piece]:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.coverage`: how often the intervals of drift miss the true value.
+"""How often the intervals of drift miss the true value.
 
 Counts are drawn, not rows, so a million rows cost as much as a hundred. Printed for each measure
 and true effect: the share of draws whose interval misses low (the true value lies under it, which
@@ -8,22 +8,22 @@ distributions and sizes. Nominal is 5% for both together.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 from collections.abc import Callable, Iterator
-from multiprocessing import Pool
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special, stats
 
+from benchmarks.pool import spread
 from seawall.statistics.deciding import MEASURES, applies
 from seawall.statistics.divergence import bin_of_cell
 from seawall.statistics.grid import Grid, make_grid
 from seawall.statistics.summary import ColumnSummary
 
 Vector = np.ndarray[Any, np.dtype[np.float64]]
+RUNS = 500
 EFFECTS = (0.0, 0.03, 0.10, 0.20)
 """KS distance of ordered columns, total variation of categories: none, small, tolerance, twice."""
 SIZES = (
@@ -226,18 +226,12 @@ def missing(runs: int) -> Iterator[dict[str, Any]]:
                        "under": under / runs}  # fmt: skip
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.coverage", description=__doc__)
-    parser.add_argument("--runs", type=int, default=400)
-    parser.add_argument("--json", action="store_true", help="every case as JSON lines instead")
-    options = parser.parse_args()
-    jobs = [
-        (name, effect, n, m, options.runs) for name in CASES for effect in EFFECTS for n, m in SIZES
-    ]
-    with Pool(2) as pool:
-        lines = [line for part in pool.imap_unordered(misses, jobs) for line in part]
-    lines += missing(options.runs)
-    if options.json:
+def report(runs: int, *, lines_only: bool) -> None:
+    """Simulate and print: the table, or every case as a JSON line."""
+    jobs = [(name, effect, n, m, runs) for name in CASES for effect in EFFECTS for n, m in SIZES]
+    lines = [line for part in spread(misses, jobs, "coverage, drift") for line in part]
+    lines += missing(runs)
+    if lines_only:
         print("\n".join(json.dumps(line) for line in lines))
     else:
         show(lines)
@@ -265,7 +259,3 @@ def show(lines: list[dict[str, Any]]) -> None:
 
 def _where(line: dict[str, Any]) -> str:
     return f"{line['case']}, {line['n']:,} and {line['m']:,}"
-
-
-if __name__ == "__main__":
-    main()

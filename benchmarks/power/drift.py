@@ -1,4 +1,4 @@
-"""`python -m benchmarks.power`: how often drift fails at, and beyond, its tolerance.
+"""How often drift fails at, and beyond, its tolerance.
 
 First each deciding measure alone, with the rows that each sample needs to fail nine times in ten;
 then false discoveries over twenty correlated columns, half of them exactly at the tolerance and
@@ -7,14 +7,13 @@ half at twice it, beside what Bonferroni finds.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 
 import numpy as np
 from scipy import special
 
-from benchmarks.coverage import CASES, Case, categories, summary
+from benchmarks.coverage.drift import CASES, Case, categories, summary
 from seawall.kernel import Outcome, Rule
 from seawall.statistics.counting import summarise
 from seawall.statistics.deciding import MEASURES, TOLERANCES
@@ -23,13 +22,14 @@ from seawall.statistics.family import discovery_confidence
 from seawall.statistics.grid import make_grid
 from seawall.statistics.summary import ColumnSummary, TableSummary
 
+RUNS = 400
 TIMES = (1.0, 1.5, 2.0)
 SIZES = (100, 1_000, 10_000, 100_000, 1_000_000)
 Draw = Callable[[np.random.Generator, int, int], tuple[ColumnSummary, ColumnSummary]]
 
 
 def counted(name: str, effect: float) -> Draw:
-    """Both samples of a case of `benchmarks.coverage`."""
+    """Both samples of a case of `benchmarks.coverage.drift`."""
     case = CASES[name](effect)
 
     def draw(rng: np.random.Generator, n: int, m: int) -> tuple[ColumnSummary, ColumnSummary]:
@@ -133,13 +133,6 @@ def together(runs: int, size: int = 20, rows: int = 600) -> None:
         print(f"| {rho:g} | {told} |", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.power", description=__doc__)
-    parser.add_argument("--runs", type=int, default=1_000)
-    options = parser.parse_args()
-    alone(options.runs)
-    together(options.runs // 4)
-
-
-if __name__ == "__main__":
-    main()
+def report(runs: int) -> None:
+    alone(runs)
+    together(runs // 2)

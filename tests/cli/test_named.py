@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from seawall.cli.named import cost_values, span, tolerances
+from seawall.kernel import BadInput
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"), [("90m", 1.5), ("12h", 12), ("7d", 168), ("1.5d", 36), ("2w", 336)]
+)
+def test_spans_of_time_are_read_as_people_write_them(text, hours):
+    assert span(text, "--age") == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("text", ["", "7", "d", "0d", "-1d", "7 days", "9999999w", "١d"])
+def test_what_is_no_span_of_time_is_told(text):
+    with pytest.raises(BadInput, match=r"--age .* is no span of time"):
+        span(text, "--age")
+
+
+@pytest.mark.parametrize("text", ["ks", "ks=", "=0.1", "ks=much"])
+def test_a_tolerance_that_is_no_named_number_is_told(text):
+    with pytest.raises(BadInput, match=r"--tolerance .* is not NAME=NUMBER"):
+        tolerances([text])
+
+
+def test_a_name_is_given_once():
+    with pytest.raises(BadInput, match="--cost names tp twice"):
+        cost_values("tp=1,tp=2")
