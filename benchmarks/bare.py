@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
-import uvloop
-from granian.constants import Interfaces
-from granian.server.embed import Server
+import uvicorn
 
 from seawall.adapters.runtimes import load
 
@@ -41,18 +37,19 @@ def application(artefact: bytes) -> Any:
     return app
 
 
-async def serve(artefact: bytes, port: int) -> None:
-    server: Any = Server(
+def serve(artefact: bytes, port: int) -> None:
+    uvicorn.run(
         application(artefact),
-        address="127.0.0.1",
         port=port,
-        interface=Interfaces.ASGINL,
-        websockets=False,
-        log_enabled=False,
+        http="httptools",
+        loop="uvloop",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
     )
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
-    await server.serve()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(Path(sys.argv[1]).read_bytes(), int(sys.argv[3])))
+    serve(Path(sys.argv[1]).read_bytes(), int(sys.argv[3]))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 import time
@@ -9,13 +10,15 @@ from typing import Any
 
 import httpx
 import pytest
-import uvicorn
+import uvloop
 from tests.gateway.control import ADMIN, START, TOKEN, Control
+from tests.gateway.process import Process
 
+from seawall.gateway.engine import Engine, listen
 from seawall.gateway.keeper import Keeper
-from seawall.gateway.main import Gateway
+from seawall.gateway.main import Gateway, tls_of
 from seawall.gateway.settings import GatewaySettings
-from seawall.kernel import FixedClock
+from seawall.kernel import FixedClock, SystemClock
 
 
 @pytest.fixture
@@ -38,14 +41,13 @@ class Served:
         self.worker = self.gateway.worker
         self.worker.poll()
         self.keeper = Keeper(settings, self.gateway.name)
-        listening = socket.create_server(("127.0.0.1", 0))
-        config = uvicorn.Config(
-            self.gateway.app, lifespan="on", ws="none", log_config=None, loop="uvloop"
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([listening],), daemon=True)
+        listening = listen("127.0.0.1", 0)
+        self.port: int = listening.getsockname()[1]
+        self._server = Engine(self.gateway.app, settings.connections, tls_of(settings))
+        serving = self._server.serve(sockets=[listening])
+        self._thread = threading.Thread(target=uvloop.run, args=(serving,), daemon=True)
         self._thread.start()
-        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=url, trust_env=False)
         until = time.monotonic() + 20
         while not self._server.started and time.monotonic() < until:
@@ -60,7 +62,7 @@ class Served:
 
     def stop(self) -> None:
         self.http.close()
-        self._server.should_exit = True
+        self._server.stop()
         self._thread.join()
         self.worker.stop()
         self.keeper.close()
@@ -98,3 +100,20 @@ def serve(settings: Callable[..., GatewaySettings]) -> Iterator[Serve]:
     yield start
     for served in running:
         served.stop()
+
+
+@pytest.fixture
+def start(settings: Callable[..., GatewaySettings]) -> Iterator[Callable[..., Process]]:
+    running: list[Process] = []
+
+    def make(**given: Any) -> Process:
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        fast = {"flush_seconds": 0.1, "poll_seconds": 0.1, "ship_seconds": 0.2}
+        running.append(Process(settings(**({"port": port, "clock": SystemClock()} | fast | given))))
+        return running[-1]
+
+    yield make
+    for process in running:
+        if process.child.poll() is None:
+            process.end(signal.SIGKILL)

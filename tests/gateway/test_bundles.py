@@ -69,6 +69,7 @@ def test_a_bundle_that_is_not_right_is_refused_and_counted_and_the_old_one_serve
     served.worker.poll()
     served.worker.poll()
     assert served.score(GOOD)[0]["version"] == "m@1"
+    served.worker.flush()
     text = served.http.get("/metrics").text
     assert f'seawall_bundles_refused_total{{endpoint="m",reason="{why}"}} 1\n' in text
     control.objects[Digest.of(onnx_bytes(4))] = onnx_bytes(4)

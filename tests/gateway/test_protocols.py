@@ -362,7 +362,7 @@ def test_metrics_are_what_prometheus_reads(control: Control, serve: Serve):
     assert samples["seawall_decisions_total", "champion", None] == 2
     assert samples["seawall_rejected_total", "champion", None] == 1
     assert samples["seawall_invalid_total", "champion", None] == 1
-    assert samples["seawall_latency_milliseconds_bucket", "champion", "+Inf"] == 2
+    assert samples["seawall_latency_seconds_bucket", "champion", "+Inf"] == 2
     assert samples["seawall_bundle_number", None, None] == 1
     assert samples["seawall_control_plane_up", None, None] == 1
 

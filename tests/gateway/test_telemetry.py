@@ -237,3 +237,44 @@ def test_names_that_callers_make_up_do_not_become_counters(control: Control, ser
     served.worker.flush()
     fields = {name.split(":")[0] for name in control.body("counters").invalid}
     assert fields <= {*FIELDS, "*"}
+
+
+def test_the_metrics_page_does_not_grow_with_what_callers_make_up(control: Control, serve: Serve):
+    control.issue(bundle())
+    served = serve()
+
+    def page() -> list[str]:
+        served.worker.flush()
+        return served.http.get("/metrics").text.splitlines()
+
+    def ask(word: str) -> None:
+        headers = {"seawall-caller": word, "traceparent": word}
+        served.http.post("/invocations", json={"instances": [{word: 1} | GOOD]}, headers=headers)
+        served.http.post("/invocations", json={"instances": [GOOD | {"grade": word}]})
+        served.http.get(f"/{word}")
+        served.http.post(f"/endpoints/{word}/invocations", json={})
+
+    ask("first")
+    before = page()
+    for number in range(100):
+        ask(f"name-{number}")
+    assert len(page()) == len(before)
+    helped = {line.split()[2] for line in before if line.startswith("# HELP ")}
+    typed = {line.split()[2] for line in before if line.startswith("# TYPE ")}
+    assert helped == typed
+
+
+def test_totals_go_on_where_a_predecessor_stopped(control: Control, serve: Serve):
+    control.issue(bundle())
+    first = serve()
+    first.score(GOOD)
+    first.worker.flush()
+    second = serve()
+    second.score(GOOD)
+    second.worker.flush()
+    text = second.http.get("/metrics").text
+    assert re.findall(r"seawall_decisions_total{.*} (\d+)", text) == ["2"]
+    assert re.findall(r"seawall_latency_seconds_count{.*} (\d+)", text) == ["2"]
+    assert re.findall(r'seawall_replies_total{route="invocations",status="200"} (\d+)', text) == [
+        "2"
+    ]

@@ -68,19 +68,23 @@ class EmbeddedGateway:
 
     def _begin(self, names: Sequence[str]) -> subprocess.Popen[bytes]:
         known, folder = self._settings, Path(self._settings.data_dir)
+        tokens = folder / "gateway-tokens.json"
+        guarded = tokens.exists()  # without tokens a gateway is open, and on loopback only
+        host = known.host if guarded else "127.0.0.1"
         command = [
             *(sys.executable, "-m", "seawall", "gateway"),
             *(word for name in names for word in ("--endpoint", name)),
             *("--trust", str(folder / "keys" / "seawall.pem.pub")),
             *("--state-dir", str(folder / "gateway"), "--table", str(folder / "decisions")),
             *("--url", f"http://{known.host}:{known.port}"),
-            *("--host", known.host, "--port", str(known.gateway_port)),
+            *("--host", host, "--port", str(known.gateway_port)),
+            *(("--tokens", str(tokens)) if guarded else ()),
         ]
         env = os.environ | {"SEAWALL_TOKEN": self._token, "SEAWALL_CLOCK": known.clock}
         if known.decision_keys:
             env["SEAWALL_DECISION_KEYS"] = str(known.decision_keys.resolve())
         process = subprocess.Popen(command, env=env)  # noqa: S603 -- our own command
-        self._tell(f"gateway at http://{known.host}:{known.gateway_port} for {', '.join(names)}")
+        self._tell(f"gateway at http://{host}:{known.gateway_port} for {', '.join(names)}")
         return process
 
     def _end_process(self) -> None:

@@ -18,6 +18,7 @@ from seawall.cli import (
     drift,
     estimate,
     evaluate,
+    gateway,
     identity,
     labels,
     lifecycle,
@@ -38,7 +39,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for part in (
-    demo, serve, declared, lifecycle, rollout, operations, decisions, audit, identity,
+    demo, serve, gateway, declared, lifecycle, rollout, operations, decisions, audit, identity,
     drift, evaluate, estimate, segments, backtest, baseline, labels, signature, score, doctor,
 ):  # fmt: skip
     part.register(app)

@@ -1,4 +1,4 @@
-"""Start the control plane with a gateway beside it, or a gateway alone."""
+"""Start the control plane with a gateway beside it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from seawall.cli.context import settings
 
 
 def register(app: typer.Typer) -> None:
-    """Add these commands."""
+    """Add this command."""
     app.command("serve")(serve)
-    app.command("gateway")(gateway)
 
 
 def serve(
@@ -64,57 +63,6 @@ def serve(
     finally:
         for embedded in beside:
             embedded.end()
-
-
-def gateway(
-    endpoint: list[str] = typer.Option(..., "--endpoint", help="Which endpoints it serves."),
-    trust: Path = typer.Option(..., "--trust", help="The control plane's public key (PEM)."),
-    url: str | None = typer.Option(None, "--url", help="The control plane's address."),
-    token: str | None = typer.Option(None, "--token", envvar="SEAWALL_TOKEN"),
-    state_dir: Path = typer.Option(Path(".seawall/gateway"), "--state-dir"),
-    table: str = typer.Option("", "--table", help="The Delta tables that decisions go to."),
-    host: str | None = typer.Option(None, "--host"),
-    port: int | None = typer.Option(None, "--port"),
-) -> None:
-    """Start a gateway alone; it goes on serving when the control plane is gone."""
-    from seawall.adapters.clock import clock_of
-    from seawall.adapters.settings import writable
-    from seawall.adapters.telemetry.logs import set_up_logs
-    from seawall.gateway.main import run
-    from seawall.gateway.settings import GatewaySettings
-    from seawall.kernel import BadInput
-
-    known = settings(url=url, token=token, host=host, gateway_port=port)
-    if not known.url or not known.token:
-        raise BadInput(
-            "a gateway needs the control plane's address and a token",
-            remedy="set SEAWALL_URL and SEAWALL_TOKEN",
-        )
-    try:
-        key = trust.read_bytes()
-    except OSError as error:
-        raise BadInput(f"no public key: {error.strerror}", where=str(trust)) from error
-    set_up_logs(known.log_level, known.log_format)
-    writable(state_dir, "--state-dir")
-    run(
-        GatewaySettings(
-            control_url=known.url,
-            token=known.token,
-            endpoints=tuple(endpoint),
-            state_dir=state_dir,
-            public_keys=(key,),
-            host=known.host,
-            port=known.gateway_port,
-            table=table,
-            admin_token=known.admin_token or "",
-            flush_seconds=known.flush_seconds,
-            poll_seconds=known.poll_seconds,
-            ship_seconds=known.ship_seconds,
-            seal_seconds=known.seal_seconds,
-            clock=clock_of(known),
-            decision_keys=known.decision_keys,
-        )
-    )
 
 
 def _stop(_number: int, _frame: object) -> None:

@@ -91,6 +91,14 @@ class Holder:
             live.killed = killed
         _log.warning("switched", endpoint=endpoint, killed=killed)
 
+    def look_at_switches(self) -> None:
+        """Follow what another worker of this gateway was told."""
+        for endpoint, live in self.live.items():
+            killed = self._state.killed(endpoint)
+            if live.killed != killed:
+                live.killed = killed
+                _log.warning("switched", endpoint=endpoint, killed=killed)
+
     def _read(self, endpoint: str, envelope: bytes) -> Bundle:
         try:
             kind, payload = unseal(envelope, self._keys)

@@ -15,13 +15,14 @@ from urllib.parse import unquote
 import msgspec
 import structlog
 
-from seawall.gateway import reply
+from seawall.gateway import access, reply
+from seawall.gateway.access import Access
 from seawall.gateway.admission import Limited
 from seawall.gateway.given import Context, Given, given_any, given_typed
 from seawall.gateway.holder import Holder
 from seawall.gateway.lag import LoopLag
 from seawall.gateway.live import Live
-from seawall.gateway.metrics import Labels, Metrics
+from seawall.gateway.metrics import Metrics
 from seawall.gateway.reply import Reply, plain
 from seawall.gateway.request import decode, parse_infer, parse_invocation
 from seawall.gateway.service import Decided, Invalid, Service
@@ -76,7 +77,7 @@ class Request(NamedTuple):
 
 
 class GatewayApp:
-    """`scope, receive, send` in, a reply out. `gauges` adds what only the worker knows."""
+    """`scope, receive, send` in, a reply out. `page` gives the page of metrics."""
 
     def __init__(
         self,
@@ -87,12 +88,14 @@ class GatewayApp:
         endpoints: tuple[str, ...],
         admin_token: str,
         max_body_bytes: int,
-        gauges: Callable[[], dict[tuple[str, Labels], float]],
+        page: Callable[[], str],
+        lag: LoopLag,
+        tokens: Access | None,
     ) -> None:
         self._service, self._holder, self._metrics = service, holder, metrics
         self._endpoints, self._admin_token = endpoints, admin_token
-        self._max_body_bytes, self._gauges = max_body_bytes, gauges
-        self._lag = LoopLag()
+        self._max_body_bytes, self._page = max_body_bytes, page
+        self._lag, self._access = lag, tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's start and end."""
@@ -116,10 +119,13 @@ class GatewayApp:
         self, scope: Scope, path: tuple[str, ...], receive: Receive, started: float
     ) -> Reply | None:
         try:
+            headers = dict(scope["headers"])
+            length = headers.get(b"content-length", b"0")
+            if len(length) > 6 and int(length) > self._max_body_bytes:
+                raise _too_large(self._max_body_bytes)  # before any of it is read
             body = await _body(receive, self._max_body_bytes)
             if body is None:
                 return None
-            headers = dict(scope["headers"])
             request = Request(scope["method"], path, headers, body, started)
             return await self._handle(request)
         except Invalid as error:
@@ -153,11 +159,11 @@ class GatewayApp:
             case ("POST", "admin", "endpoints", name, "kill" | "unkill" as action):
                 return self._switch(request, name, killed=action == "kill")
             case ("GET" | "HEAD", *path):
-                return self._look(path)
+                return self._look(request, path)
             case _:
                 raise _NotAllowed(f"no {request.method} here", where="/" + "/".join(request.path))
 
-    def _look(self, path: list[str]) -> Reply:
+    def _look(self, request: Request, path: list[str]) -> Reply:
         ready = all(name in self._holder.live for name in self._endpoints)
         match path:
             case ["healthz" | "ping" | "health"] | ["v2", "health", "live"]:
@@ -166,7 +172,7 @@ class GatewayApp:
                 waiting = [n for n in self._endpoints if n not in self._holder.live]
                 return plain(200 if ready else 503, {"ready": ready, "waiting_for": waiting})
             case ["metrics"]:
-                text = self._metrics.text(self._gauges()).encode()
+                text = self._page().encode()
                 return Reply(200, [(b"content-type", b"text/plain; version=0.0.4")], text)
             case ["version"]:
                 return plain(200, {"version": version("seawall")})
@@ -174,6 +180,7 @@ class GatewayApp:
                 about = {"name": "seawall", "version": version("seawall")}
                 return plain(200, about | {"extensions": ["binary_tensor_data"]})
             case ["v2", "models", name, *rest]:
+                self._may(request, "decide", name)
                 return self._look_at_model(self._live(name), rest)
             case _:
                 raise NotFound("nothing is here", where="/" + "/".join(path))
@@ -223,7 +230,11 @@ class GatewayApp:
         """Let the request in, or raise `Limited`."""
         headers, now = request.headers, monotonic()
         caller, purpose, trace = map(headers.get, _OF_CALLER)
-        context = Context(request.started, _short(caller), _short(purpose), _trace_id(trace))
+        if self._access is None:
+            known = _short(caller)
+        else:
+            known = self._may(request, "decide", live.bundle.endpoint)
+        context = Context(request.started, known, _short(purpose), _trace_id(trace))
         try:
             live.admission.enter(context.caller or "", self._lag.seconds(now), now)
         except Limited:
@@ -237,19 +248,31 @@ class GatewayApp:
         return await asyncio.to_thread(self._service.decide, live, given, context)
 
     async def _learn(self, request: Request) -> Reply:
+        # an outcome names a decision by its id, whatever the endpoint
+        self._may(request, "outcomes", *self._endpoints)
         _is_json(request)
         given = decode(_outcomes, request.body)
         told = given if isinstance(given, list) else [given]
         return plain(200, await asyncio.to_thread(self._service.learn, told))
 
+    def _may(self, request: Request, scope: access.Scope, *endpoints: str) -> str | None:
+        """The caller's name by its token; None where no tokens are asked for."""
+        if self._access is None:
+            return None
+        return self._access.caller(request.headers.get(b"authorization"), endpoints, scope)
+
     def _switch(self, request: Request, name: str, *, killed: bool) -> Reply:
-        given = request.header(b"authorization") or ""
-        if not self._admin_token:
-            raise Forbidden(
-                "the kill switch is shut", remedy="start the gateway with an admin token"
-            )
-        if not hmac.compare_digest(given.encode(), f"Bearer {self._admin_token}".encode()):
-            raise Unauthenticated("that is not the admin token")
+        given = request.headers.get(b"authorization", b"")
+        admin = f"Bearer {self._admin_token}".encode()
+        if not (self._admin_token and hmac.compare_digest(given, admin)):
+            if self._access is not None:
+                self._may(request, "kill", name)
+            elif self._admin_token:
+                raise Unauthenticated("that is not the admin token")
+            else:
+                raise Forbidden(
+                    "the kill switch is shut", remedy="start the gateway with an admin token"
+                )
         if name not in self._endpoints:
             raise NotFound(f"no endpoint {name[:80]!r}", remedy=nearest(name, self._endpoints))
         self._holder.switch(name, killed=killed)
@@ -275,11 +298,15 @@ async def _body(receive: Receive, most: int) -> bytes | None:
         part = message.get("body", b"")
         size += len(part)
         if size > most:
-            raise _TooLarge(f"the body is larger than {most:,} bytes", remedy="send fewer rows")
+            raise _too_large(most)
         if part:
             parts.append(part)
         if not message.get("more_body"):
             return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _too_large(most: int) -> _TooLarge:
+    return _TooLarge(f"the body is larger than {most:,} bytes", remedy="send fewer rows")
 
 
 @lru_cache(maxsize=256)

@@ -20,6 +20,10 @@ class LoopLag:
             self._beat()
         return max(self._last, now - self._due)
 
+    def last(self, now: float) -> float:
+        """The same, from any thread; 0 before the loop was asked."""
+        return max(self._last, now - self._due) if self._due else 0.0
+
     def _beat(self) -> None:
         now = monotonic()
         self._last = max(0.0, now - self._due) if self._due else 0.0

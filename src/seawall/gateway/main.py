@@ -3,39 +3,52 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import gc
 import signal
+import socket
+import ssl
+from collections.abc import Callable
 from typing import Any
 
 import structlog
 
 from seawall.adapters.decisions import DecisionLog
 from seawall.adapters.telemetry.logs import set_up_logs
+from seawall.gateway.access import Access
+from seawall.gateway.engine import Engine, listen
 from seawall.gateway.holder import Holder
 from seawall.gateway.http import GatewayApp
 from seawall.gateway.keeper import KeeperProcess, read_status
+from seawall.gateway.lag import LoopLag
 from seawall.gateway.link import Link
 from seawall.gateway.metrics import Metrics
 from seawall.gateway.outbox import Outbox
+from seawall.gateway.process import Process
 from seawall.gateway.recorder import Recorder
 from seawall.gateway.service import Service
 from seawall.gateway.settings import GatewaySettings
 from seawall.gateway.shared import Shared
 from seawall.gateway.state import State
+from seawall.gateway.tls import context
 from seawall.gateway.worker import Worker
 
 _log: Any = structlog.get_logger("seawall.gateway")
 
 
 class Gateway:
-    """Everything of one gateway but the sockets: `app` is served, `start` and `close` frame it."""
+    """Everything of one worker but the sockets: `app` is served, `start` and `close` frame it."""
 
-    def __init__(self, settings: GatewaySettings) -> None:
+    def __init__(
+        self,
+        settings: GatewaySettings,
+        worker: int = 0,
+        watch: Callable[[], None] = lambda: None,
+    ) -> None:
         settings.check()
         self.settings = settings
         state = State(settings.state_dir)
         self.name = settings.name or state.gateway_id()
-        self.shared = Shared(settings.state_dir / "limits")
+        self.shared = Shared(settings.state_dir / "limits", worker)
         self.holder = Holder(state, settings.public_keys, self.shared)
         for endpoint in settings.endpoints:
             self.holder.restore(endpoint)
@@ -46,21 +59,28 @@ class Gateway:
             seal_seconds=settings.seal_seconds,
             keys=settings.keyring(),
         )
-        self._keeper = KeeperProcess(settings, self.name)
-        recorder, metrics = Recorder(self.log), Metrics()
+        lag, tokens = LoopLag(), settings.tokens
+        access = None if tokens is None else Access(tokens, settings.clock)
+        recorder = Recorder(self.log)
+        metrics = Metrics(settings.state_dir / "metrics", worker, settings.workers)
+        self.process = Process(worker, lag)
         self.service = Service(self.log, recorder, settings.clock)
-        self.worker = Worker(
+        # each worker numbers its reports, and so is a gateway of its own to the control plane
+        suffix = f"-{worker}" if worker else ""
+        self.worker = work = Worker(
             endpoints=settings.endpoints,
             link=Link(settings.control_url, settings.token),
             holder=self.holder,
             recorder=recorder,
             status=lambda: read_status(settings),
-            watch=self._keeper.watch,
+            watch=watch,
             log=self.log,
-            outbox=Outbox(settings.state_dir / "telemetry", self.name),
+            outbox=Outbox(settings.state_dir / f"telemetry{suffix}", self.name + suffix),
             metrics=metrics,
             flush_seconds=settings.flush_seconds,
             poll_seconds=settings.poll_seconds,
+            access=access,
+            process=self.process,
         )
         self.app = GatewayApp(
             service=self.service,
@@ -69,60 +89,89 @@ class Gateway:
             endpoints=settings.endpoints,
             admin_token=settings.admin_token,
             max_body_bytes=settings.max_body_bytes,
-            gauges=self.worker.gauges,
+            page=lambda: metrics.text(work.gauges(), work.shared()),
+            lag=lag,
+            tokens=access,
         )
 
-    def start(self) -> None:
-        """Begin to poll, flush, and keep the log."""
-        self.worker.start()
-        self._keeper.start()
-
     def close(self) -> None:
-        """Flush what was counted, seal the log, and let the keeper finish."""
+        """Flush what was counted, and seal the log."""
         self.worker.stop()
         self.log.close()
-        self._keeper.end()
 
 
 def run(settings: GatewaySettings) -> None:
     """Serve until SIGTERM or SIGINT, logging to stderr as JSON unless logs are set up already."""
     if not structlog.is_configured():
         set_up_logs("info", "json")
+    settings.check()
+    listening = listen(settings.host, settings.port)
+    if settings.workers > 1:
+        from seawall.gateway.workers import supervise
+
+        supervise(settings, listening)
+        return
     import uvloop
 
-    uvloop.run(serve(settings))
+    name = settings.name or State(settings.state_dir).gateway_id()
+    keeper = KeeperProcess(settings, name)
+    keeper.start()
+    try:
+        uvloop.run(serve(settings, listening, watch=keeper.watch))
+    finally:
+        keeper.end()
 
 
-async def serve(settings: GatewaySettings) -> None:
-    """Serve on the running event loop until SIGTERM or SIGINT."""
-    from granian.constants import Interfaces
-    from granian.server.embed import Server
+async def serve(
+    settings: GatewaySettings,
+    listening: socket.socket,
+    worker: int = 0,
+    lifeline: int = -1,
+    watch: Callable[[], None] = lambda: None,
+) -> None:
+    """Serve on the running event loop until SIGTERM, SIGINT, or the end of the `lifeline`.
 
-    gateway = Gateway(settings)
-    server: Any = Server(
-        gateway.app,
-        address=settings.host,
-        port=settings.port,
-        interface=Interfaces.ASGI,
-        websockets=False,
-        log_enabled=False,
-    )
-    stop = asyncio.Event()
+    `watch` is called now and then, off the loop.
+    """
+    gateway = Gateway(settings, worker, watch)
+    engine = Engine(gateway.app, settings.connections, tls_of(settings))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    gateway.start()
-    serving = asyncio.create_task(server.serve())
-    _log.info("listening", host=settings.host, port=settings.port, gateway=gateway.name)
-    stopping = asyncio.create_task(stop.wait())
+        loop.add_signal_handler(number, engine.stop)
+    if lifeline >= 0:
+        loop.add_reader(lifeline, _ended, loop, lifeline, engine)
+    if any(name not in gateway.holder.live for name in settings.endpoints):
+        await asyncio.to_thread(gateway.worker.poll)  # another worker may answer already
+    gateway.worker.start()
+    _spare_collections()
+    host, port = listening.getsockname()[:2]
+    _log.info("listening", host=host, port=port, gateway=gateway.name, worker=worker)
+    gateway.process.ready()
     try:
-        await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await engine.serve(sockets=[listening])
     finally:
-        stopping.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await stopping
-        server.stop()
-        try:
-            await serving
-        finally:
-            await asyncio.to_thread(gateway.close)
+        await asyncio.to_thread(gateway.close)
+
+
+def tls_of(settings: GatewaySettings) -> ssl.SSLContext | None:
+    """What TLS is served with, if any; raises `BadInput` for files that do not fit."""
+    if settings.tls_cert is None or settings.tls_key is None:
+        return None
+    return context(settings.tls_cert, settings.tls_key, settings.tls_client_ca)
+
+
+def _ended(loop: asyncio.AbstractEventLoop, lifeline: int, engine: Engine) -> None:
+    """Whoever started this worker is gone: end as on SIGTERM."""
+    loop.remove_reader(lifeline)
+    engine.stop()
+
+
+def _spare_collections() -> None:
+    """Keep the cyclic collector from walking what stays and what a flush is about to free.
+
+    A full collection visits every row that waits for a flush, and cost up to half of a request's
+    time; what is loaded by now lives as long as the process.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)

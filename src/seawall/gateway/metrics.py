@@ -1,10 +1,17 @@
-"""A gateway's counts in the Prometheus text format, as of the last flush."""
+"""A gateway's counts in the Prometheus text format, as of the last flush, of all its workers.
+
+At each flush a worker writes its totals to a file of its own, and whoever is scraped adds up. A
+worker that takes a dead one's place goes on from its file, so that no total ever goes back.
+"""
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,69 +20,175 @@ from seawall.serving.telemetry import Counters, Row, read
 LATENCY_MS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 5000.0)
 _COUNTS = ("decisions", "errors", "fallbacks", "rejected", "refused", "slow")
 Labels = tuple[tuple[str, str], ...]
+Values = Mapping[tuple[str, Labels], int | float]
+_PICK = {"bundle_number": min, "control_plane_up": min, "killed": max}
+"""What is shown of several workers; of all others it is the sum."""
+_HELP = {
+    "decisions_total": "Rows decided.",
+    "errors_total": "Rows whose model failed.",
+    "fallbacks_total": "Rows answered by a fallback.",
+    "rejected_total": "Rows refused for their fields.",
+    "refused_total": "Requests turned away by a limit.",
+    "slow_total": "Rows that took longer than the latency objective.",
+    "invalid_total": "Fields that broke the signature.",
+    "guard_total": "Times a guard took an action.",
+    "replies_total": "Replies by route and status.",
+    "latency_seconds": "Time from a request's first byte to its reply.",
+    "control_plane_up": "Whether the control plane answered last.",
+    "telemetry_rows_waiting": "Rows of telemetry that the control plane is not known to have.",
+    "bundle_number": "The bundle in use; of several workers the oldest.",
+    "killed": "Whether the endpoint is switched off.",
+    "requests_under_way": "Requests that entered and were not answered yet.",
+    "bundles_refused_total": "Bundles refused, by reason.",
+    "outcomes_total": "Outcomes by what became of them.",
+    "outcomes_waiting": "Outcomes whose decision was not found yet.",
+    "decisions_awaiting_labels": "Decisions held, so that a label finds them.",
+    "label_rows_waiting": "Rows of labels that the control plane is not known to have.",
+    "log_bytes_behind": "Bytes of the decision log that the keeper has not read yet.",
+    "worker_cpu_seconds_total": "Processor time of a worker.",
+    "worker_memory_bytes": "Resident memory of a worker.",
+    "worker_cold_start_seconds": "From a worker's start to when it answered callers.",
+    "worker_queue_delay_seconds": "How late the worker's event loop is.",
+    "worker_saturation_ratio": "Share of a processor that a worker took lately.",
+}
+
+
+class _Kept(msgspec.Struct, frozen=True, array_like=True):
+    """What one worker says."""
+
+    totals: dict[tuple[str, Labels], int | float] = {}
+    latency: dict[Labels, tuple[list[int], float]] = {}
+    """Counts by bin, and the sum in seconds."""
+    gauges: dict[tuple[str, Labels], int | float] = {}
+
+
+_encode = msgspec.msgpack.encode
+_decoder = msgspec.msgpack.Decoder(
+    tuple[
+        list[tuple[tuple[str, Labels], int | float]],
+        list[tuple[Labels, tuple[list[int], float]]],
+        list[tuple[tuple[str, Labels], int | float]],
+    ]
+)
 
 
 class Metrics:
-    """Running totals since the process started."""
+    """Running totals of a gateway since its state folder was new."""
 
-    def __init__(self) -> None:
-        self._totals: Counter[tuple[str, Labels]] = Counter()
-        self._latency: dict[Labels, NDArray[np.int64]] = {}
-        self._sums: dict[Labels, float] = {}
+    def __init__(self, folder: Path, worker: int = 0, workers: int = 1) -> None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._folder, self._worker, self._workers = folder, worker, workers
+        self._kept = _read(folder / str(worker))
+        self._totals = dict(self._kept.totals)
+        self._latency: dict[Labels, NDArray[np.int64]] = {
+            key: np.array(counts, dtype=np.int64) for key, (counts, _) in self._kept.latency.items()
+        }
+        self._sums = {key: total for key, (_, total) in self._kept.latency.items()}
         self.replies: Counter[tuple[str, int]] = Counter()
-        """By route and status."""
+        """By route and status, since the process started."""
+        self._before = dict(self._totals)
 
-    def absorb(self, rows: Iterable[Row]) -> None:
-        """Add a flush."""
+    def absorb(self, rows: Iterable[Row], counts: Values, gauges: Values) -> None:
+        """Add a flush, and tell the other workers; `counts` are since the process started."""
         edges = np.array([0.0, *LATENCY_MS, 1e9])
         for endpoint, version, arm, stream, _, body in rows:
             counters = read(body) if stream == "counters" else None
-            if not isinstance(counters, Counters):
-                continue
-            key: Labels = (("endpoint", endpoint), ("version", version), ("arm", arm))
-            for name in _COUNTS:
-                self._totals[f"{name}_total", key] += getattr(counters, name)
-            for name, count in counters.invalid.items():
-                field, _, problem = name.rpartition(": ")
-                self._totals["invalid_total", (*key, ("field", field), ("problem", problem))] += (
-                    count
-                )
-            for name, count in counters.guards.items():
-                guard, _, action = name.rpartition(": ")
-                self._totals["guard_total", (*key, ("guard", guard), ("action", action))] += count
-            if latency := counters.latency:
-                counts = np.array(latency.binned(edges).counts, dtype=np.int64)
-                self._latency[key] = self._latency.get(key, 0) + counts
-                self._sums[key] = self._sums.get(key, 0.0) + latency.mean * latency.n
+            if isinstance(counters, Counters):
+                key: Labels = (("endpoint", endpoint), ("version", version), ("arm", arm))
+                self._add(key, counters)
+                if latency := counters.latency:
+                    binned = np.array(latency.binned(edges).counts, dtype=np.int64)
+                    self._latency[key] = self._latency.get(key, 0) + binned
+                    sum_ = latency.mean * latency.n / 1e3
+                    self._sums[key] = self._sums.get(key, 0.0) + sum_
+        replies: Values = {
+            ("replies_total", (("route", route), ("status", str(status)))): count
+            for (route, status), count in list(self.replies.items())
+        }
+        for name, count in {**replies, **counts}.items():
+            self._totals[name] = self._before.get(name, 0) + count
+        latencies = {k: (n.tolist(), self._sums[k]) for k, n in self._latency.items()}
+        kept = _Kept(dict(self._totals), latencies, dict(gauges))
+        lists = (*(list(part.items()) for part in (kept.totals, kept.latency, kept.gauges)),)
+        draft = self._folder / f".{self._worker}"
+        draft.write_bytes(_encode(lists))
+        draft.replace(self._folder / str(self._worker))
+        self._kept = kept
 
-    def text(self, gauges: Mapping[tuple[str, Labels], float]) -> str:
-        """The page that Prometheus scrapes."""
-        lines: list[str] = []
-        by_name: dict[str, list[str]] = {}
-        for (name, labels), value in sorted(self._totals.items()):
-            by_name.setdefault(name, []).append(_line(name, labels, value))
-        for (route, status), count in sorted(self.replies.items()):
-            labels = (("route", route), ("status", str(status)))
-            by_name.setdefault("replies_total", []).append(_line("replies_total", labels, count))
-        for name, found in by_name.items():
-            lines += [f"# TYPE seawall_{name} counter", *found]
-        if self._latency:
-            lines.append("# TYPE seawall_latency_milliseconds histogram")
-        for labels, counts in sorted(self._latency.items()):
-            name = "latency_milliseconds"
-            for edge, upto in zip((*LATENCY_MS, np.inf), np.cumsum(counts).tolist(), strict=True):
-                bound = "+Inf" if edge == np.inf else f"{edge:g}"
-                lines.append(_line(f"{name}_bucket", (*labels, ("le", bound)), upto))
-            lines.append(_line(f"{name}_sum", labels, self._sums[labels]))
-            lines.append(_line(f"{name}_count", labels, int(counts.sum())))
-        seen: set[str] = set()
-        for (name, labels), value in sorted(gauges.items()):
-            if name not in seen:
-                seen.add(name)
-                kind = "counter" if name.endswith("_total") else "gauge"
-                lines.append(f"# TYPE seawall_{name} {kind}")
-            lines.append(_line(name, labels, value))
-        return "\n".join(lines) + "\n"
+    def text(self, gauges: Values, shared: Values) -> str:
+        """The page that is scraped: `gauges` of this worker now, `shared` of the whole gateway."""
+        own = _Kept(self._kept.totals, self._kept.latency, dict(gauges))
+        kept = [own]
+        for path in self._folder.iterdir():
+            if path.name.isdigit() and (number := int(path.name)) != self._worker:
+                found = _read(path)
+                # a worker that is no more has totals, and nothing that is so now
+                kept.append(found if number < self._workers else _Kept(found.totals, found.latency))
+        return _page(kept, shared)
+
+    def _add(self, key: Labels, counters: Counters) -> None:
+        totals = self._totals
+        for name in _COUNTS:
+            _count(totals, (f"{name}_total", key), getattr(counters, name))
+        for name, count in counters.invalid.items():
+            field, _, problem = name.rpartition(": ")
+            labels = (*key, ("field", field), ("problem", problem))
+            _count(totals, ("invalid_total", labels), count)
+        for name, count in counters.guards.items():
+            guard, _, action = name.rpartition(": ")
+            _count(totals, ("guard_total", (*key, ("guard", guard), ("action", action))), count)
+
+
+def _count(totals: dict[tuple[str, Labels], float], key: tuple[str, Labels], more: float) -> None:
+    totals[key] = totals.get(key, 0) + more
+
+
+def _page(kept: list[_Kept], shared: Values) -> str:
+    shown = dict(shared)
+    for one in kept:
+        for key, value in one.totals.items():
+            _count(shown, key, value)
+        for key, value in one.gauges.items():
+            if key[0] in _PICK and key in shown:
+                shown[key] = _PICK[key[0]](shown[key], value)
+            else:
+                _count(shown, key, value)
+    lines: list[str] = []
+    last = ""
+    for (name, labels), value in sorted(shown.items()):
+        if name != last:
+            lines += _head(name, "counter" if name.endswith("_total") else "gauge")
+            last = name
+        lines.append(_line(name, labels, value))
+    return "\n".join([*lines, *_histogram(kept)]) + "\n"
+
+
+def _histogram(kept: list[_Kept]) -> list[str]:
+    counts: dict[Labels, NDArray[np.int64]] = {}
+    sums: dict[Labels, float] = {}
+    for one in kept:
+        for labels, (binned, total) in one.latency.items():
+            counts[labels] = counts.get(labels, 0) + np.array(binned, dtype=np.int64)
+            sums[labels] = sums.get(labels, 0.0) + total
+    name = "latency_seconds"
+    lines = _head(name, "histogram") if counts else []
+    for labels, binned in sorted(counts.items()):
+        for edge, upto in zip((*LATENCY_MS, np.inf), np.cumsum(binned).tolist(), strict=True):
+            bound = "+Inf" if edge == np.inf else f"{edge / 1e3:g}"
+            lines.append(_line(f"{name}_bucket", (*labels, ("le", bound)), upto))
+        lines.append(_line(f"{name}_sum", labels, sums[labels]))
+        lines.append(_line(f"{name}_count", labels, int(binned.sum())))
+    return lines
+
+
+def _read(path: Path) -> _Kept:
+    with contextlib.suppress(FileNotFoundError, msgspec.DecodeError):
+        return _Kept(*map(dict, _decoder.decode(path.read_bytes())))  # pyright: ignore
+    return _Kept()
+
+
+def _head(name: str, kind: str) -> list[str]:
+    return [f"# HELP seawall_{name} {_HELP[name]}", f"# TYPE seawall_{name} {kind}"]
 
 
 def _line(name: str, labels: Labels, value: float) -> str:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import ipaddress
 from pathlib import Path
 
 import msgspec
 
 from seawall.adapters.decisions import Keyring
+from seawall.gateway.connection import Connections
+from seawall.gateway.shared import WORKERS
 from seawall.kernel import BadInput, Clock, SystemClock
 
 
@@ -36,6 +39,12 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     ship_seconds: float = 5.0
     seal_seconds: float = 60.0
     max_body_bytes: int = 16 * 1024 * 1024
+    workers: int = 1
+    tokens: Path | None = None
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    tls_client_ca: Path | None = None
+    connections: Connections = Connections()
     clock: Clock = SystemClock()
     decision_keys: Path | None = None
 
@@ -47,6 +56,18 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
             raise BadInput("no public key to check bundles with", remedy="give the control plane's")
         if not self.control_url.startswith(("http://", "https://")):
             raise BadInput(f"{self.control_url!r} is no address", remedy="write http://HOST:PORT")
+        if not 1 <= self.workers <= WORKERS:
+            raise BadInput(f"{self.workers} workers", remedy=f"ask for 1 to {WORKERS}")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise BadInput("TLS needs a certificate and its key", remedy="give both")
+        if self.tls_client_ca is not None and self.tls_cert is None:
+            raise BadInput("callers' certificates need TLS", remedy="give a certificate and key")
+        if self.tokens is None and self.tls_client_ca is None and not _is_loopback(self.host):
+            raise BadInput(
+                "a gateway without tokens listens on loopback only",
+                where=self.host,
+                remedy="give --tokens FILE, made by `seawall gateway token new`",
+            )
 
     @property
     def log_folder(self) -> Path:
@@ -66,3 +87,10 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     def table_root(self) -> str:
         """Where decisions are shipped to."""
         return self.table or str(self.state_dir / "table")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

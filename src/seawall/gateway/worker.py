@@ -13,16 +13,20 @@ from typing import Any
 import structlog
 
 from seawall.adapters.decisions import DecisionLog
+from seawall.gateway.access import Access
 from seawall.gateway.holder import Holder
 from seawall.gateway.keeper import Status
 from seawall.gateway.link import Link
 from seawall.gateway.metrics import Labels, Metrics
 from seawall.gateway.outbox import Outbox
+from seawall.gateway.process import Process
 from seawall.gateway.recorder import Recorder
 from seawall.kernel import Unavailable
 
 MANY_ROWS = 100_000
 """So many rows are flushed before their time."""
+NOTICE_SECONDS = 0.2
+"""So soon a worker notices what another worker or the operator changed on disk."""
 _log: Any = structlog.get_logger("seawall.gateway")
 
 
@@ -43,6 +47,8 @@ class Worker(threading.Thread):
         metrics: Metrics,
         flush_seconds: float,
         poll_seconds: float,
+        access: Access | None = None,
+        process: Process,
     ) -> None:
         super().__init__(name="seawall-gateway-worker", daemon=True)
         self._endpoints, self._link, self._holder = endpoints, link, holder
@@ -50,6 +56,7 @@ class Worker(threading.Thread):
         self._status, self._watch = status, watch
         self._log, self._metrics = log, metrics
         self._flush_seconds, self._poll_seconds = flush_seconds, poll_seconds
+        self._access, self._process = access, process
         self._etags: dict[str, str] = {}
         self._stopping = threading.Event()
         self.connected: bool | None = None
@@ -60,6 +67,7 @@ class Worker(threading.Thread):
         flush = poll = monotonic()
         while not self._stopping.is_set():
             now = monotonic()
+            self._guarded(self.notice)
             if now >= poll:
                 self._guarded(self.poll)
                 self._guarded(self._watch)
@@ -67,7 +75,9 @@ class Worker(threading.Thread):
             if now >= flush or self._recorder.waiting > MANY_ROWS:
                 self._guarded(self.flush)
                 flush = monotonic() + self._flush_seconds
-            self._stopping.wait(max(0.01, min(flush, poll, monotonic() + 0.2) - monotonic()))
+            self._stopping.wait(
+                max(0.01, min(flush, poll, monotonic() + NOTICE_SECONDS) - monotonic())
+            )
         self._guarded(self.flush)
 
     def stop(self) -> None:
@@ -76,6 +86,12 @@ class Worker(threading.Thread):
         if self.is_alive():
             self.join()
         self._link.close()
+
+    def notice(self) -> None:
+        """Take up what changed on disk: endpoints switched by another worker, callers' tokens."""
+        self._holder.look_at_switches()
+        if self._access is not None:
+            self._access.reload()
 
     def poll(self) -> None:
         """Ask for every endpoint's bundle."""
@@ -94,7 +110,7 @@ class Worker(threading.Thread):
         """Summarise what was served, keep it, and deliver what waits."""
         rows = self._recorder.flush().rows()
         self._outbox.add(rows)
-        self._metrics.absorb(rows)
+        self._metrics.absorb(rows, self.counts(), self.gauges())
         self._log.seal_if_due()
         try:
             while report := self._outbox.next():
@@ -104,21 +120,29 @@ class Worker(threading.Thread):
         except Unavailable as error:
             self._missed(error)
 
+    def counts(self) -> dict[tuple[str, Labels], float]:
+        """What happened since the process started, beside what was served."""
+        found = self._process.counts()
+        for (name, why), count in self._holder.refused.items():
+            found["bundles_refused_total", (("endpoint", name), ("reason", why))] = count
+        return found
+
     def gauges(self) -> dict[tuple[str, Labels], float]:
-        """What the metrics page says beside the counts."""
+        """How this worker stands."""
         found: dict[tuple[str, Labels], float] = {
             ("control_plane_up", ()): int(bool(self.connected)),
             ("telemetry_rows_waiting", ()): self._outbox.waiting,
         }
-        found |= self._status().gauges()
         for name, live in self._holder.live.items():
             label: Labels = (("endpoint", name),)
             found["bundle_number", label] = live.bundle.number
             found["killed", label] = int(live.killed or live.bundle.killed)
             found["requests_under_way", label] = live.admission.under_way
-        for (name, why), count in self._holder.refused.items():
-            found["bundles_refused_total", (("endpoint", name), ("reason", why))] = count
-        return found
+        return found | self._process.gauges()
+
+    def shared(self) -> dict[tuple[str, Labels], float]:
+        """How the keeper stands, the same whichever worker is asked."""
+        return self._status().gauges()
 
     def _heard(self) -> None:
         if self.connected is False:

@@ -35,7 +35,7 @@ def test_a_json_line_holds_the_event_its_values_level_and_time(capsys):
 
 def test_a_librarys_line_has_the_same_form(capsys):
     set_up_logs("info", "json")
-    logging.getLogger("granian").warning("worker %s", 7)
+    logging.getLogger("uvicorn").warning("worker %s", 7)
     (line,) = lines(capsys)
     assert (line["event"], line["level"]) == ("worker 7", "warning")
 
@@ -43,7 +43,7 @@ def test_a_librarys_line_has_the_same_form(capsys):
 def test_what_is_below_the_level_is_not_told(capsys):
     set_up_logs("warning", "json")
     structlog.get_logger("x").info("quiet")
-    logging.getLogger("granian").info("quiet")
+    logging.getLogger("uvicorn").info("quiet")
     structlog.get_logger("x").error("loud")
     assert [line["event"] for line in lines(capsys)] == ["loud"]
 
