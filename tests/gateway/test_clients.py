@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.gateway.conftest import Serve, Served
 from tests.gateway.control import FIELDS, GOOD, Control, bundle, model
-from tests.gateway.speaking import speaking
 from tritonclient.utils import InferenceServerException
 
 from seawall.gateway.protocol import call_of
@@ -31,9 +30,7 @@ FUZZED = 300
 @pytest.fixture
 def served(control: Control, serve: Serve) -> Served:
     control.issue(bundle(fallback=Fallback(label=0, reason="a person decides")))
-    found = serve()
-    found._server.config.loaded_app = speaking(found.gateway)
-    return found
+    return serve()
 
 
 @pytest.fixture

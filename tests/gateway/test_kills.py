@@ -13,8 +13,7 @@ import httpx
 import psutil
 import pytest
 from tests.gateway.control import GOOD, Control, bundle
-from tests.gateway.test_process import Process, wait
-from tests.gateway.test_process import start as start  # a fixture
+from tests.gateway.process import Process, wait
 
 ROWS = [GOOD | {"age": age, "sex": "fm"[age % 2]} for age in range(20, 90, 7)]
 

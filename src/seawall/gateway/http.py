@@ -18,13 +18,14 @@ import structlog
 from seawall.gateway import access, reply
 from seawall.gateway.access import Access
 from seawall.gateway.admission import Limited
-from seawall.gateway.given import Context, Given, given_any, given_typed
+from seawall.gateway.given import Context, Given, given_any
 from seawall.gateway.holder import Holder
 from seawall.gateway.lag import LoopLag
 from seawall.gateway.live import Live
 from seawall.gateway.metrics import Metrics
+from seawall.gateway.protocol import Call, call_of, only_json
 from seawall.gateway.reply import Reply, plain
-from seawall.gateway.request import decode, parse_infer, parse_invocation
+from seawall.gateway.request import decode
 from seawall.gateway.service import Decided, Invalid, Service
 from seawall.kernel import (
     Conflict,
@@ -53,10 +54,6 @@ class _TooLarge(SeawallError):
     http = 413
 
 
-class _Unsupported(SeawallError):
-    http = 415
-
-
 class _NotAllowed(SeawallError):
     http = 405
 
@@ -74,6 +71,19 @@ class Request(NamedTuple):
         """A header's text, None without it."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
+
+
+class _Entered:
+    """A request that was let in, until it leaves; cheaper than a generator."""
+
+    def __init__(self, live: Live, context: Context) -> None:
+        self._live, self._context = live, context
+
+    def __enter__(self) -> Context:
+        return self._context
+
+    def __exit__(self, *_: object) -> None:
+        self._live.admission.leave(self._context.caller or "")
 
 
 class GatewayApp:
@@ -148,12 +158,15 @@ class GatewayApp:
                 return await self._invoke(request, self._live(self._endpoints[0]))
             case ("POST", "endpoints", name, "invocations"):
                 return await self._invoke(request, self._live(name))
-            case ("POST", "v2", "models", name, "infer"):
-                return await self._infer(request, self._live(name))
-            case ("POST", "v2", "models", name, "versions", number, "infer"):
-                live = self._live(name)
-                _only_version(live, number)
-                return await self._infer(request, live)
+            case ("POST", "endpoints" | "v2", *_):
+                call = call_of(request.path, request.headers, request.body)
+                if call is None or call.endpoint is None:
+                    raise NotFound("nothing is here", where="/" + "/".join(request.path))
+                live = self._live(call.endpoint)
+                if call.version is not None:
+                    _only_version(live, call.version)
+                with self._entered(request, live) as context:
+                    return await self._ask(call, live, context)
             case ("POST", "outcomes"):
                 return await self._learn(request)
             case ("POST", "admin", "endpoints", name, "kill" | "unkill" as action):
@@ -202,29 +215,23 @@ class GatewayApp:
             raise Unavailable(f"endpoint {name} has no bundle yet", remedy="start a rollout for it")
         raise NotFound(f"no endpoint {name[:80]!r}", remedy=nearest(name, self._endpoints))
 
-    async def _infer(self, request: Request, live: Live) -> Reply:
-        length = request.header(b"inference-header-content-length")
-        _is_json(request, binary=length is not None)
-        context = self._enter(request, live)
-        try:
-            ask = parse_infer(request.body, length, live.names)
-            return reply.infer(await self._decide(live, given_any(live, ask), context), ask.id)
-        finally:
-            live.admission.leave(context.caller or "")
-
     async def _invoke(self, request: Request, live: Live) -> Reply:
-        _is_json(request)
-        context = self._enter(request, live)
-        try:
-            if plainly := self._service.plain(live, request.body, context):
+        with self._entered(request, live) as context:
+            if request.headers.get(b"content-type") == b"application/json" and (
+                plainly := self._service.plain(live, request.body, context)
+            ):
                 return reply.plain_invocation(plainly)
-            if typed := live.decider.reader.invocation(request.body):
-                given = given_typed(live, *typed)
-            else:
-                given = given_any(live, parse_invocation(request.body, live.names))
-            return reply.invocation(await self._decide(live, given, context))
-        finally:
-            live.admission.leave(context.caller or "")
+            call = call_of(request.path, request.headers, request.body)
+            assert call is not None
+            return await self._ask(call, live, context)
+
+    async def _ask(self, call: Call, live: Live, context: Context) -> Reply:
+        ask = call.parse(live)
+        given = given_any(live, ask)
+        return call.answer(await self._decide(live, given, context), ask)
+
+    def _entered(self, request: Request, live: Live) -> _Entered:
+        return _Entered(live, self._enter(request, live))
 
     def _enter(self, request: Request, live: Live) -> Context:
         """Let the request in, or raise `Limited`."""
@@ -243,14 +250,16 @@ class GatewayApp:
         return context
 
     async def _decide(self, live: Live, given: Given, context: Context) -> Decided:
-        if len(given.batch.rows) <= INLINE_ROWS and live.bundle.log == "enqueued":
-            return self._service.decide(live, given, context)
-        return await asyncio.to_thread(self._service.decide, live, given, context)
+        if not live.inline or len(given.batch.rows) > INLINE_ROWS:
+            return await asyncio.to_thread(self._service.decide, live, given, context)
+        if live.bundle.log == "durable":
+            return await self._service.decide_durably(live, given, context)
+        return self._service.decide(live, given, context)
 
     async def _learn(self, request: Request) -> Reply:
         # an outcome names a decision by its id, whatever the endpoint
         self._may(request, "outcomes", *self._endpoints)
-        _is_json(request)
+        only_json(request.headers)
         given = decode(_outcomes, request.body)
         told = given if isinstance(given, list) else [given]
         return plain(200, await asyncio.to_thread(self._service.learn, told))
@@ -312,21 +321,6 @@ def _too_large(most: int) -> _TooLarge:
 @lru_cache(maxsize=256)
 def _parts(path: str) -> tuple[str, ...]:
     return tuple(unquote(p) for p in path.split("/") if p)
-
-
-def _is_json(request: Request, *, binary: bool = False) -> None:
-    if request.headers.get(b"content-type") == b"application/json":
-        return
-    kind, *options = (request.header(b"content-type") or "application/json").lower().split(";")
-    allowed = {"application/json", "application/octet-stream"} if binary else {"application/json"}
-    if kind.strip() not in allowed:
-        raise _Unsupported(
-            f"{kind.strip()[:80]!r} is not read here", remedy="send application/json"
-        )
-    for option in options:
-        name, _, value = option.partition("=")
-        if name.strip() == "charset" and value.strip(' "') not in ("utf-8", "utf8"):
-            raise _Unsupported(f"charset {value[:40]!r} is not read here", remedy="send utf-8")
 
 
 def _known_version(live: Live, version_: str) -> None:

@@ -37,6 +37,8 @@ class Live:
         check_models(bundle, models)
         self.models, self.decider = models, Decider(bundle)
         self.killed = killed
+        self.inline = all(arm.format == "onnx" for arm in bundle.arms)
+        """Whether every model answers in this process, in microseconds."""
         self.names = bundle.signature.names
         self.keeping = Keeping(bundle)
         self.grids = dict(bundle.grids)

@@ -56,6 +56,11 @@ def call_of(path: Sequence[str], headers: Mapping[bytes, bytes], body: bytes) ->
             return None
 
 
+def only_json(headers: Mapping[bytes, bytes]) -> None:
+    """Raise `Unsupported` unless the body is JSON in UTF-8."""
+    _media_type(headers, _JSON)
+
+
 def _infer(name: str, version: str | None, headers: Mapping[bytes, bytes], body: bytes) -> Call:
     length = headers.get(_LENGTH)
     _media_type(headers, _JSON, *(() if length is None else (_OCTETS,)))

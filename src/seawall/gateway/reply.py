@@ -92,32 +92,6 @@ def plain_invocation(plainly: Plainly) -> Reply:
     return Reply(200, headers, _encode({"predictions": (said,)}))
 
 
-def infer(decided: Decided, id_: str | None) -> Reply:
-    """The reply of the Open Inference Protocol V2: a tensor for each part of the answers."""
-    answered = rows(decided)
-    count = len(answered)
-
-    def tensor(name: str, datatype: str, missing: Any = None) -> dict[str, Any]:
-        data = [missing if (v := a.get(name)) is None else v for a in answered]
-        return {"name": name, "datatype": datatype, "shape": [count], "data": data}
-
-    content: dict[str, Any] = {
-        "model_name": decided.live.bundle.endpoint,
-        "model_version": ",".join(dict.fromkeys(a["version"] for a in answered)),
-        "outputs": [
-            tensor("score", "FP64"),
-            tensor("label", "INT64", -1),
-            tensor("decision_id", "BYTES"),
-            tensor("arm", "BYTES"),
-            tensor("verdict", "BYTES"),
-            tensor("reason", "BYTES", ""),
-        ],
-    }
-    if id_ is not None:
-        content["id"] = id_
-    return Reply(200, decided_headers(decided), _encode(content))
-
-
 def metadata(live: Live) -> dict[str, Any]:
     """An endpoint as a model of the Open Inference Protocol."""
     outputs = {"score": "FP64", "label": "INT64", "decision_id": "BYTES", "arm": "BYTES"}

@@ -82,7 +82,17 @@ class Service:
         nothing may answer or the log does not take the decisions.
         """
         plan = self._plan(live, given)
-        return self._finish(live, given, context, plan, run(plan.steps, live.models))
+        answers = run(plan.steps, live.models)
+        records = self._records(live, given, context, plan, answers)
+        self._log.append_packed(records, durable=live.bundle.log == "durable")
+        return self._served(live, given, context, plan, answers)
+
+    async def decide_durably(self, live: Live, given: Given, context: Context) -> Decided:
+        """The same, waiting on the event loop until the decisions are on the disk."""
+        plan = self._plan(live, given)
+        answers = run(plan.steps, live.models)
+        await self._log.commit(self._records(live, given, context, plan, answers))
+        return self._served(live, given, context, plan, answers)
 
     def _plan(self, live: Live, given: Given) -> _Plan:
         bundle, rows = live.bundle, len(given.batch.rows)
@@ -102,9 +112,9 @@ class Service:
         steps = live.decider.decide(given.batch, positions, at, killed=live.killed)
         return _Plan(ids, hashes, time_ns, at, steps)
 
-    def _finish(
+    def _records(
         self, live: Live, given: Given, context: Context, plan: _Plan, answers: list[Answer]
-    ) -> Decided:
+    ) -> list[bytes]:
         said = Said(
             context.caller or text(given.parameters.get("caller")),
             context.purpose or text(given.parameters.get("purpose")),
@@ -112,7 +122,7 @@ class Service:
             action=text(given.parameters.get("action")),
         )
         latency = (perf_counter() - context.started) * 1e3
-        records = [
+        return [
             live.packer(
                 answer,
                 decision_id=decision_id,
@@ -126,7 +136,10 @@ class Service:
                 plan.ids, plan.hashes, given.subjects, given.kept, answers, strict=True
             )
         ]
-        self._log.append_packed(records, durable=live.bundle.log == "durable")
+
+    def _served(
+        self, live: Live, given: Given, context: Context, plan: _Plan, answers: list[Answer]
+    ) -> Decided:
         spent = (perf_counter() - context.started) * 1e3
         self._recorder.served(
             Served(
