@@ -12,7 +12,7 @@ from seawall.app.bundles import Deployment, first_deployment, issue
 from seawall.app.gate import judge as judge_gate
 from seawall.app.root import App
 from seawall.app.standing import approved_share
-from seawall.app.telemetry import arm_evidence, pair_evidence
+from seawall.app.telemetry import arms_evidence, pair_evidence
 from seawall.kernel import (
     SYSTEM,
     BadInput,
@@ -134,8 +134,8 @@ def evidence(app: App, rollout: Rollout) -> tuple[dict[str, Estimate], int]:
     age = timedelta(seconds=rollout.plan.label_age)
     step = rollout.current
     shadow = step.mode == "shadow"
-    control = arm_evidence(app, rollout, rollout.control, "champion", age)
-    candidate = arm_evidence(app, rollout, rollout.candidate, "shadow" if shadow else "canary", age)
+    arms = (rollout.control, "champion"), (rollout.candidate, "shadow" if shadow else "canary")
+    control, candidate = arms_evidence(app, rollout, arms, age)
     pair = pair_evidence(app, rollout) if shadow else None
     estimates = measure(
         control,

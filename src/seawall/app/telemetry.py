@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -164,21 +164,44 @@ def matured_labels(
     ]
 
 
-def arm_evidence(
-    app: App, rollout: Rollout, version: str, arm: str, label_age: timedelta
+def arms_evidence(
+    app: App, rollout: Rollout, arms: Sequence[tuple[str, str]], label_age: timedelta
+) -> list[ArmEvidence]:
+    """The counts of arms (version, name) since the present step began, whole windows only.
+
+    All are read at one moment: a report that came between two looks would be in one arm's count
+    and not in the other's, and break the ratio of the sample.
+    """
+    counted = counters(app, rollout.endpoint, rollout.counted_from(WINDOW["counters"]))
+    return [
+        _evidence(
+            app,
+            rollout,
+            version,
+            arm,
+            label_age,
+            [body for row, body in counted if (row.version, row.arm) == (version, arm)],
+        )
+        for version, arm in arms
+    ]
+
+
+def _evidence(
+    app: App,
+    rollout: Rollout,
+    version: str,
+    arm: str,
+    label_age: timedelta,
+    counted: Sequence[Counters],
 ) -> ArmEvidence:
-    """One arm's counts since the present step began, whole windows only."""
-    counted = counters(
-        app, rollout.endpoint, rollout.counted_from(WINDOW["counters"]), version=version, arm=arm
-    )
     given = scores(app, rollout.endpoint, version, arm, rollout.counted_from(WINDOW["scores"]))
     matured = matured_labels(
         app, rollout.endpoint, version, arm, rollout.counted_from(HOUR), label_age
     )
     return ArmEvidence(
-        decisions=sum(c.decisions for _, c in counted),
-        errors=sum(c.errors for _, c in counted),
-        slow=sum(c.slow for _, c in counted),
+        decisions=sum(c.decisions for c in counted),
+        errors=sum(c.errors for c in counted),
+        slow=sum(c.slow for c in counted),
         scores=given.binned(SCORE_EDGES).counts if given else (),
         matured=sum(n for _, n, _ in matured),
         arrived=sum(min(labels.arrived, n) for _, n, labels in matured),
