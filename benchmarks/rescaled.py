@@ -162,13 +162,6 @@ def real() -> dict[str, tuple[int, int]]:
         parts = [{n: v[by == g] for n, v in numbers.items() if v is not by} for g in np.unique(by)]
         counted[title] = against_each(parts)
     counted |= sklearn_parts()
-    if (credit := Path("/work/shared/data/german_credit.parquet")).is_file():
-        columns = read_columns(str(credit))
-        held = {n: v for n, v in columns.items() if not isinstance(v, tuple)}
-        by = np.asarray(held["installment_rate_percentage"] if "installment_rate_percentage" in held
-                        else next(iter(held.values())))  # fmt: skip
-        parts = [{n: v[by == g] for n, v in held.items() if v is not by} for g in np.unique(by)]
-        counted["German credit, by one of its columns"] = against_each(parts)
     return counted
 
 
