@@ -146,5 +146,5 @@ def _read(result: Shape) -> Section:
 def _span(seconds: float) -> str:
     for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
-            return f"{number(seconds / size)} {name}{'' if seconds == size else 's'}"
+            return f"{seconds / size:.3g} {name}{'' if seconds == size else 's'}"
     return f"{number(seconds)} s"
