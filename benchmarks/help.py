@@ -44,18 +44,18 @@ def bare_app() -> str:
 
     command: Any = typer.main.get_command(app)
     lines = ["import typer", "app = typer.Typer(add_completion=False)"]
-    for name, part in command.commands.items():
-        function = f"f_{name.replace('-', '_')}"
-        help_ = (part.help or "").splitlines()[0]
-        inner = getattr(part, "commands", None)
-        if inner is None:
-            lines.append(COMMAND.format(group="app", name=name, function=function, help=help_))
-            continue
-        group = f"group_{name}"
-        lines.append(
-            f"{group} = typer.Typer(help={help_!r})\napp.add_typer({group}, name={name!r})"
-        )
-        for sub in inner:
-            values = {"group": group, "name": sub, "function": f"{function}_{sub}", "help": help_}
-            lines.append(COMMAND.format(**values))
+    _add(lines, "app", command)
     return "\n".join(lines)
+
+
+def _add(lines: list[str], group: str, command: Any) -> None:
+    """The commands of a group, and those of the groups within it."""
+    for name, part in command.commands.items():
+        own = f"{group}_{name.replace('-', '_')}"
+        help_ = ((part.help or "").splitlines() or [""])[0]
+        if getattr(part, "commands", None) is None:
+            lines.append(COMMAND.format(group=group, name=name, function=f"f_{own}", help=help_))
+        else:
+            lines.append(f"{own} = typer.Typer(help={help_!r})")
+            lines.append(f"{group}.add_typer({own}, name={name!r})")
+            _add(lines, own, part)

@@ -21,7 +21,10 @@ from benchmarks.pool import spread
 from benchmarks import __main__ as table
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
-NOT_BENCHMARKS = {"__init__", "__main__", "measure", "environment", "load", "bare", "pool"}
+NOT_BENCHMARKS = {
+    *("__init__", "__main__", "measure", "environment", "load", "bare", "pool"),
+    "rescaled",  # a simulation with a table of its own
+}
 
 
 def test_every_benchmark_is_named_and_runs_by_one_function() -> None:

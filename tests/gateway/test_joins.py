@@ -271,7 +271,7 @@ def test_decisions_are_kept_for_twice_the_label_age_and_no_longer(place: Place):
     for _ in range(30):
         place.log.append([place.record(0.9, "f")], durable=False)
         place.joins.work()
-        place.joins.prune()
+        place.joins.prune(clock.now_ns())
         clock.advance(timedelta(hours=1))
     assert 10 <= place.joins.decisions <= 12
     folders = list((place.folder / "labels" / "decisions").iterdir())

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from benchmarks.coverage import CASES, misses
+from benchmarks.coverage.drift import CASES, misses
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats

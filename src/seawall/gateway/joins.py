@@ -157,9 +157,9 @@ class Joins:
         self._decisions.settle(present)
         self._shadows.settle(present)
 
-    def prune(self) -> None:
-        """Forget decisions too old for any label."""
-        now, ages = self._clock.now_ns(), self._strata.ages
+    def prune(self, now: int) -> None:
+        """Forget decisions too old for any label that came after this moment (nanoseconds)."""
+        ages = self._strata.ages
         old: list[int] = []
         for hour in self._decisions.hours:
             age = now - (hour + 1) * HOUR_NS

@@ -139,8 +139,10 @@ class Keeper:
         self._shipper.work(self._joins.is_read)
 
     def prune(self) -> None:
-        """Forget decisions too old for any label."""
-        self._joins.prune()
+        """Forget decisions too old for any label that is still to come."""
+        now = self._settings.clock.now_ns()
+        self.join()  # labels may have waited in the log while the clock went on
+        self._joins.prune(now)
 
     def close(self) -> None:
         """Close the connections."""

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from seawall.adapters.decisions import DecisionLog, ShadowScore, ship
 from seawall.adapters.decisions.frame import frame
-from seawall.adapters.decisions.tables import SHADOWS, open_table
+from seawall.adapters.decisions.shadows import SHADOWS
+from seawall.adapters.decisions.tables import open_table
 from seawall.adapters.decisions.tail import Positions, behind, ends, is_read, read_new
 from seawall.adapters.decisions.wal import WalName
 from seawall.serving.decision import from_bytes
