@@ -112,6 +112,8 @@ def _proxies(proxies: Shape) -> Section:
 
 
 def _join(join: Shape) -> Section:
+    if not join["outcomes"]:
+        return Section("How decisions and outcomes join", (Sentence("No outcome has come."),))
     odd = [f"{count(join[k], what.rstrip('s'), what)}" for k, what in _ODD.items() if join[k]]
     text = f"Not joined as they should be: {', '.join(odd)}." if odd else (
         "Every outcome has its decision, and each decision one label at most."

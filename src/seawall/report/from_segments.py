@@ -9,7 +9,7 @@ from seawall.kernel import Outcome, Rule
 from seawall.report.charts import dot_and_whisker
 from seawall.report.document import Column, Document, Section, Sentence, Table
 from seawall.report.from_verdict import estimate_of, reasons_section, verdict_of
-from seawall.report.words import count, number
+from seawall.report.words import cell_text, count, number
 
 Shape: TypeAlias = Mapping[str, Any]
 _HEADS = {
@@ -35,7 +35,8 @@ def segments_document(result: Shape) -> Document:
     worst = found[0]
     sentence = (
         f"{named(worst)} stands out most of {among}: {own} {number(worst['own'])}, "
-        f"{number(worst['elsewhere'])} {other}, in {worst['n']:,} rows."
+        f"{number(worst['elsewhere'])} {other}, in {worst['n']:,} rows; "
+        f"the difference is {cell_text(estimate_of(worst['excess']))}."
     )
     # in the table's order: the surest is not always the largest
     chart = dot_and_whisker(
