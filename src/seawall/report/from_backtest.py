@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeAlias
@@ -52,14 +53,14 @@ def _alarms(result: Shape) -> Section:
         return Section("Alarms", (Sentence("No window would have alarmed."),))
     rows: list[tuple[Cell, ...]] = [
         (datetime.fromisoformat(a["start"]), a["column"], a["measure"].replace("_", " "),
-         a["windows"], estimate_of(a["largest"]))
+         estimate_of(a["largest"]), a["windows"])
         for a in alarms[:MOST_ALARMS]
     ]  # fmt: skip
     more = len(alarms) - len(rows)
     caption = f"and {more:,} more" if more else ""
     columns = (
         Column("from"), Column("column"), Column("measure"),
-        Column("windows", align="right"), Column("largest", align="right"),
+        Column("largest", align="right"), Column("windows", align="right"),
     )  # fmt: skip
     return Section("Alarms", (Table(columns, tuple(rows), caption),))
 
@@ -121,16 +122,23 @@ def _delays(result: Shape) -> Section:
 
 def _columns(result: Shape) -> Section:
     rows: list[tuple[Cell, ...]] = [
-        (f["column"], f["measure"].replace("_", " "), f["tolerance"], f["alarms"], f["windows"],
-         estimate_of(f["largest"]))
-        for f in result["features"]
+        (f["column"], f["measure"].replace("_", " "), estimate_of(f["largest"]), f["tolerance"],
+         f["alarms"], f["windows"])
+        for f in sorted(result["features"], key=_worry)
     ]  # fmt: skip
     columns = (
-        Column("column"), Column("measure"), Column("tolerance", align="right"),
-        Column("alarms", align="right"), Column("windows", align="right"),
-        Column("largest, as a look bounds it", align="right"),
+        Column("column"), Column("measure"), Column("largest, as a look bounds it", align="right"),
+        Column("tolerance", align="right"), Column("alarms", align="right"),
+        Column("windows", align="right"),
     )  # fmt: skip
     return Section("By column", (Table(columns, tuple(rows)),))
+
+
+def _worry(feature: Shape) -> tuple[float, float]:
+    """Most failed windows first, then the largest against its tolerance."""
+    largest = estimate_of(feature["largest"]).value
+    size = 0.0 if math.isnan(largest) else abs(largest)
+    return -feature["windows"], -size / (feature["tolerance"] or 1.0)
 
 
 def _read(result: Shape) -> Section:
@@ -146,5 +154,5 @@ def _read(result: Shape) -> Section:
 def _span(seconds: float) -> str:
     for size, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
         if seconds >= size:
-            return f"{number(seconds / size)} {name}{'' if seconds == size else 's'}"
+            return f"{seconds / size:.3g} {name}{'' if seconds == size else 's'}"
     return f"{number(seconds)} s"

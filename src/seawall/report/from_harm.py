@@ -48,6 +48,8 @@ def _finding(told: Shape, moved: set[str], tolerance: float) -> str:
         return f"Harmful or not is not yet told of {listed(unclear)}"
     if benign:
         return f"{listed(benign)} moved, and that is benign"
+    if any(one["outcome"] == "undecided" for one in told.values()):
+        return f"No drift is shown to add more than {tolerance:g} errors a decision"
     return f"No drift adds more than {tolerance:g} errors a decision"
 
 

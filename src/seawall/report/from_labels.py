@@ -50,7 +50,9 @@ def labels_document(result: Shape) -> Document:
 
 
 def age(days: float) -> str:
-    """A span of days in words: "6 h", "7 d"."""
+    """A span of days in words: "5 min", "6 h", "7 d"."""
+    if 0 < days < 1 / 24:
+        return f"{days * 1440:.2g} min"
     return f"{days * 24:.3g} h" if days < 1 else f"{days:.3g} d"
 
 
@@ -110,6 +112,8 @@ def _proxies(proxies: Shape) -> Section:
 
 
 def _join(join: Shape) -> Section:
+    if not join["outcomes"]:
+        return Section("How decisions and outcomes join", (Sentence("No outcome has come."),))
     odd = [f"{count(join[k], what.rstrip('s'), what)}" for k, what in _ODD.items() if join[k]]
     text = f"Not joined as they should be: {', '.join(odd)}." if odd else (
         "Every outcome has its decision, and each decision one label at most."

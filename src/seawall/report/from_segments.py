@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from seawall.kernel import Rule
-from seawall.report.charts import ranked_dots
-from seawall.report.document import Column, Document, Interval, Section, Sentence, Table
+from seawall.kernel import Outcome, Rule
+from seawall.report.charts import dot_and_whisker
+from seawall.report.document import Column, Document, Section, Sentence, Table
 from seawall.report.from_verdict import estimate_of, reasons_section, verdict_of
-from seawall.report.words import count, number
+from seawall.report.words import cell_text, count, number
 
 Shape: TypeAlias = Mapping[str, Any]
 _HEADS = {
@@ -35,19 +35,21 @@ def segments_document(result: Shape) -> Document:
     worst = found[0]
     sentence = (
         f"{named(worst)} stands out most of {among}: {own} {number(worst['own'])}, "
-        f"{number(worst['elsewhere'])} {other}, in {worst['n']:,} rows."
+        f"{number(worst['elsewhere'])} {other}, in {worst['n']:,} rows; "
+        f"the difference is {cell_text(estimate_of(worst['excess']))}."
     )
-    chart = ranked_dots(
-        [_interval(one, result) for one in found],
-        title=f"{named(worst)} stands out most", measure=measure,
+    # in the table's order: the surest is not always the largest
+    chart = dot_and_whisker(
+        {named(one): (estimate_of(one["excess"]), _outcome(one, result)) for one in found},
+        title=f"{named(worst)} stands out most", measure=measure, band=_band(result),
     )  # fmt: skip
     columns = (
-        Column("slice"), Column("rows", align="right"), Column(own, align="right"),
-        Column(other, align="right"), Column("difference", align="right"),
+        Column("slice"), Column("difference", align="right"), Column(own, align="right"),
+        Column(other, align="right"), Column("rows", align="right"),
     )  # fmt: skip
     rows = tuple(
-        (named(one), int(one["n"]), float(one["own"]), float(one["elsewhere"]),
-         estimate_of(one["excess"]))
+        (named(one), estimate_of(one["excess"]), float(one["own"]), float(one["elsewhere"]),
+         int(one["n"]))
         for one in found
     )  # fmt: skip
     note = Sentence(
@@ -66,10 +68,16 @@ def named(segment: Shape) -> str:
     return " and ".join(f"{name} {value}" for name, value in segment["by"].items())
 
 
-def _interval(segment: Shape, result: Shape) -> Interval:
-    excess, tolerance = estimate_of(segment["excess"]), float(result["tolerance"])
+def _outcome(segment: Shape, result: Shape) -> Outcome | None:
     if result["measure"] == "absolute_error_excess":
-        return Interval(named(segment), excess)
-    outcome = Rule(result["measure"], within=tolerance).judge(excess).outcome
-    low = -tolerance if excess.low < 0 else 0.0
-    return Interval(named(segment), excess, outcome, (low, tolerance))
+        return None
+    rule = Rule(result["measure"], within=float(result["tolerance"]))
+    return rule.judge(estimate_of(segment["excess"])).outcome
+
+
+def _band(result: Shape) -> tuple[float, float] | None:
+    if result["measure"] == "absolute_error_excess":
+        return None
+    tolerance = float(result["tolerance"])
+    below = any(estimate_of(one["excess"]).low < 0 for one in result["segments"])
+    return (-tolerance if below else 0.0, tolerance)

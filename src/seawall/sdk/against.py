@@ -131,7 +131,7 @@ def _present(values: Vector) -> Vector:
 
 def _unit(rows: Rows, name: str) -> Vector:
     values = rows.floats(name)
-    if values.size and (np.nanmin(values) < 0 or np.nanmax(values) > 1):
+    if ((values < 0) | (values > 1)).any():
         raise rows.wrong(name, "some values lie outside [0, 1]", "give probabilities or 0/1 calls")
     return values
 

@@ -80,5 +80,5 @@ def harms(
         "measure": "error_rate",
         "tolerance": TOLERANCE,
         "verdict": all_of(verdicts.values()).to_dict(),
-        "features": dict(sorted(told.items(), key=lambda one: -one[1]["change"]["value"])),
+        "features": dict(sorted(told.items(), key=lambda one: -(one[1]["change"]["value"] or 0.0))),
     } | ({"overall": overall} if overall else {})

@@ -24,6 +24,8 @@ from seawall.statistics.regression import (
 )
 from seawall.statistics.score import MOST_GROUPS, cross, group_codes
 
+LARGEST = 1e150
+"""Larger labels and predictions have no squared error that a float holds."""
 BIAS = Rule("standardised_bias", within=0.05)
 """Default tolerance of the mean error, in standard deviations of the label."""
 GAP = Rule("standardised_bias_difference", at_most=0.10)
@@ -41,6 +43,9 @@ def evaluate_regression(
     if not kept.any():
         raise rows.wrong(prediction, f"no row has both a prediction and {label}")
     y, p = wanted[kept], given[kept]
+    for name, values in ((label, y), (prediction, p)):
+        if np.abs(values).max() > LARGEST:
+            raise rows.wrong(name, f"a number is beyond ±{LARGEST:g}, too large to be squared")
     grids = error_grids(y, p)
     whole = summarise_errors(y, p, grids, missing=int(kept.size - y.size))
     family = 1 - (1 - CONFIDENCE) / (1 + len(rows.groups) + bool(other.columns))

@@ -139,7 +139,7 @@ def _terms(reference: Mapping[str, Column], current: Mapping[str, Column]) -> _T
     pairs: list[bool] = []
     for at, (name, old) in enumerate(reference.items()):
         for column, paired in _column_terms(old, current[name]):
-            spread = float(column.std())
+            spread = float(column.std()) if column.size else 0.0
             if spread > 1e-9:
                 parts.append((column - column.mean()) / spread)
                 owner.append(at)

@@ -69,12 +69,18 @@ class RegressionSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 def error_grids(label: Vector, prediction: Vector) -> ErrorGrids:
     """Grids that hold four times the largest error seen, to 2⁻¹⁸ of it."""
-    kept = label != 0
     error = prediction - label
     centre = float(label[0]) if label.size else 0.0
     return ErrorGrids(
-        _grid(0.0, error), _grid(centre, label - centre), _grid(0.0, error[kept] / label[kept])
+        _grid(0.0, error), _grid(centre, label - centre), _grid(0.0, _relative(error, label))
     )
+
+
+def _relative(error: Vector, label: Vector) -> Vector:
+    """Errors as shares of labels that are not 0, and no larger than can be squared."""
+    kept = label != 0
+    with np.errstate(over="ignore"):
+        return np.clip(error[kept] / label[kept], -1e150, 1e150)
 
 
 def _grid(centre: float, around: Vector) -> Grid:
@@ -92,7 +98,7 @@ def summarise_errors(
         error=summarise(error, grids.error),
         magnitude=summarise(np.abs(error), grids.error),
         label=summarise(label, grids.label),
-        relative=summarise(np.abs(error[kept] / label[kept]), grids.relative),
+        relative=summarise(np.abs(_relative(error, label)), grids.relative),
         zero_labels=int(label.size - np.count_nonzero(kept)),
         missing=missing,
     )
