@@ -54,7 +54,10 @@ class Lane:
         """Whether a request with these headers may go this way at present."""
         if url not in self._named:
             return False
-        if not any(n == b"content-length" and len(v) <= MOST_DIGITS for n, v in headers):
+        for name, value in headers:
+            if name == b"content-length" and len(value) <= MOST_DIGITS:
+                break
+        else:
             return False
         live = self._app.holder.live.get(self._named[url][0])
         return live is not None and self._service.takes_plain(live)

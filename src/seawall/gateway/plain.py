@@ -14,7 +14,6 @@ import numpy as np
 
 from seawall.gateway.given import Context, text
 from seawall.gateway.live import Live
-from seawall.gateway.recorder import Served
 from seawall.kernel import Clock, Ids, from_ns
 from seawall.serving.decide import Answer
 from seawall.serving.packing import Said
@@ -30,13 +29,10 @@ class Plainly(NamedTuple):
     live: Live
     time_ns: int
     values: bytes
+    """The model's inputs, float64."""
+    score: float
     started: float
-
-    def served(self, ended: float) -> Served:
-        """What the recorder is told when the record is kept, at this `perf_counter`."""
-        spent = (ended - self.started) * 1e3
-        ids, answers = [self.decision_id], [self.answer]
-        return Served(self.live, self.time_ns, ids, self.values, answers, spent, ())
+    """`perf_counter` at the request's arrival."""
 
 
 class Plain:
@@ -87,4 +83,4 @@ class Plain:
             said=Said(context.caller, context.purpose, context.trace_id),
         )
         values = wide.tobytes()
-        return Plainly(decision_id, answer, record, live, time_ns, values, context.started)
+        return Plainly(decision_id, answer, record, live, time_ns, values, score, context.started)

@@ -78,9 +78,7 @@ class Service:
     def keep(self, answered: Sequence[Plainly]) -> None:
         """Log and count what was answered plainly: all of it, or none, and raise `Unavailable`."""
         self._log.append_packed([one.record for one in answered], durable=False)
-        ended = perf_counter()
-        for one in answered:
-            self._recorder.served(one.served(ended))
+        self._recorder.passed(answered, perf_counter())
 
     def _plain_of(self, live: Live) -> Plain:
         found = self._plain.get(live.bundle.endpoint)
