@@ -46,13 +46,17 @@ class GatewayState:
 
     def past(self, digest: str) -> Bundle:
         """The bundle with this digest, that was in use once; raises `NotFound` or `Corrupt`."""
-        file = self.folder / "bundles" / "past" / Digest.parse(digest).hex
-        if not file.is_file():
-            raise NotFound(f"the bundle {digest[:19]}… is not there", where=str(file))
-        bundle = self._read(file)
-        if bundle.digest != digest:
-            raise Corrupt("the file holds another bundle than its name says", where=str(file))
-        return bundle
+        bundles = self.folder / "bundles"
+        file = bundles / "past" / Digest.parse(digest).hex
+        if file.is_file():
+            bundle = self._read(file)
+            if bundle.digest != digest:
+                raise Corrupt("the file holds another bundle than its name says", where=str(file))
+            return bundle
+        for kept in sorted([*bundles.glob("*.current"), *bundles.glob("*.safe")]):
+            if (bundle := self._read(kept)).digest == digest:
+                return bundle
+        raise NotFound(f"the bundle {digest[:19]}… is not there", where=str(file))
 
     def artefact(self, arm: Arm) -> bytes:
         """The bytes of an arm's model; raises `NotFound`, or `Corrupt` when they have changed."""

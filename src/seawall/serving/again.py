@@ -8,12 +8,21 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
+from seawall.kernel import (
+    Corrupt,
+    NotFound,
+    Outcome,
+    Reason,
+    SeawallError,
+    Verdict,
+    to_builtins,
+)
 from seawall.serving.bundle import Bundle
 from seawall.serving.decide import FAILED, Answer, Batch, Decider, Question, batch_of
 from seawall.serving.decision import DecisionRecord, canonical, from_bytes, leaf_hash
@@ -25,6 +34,7 @@ COMPARED = (
     "output", "score", "threshold", "reasons", "guards", "fallback",
 )  # fmt: skip
 """What the gateway decided, of all that a record holds."""
+SAME = "the same answer"
 _GIVEN = ("override", "override_reason", "reviewer", "notice", "kept_probability")
 _HIDDEN = re.compile(r"(token|digest:[0-9a-f]{32}):[0-9a-f]{64}")
 
@@ -173,3 +183,89 @@ def _ulps(then: Any, now: Any) -> float | None:
         return None
     place = float(np.spacing(np.float32(abs(then))))
     return round(abs(then - now) / place, 3) if math.isfinite(place) else None
+
+
+def told_again(
+    record: DecisionRecord,
+    bundle_of: Callable[[str], Bundle],
+    models_of: Callable[[Bundle], Mapping[str, Any]],
+    request_of: Callable[[], Sequence[DecisionRecord]],
+) -> tuple[Verdict, dict[str, Any]]:
+    """A decision performed again as a verdict and its JSON shape.
+
+    Alone first; where that differs, with the other rows of its request, as a model may answer a
+    batch otherwise in the last place. What cannot be had makes it undecided and says why.
+    """
+    body: dict[str, Any] = {
+        "decision": record.id, "time": record.time.isoformat(), "endpoint": record.endpoint,
+        "version": record.model, "artefact": record.version_digest,
+        "bundle": {"digest": record.bundle_digest, "number": None}, "route": None,
+        "recorded": _shown(record), "again": None, "differences": [], "not_compared": [],
+        "leaf": None, "notes": [],
+    }  # fmt: skip
+    try:
+        if record.bundle_digest is None:
+            raise NotFound("the record names no bundle")
+        bundle = bundle_of(record.bundle_digest)
+        body["bundle"]["number"] = bundle.number
+        body["route"] = _route(record, bundle)
+        if missing := _missing(record, bundle):
+            raise NotFound(missing)
+        models = models_of(bundle)
+    except (NotFound, Corrupt) as error:
+        return _undecided(error), body
+    done = perform(record, bundle, models)
+    if done.differences:
+        request = request_of()
+        whole = len(request) > 1 and not any(_missing(r, bundle) for r in request)
+        together = perform(record, bundle, models, request) if whole else done
+        if len(together.differences) < len(done.differences):
+            done = together
+    body |= {
+        "again": _shown(done.record),
+        "differences": [to_builtins(d) for d in done.differences],
+        "not_compared": list(done.not_compared), "leaf": done.leaf, "notes": list(done.notes),
+    }  # fmt: skip
+    return _verdict(done), body
+
+
+def _missing(record: DecisionRecord, bundle: Bundle) -> str:
+    """Why it cannot be performed; nothing when it can."""
+    if hidden := withheld(record, bundle):
+        return "; ".join(f"{name} {why}" for name, why in list(hidden.items())[:8])
+    if not record.input:
+        return "no input was kept"
+    if record.unit is None and len(bundle.weights(record.time)) > 1:
+        return "the unit, which says the arm, was erased"
+    return ""
+
+
+def _route(record: DecisionRecord, bundle: Bundle) -> dict[str, Any]:
+    """The arm that the keyed hash of the unit gives, before any approval's segment is looked at."""
+    found: dict[str, Any] = {"by": routed_by(record, bundle), "arm": None, "position": None}
+    if record.unit is not None:
+        at = position(bytes.fromhex(record.unit))
+        placed = Decider(bundle).arm_at(at, record.time)
+        found |= {"arm": placed[0].name if placed else None, "position": at}
+    return found
+
+
+def _shown(record: DecisionRecord) -> dict[str, Any]:
+    return to_builtins({name: getattr(record, name) for name in COMPARED})
+
+
+def _undecided(error: SeawallError) -> Verdict:
+    reason = Reason(SAME, f"it cannot be performed again: {error}", Outcome.UNDECIDED)
+    return Verdict(Outcome.UNDECIDED, (reason,))
+
+
+def _verdict(done: Again) -> Verdict:
+    if done.differences:
+        names = ", ".join(d.field for d in done.differences)
+        return Verdict(Outcome.FAIL, (Reason(SAME, f"it differs in {names}", Outcome.FAIL),))
+    said = "every value is the same, bit by bit"
+    if done.leaf:
+        said += ", and so is the leaf hash that the audit log proves"
+    if done.not_compared:
+        said += f"; not compared, since erased: {', '.join(done.not_compared)}"
+    return Verdict(Outcome.PASS, (Reason(SAME, said, Outcome.PASS),))
