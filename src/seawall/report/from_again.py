@@ -40,7 +40,7 @@ def _values(result: Shape) -> list[Block]:
             now = _said(made[name])
             if (ulps := differing[name].get("ulps")) is not None:
                 now += f", {ulps:g} units in the last 32-bit place apart"
-        if (value, now) not in ((None, "the same"), ({}, "the same"), ([], "the same")):
+        if now != "the same" or value not in (None, {}, [], ()):
             rows.append((name.replace("_", " "), _said(value), now))
     columns = (Column("value"), Column("recorded"), Column("again"))
     return [Table(columns, tuple(rows)), *(Sentence(f"{_begun(n)}.") for n in result["notes"])]

@@ -111,7 +111,11 @@ def replay(
         with _writer(rows) as write:
             runner.run(log, found, write, progress)
         spent = perf_counter() - began
-        times = _latency(place, bundle, sandbox, runner.seen.inputs)
+        ran = {
+            "isolation": sandbox.isolation, "starts": sandbox.starts,
+            "failures": dict(sandbox.failures.most_common()), "given_up": sandbox.given_up,
+        }  # fmt: skip
+        times = _latency(place, bundle, sandbox, runner.seen.answered)
     body, verdict = _judged(runner, log, trial, tolerated, worth)
     told = {
         "candidate": {
@@ -124,10 +128,7 @@ def replay(
         "replayed": len(runner.seen),
         "not_replayed": dict(runner.sorted.not_replayed.most_common()),
         "seconds": spent,
-        "sandbox": {
-            "isolation": sandbox.isolation, "starts": sandbox.starts,
-            "failures": dict(sandbox.failures.most_common()), "given_up": sandbox.given_up,
-        },
+        "sandbox": ran,
         "latency": times,
     }  # fmt: skip
     inputs = {"log": log.table, "candidate": own.name}

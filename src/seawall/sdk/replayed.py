@@ -145,16 +145,22 @@ class Replayed:
         """The inputs that were kept, as models get them, for as many rows from the first on."""
         return np.concatenate(self._inputs) if self._inputs else np.empty((0, len(self.names)))
 
+    @property
+    def answered(self) -> NDArray[np.float64]:
+        """Those of the inputs that the candidate has a score for."""
+        inputs = self.inputs
+        return inputs[~np.isnan(self.column("candidate_score")[: len(inputs)])]
+
     def _count(
         self, records: Sequence[DecisionRecord], answers: Sequence[Answer], said: Sequence[str]
     ) -> None:
         self.verdicts.update(said)
         for answer, verdict in zip(answers, said, strict=True):
             if verdict != REFUSED:
-                self.guards.update(answer.guards)
+                self.guards.update(list(answer.guards))
                 self.fallbacks.update([answer.fallback] if answer.fallback else [])
         for record in records:
-            self.recorded["guards"].update(record.guards)
+            self.recorded["guards"].update(list(record.guards))
             self.recorded["fallbacks"].update([record.fallback] if record.fallback else [])
 
 

@@ -5,7 +5,7 @@ What waits in log folders is read before the table, as in query.py, and each dec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from seawall.adapters.decisions.read import read_decisions, read_told
 from seawall.adapters.decisions.schema import COLUMNS, DECISIONS, OUTCOMES, day_of
 from seawall.adapters.decisions.tables import is_in, literal, open_table, select, table_errors
 from seawall.adapters.decisions.told import ReceivedOutcome, from_row, in_order
-from seawall.kernel import Corrupt
+from seawall.kernel import Corrupt, Unavailable
 from seawall.serving.decision import DecisionRecord, from_bytes
 from seawall.serving.sampling import position
 
@@ -221,27 +221,32 @@ def _told(error: Exception, root: str, kind: str) -> Exception:
     if type(error) is not Exception:
         return error
     first = str(error).splitlines()[0][:200]
+    for uri in _local(open_table(root, kind)):
+        if not Path(uri).exists():
+            what = "a file of the decision table is gone"
+            return Unavailable(what, where=uri, remedy="if it was merged meanwhile, read again")
+        if _is_broken(uri):
+            root = uri
+            break
     return Corrupt(
         f"the decision table cannot be read: {first}",
-        where=_broken(root, kind) or f"{root}/{kind}",
+        where=root,
         remedy="restore the file from a backup or replica; nothing was skipped",
     )
 
 
-def _broken(root: str, kind: str) -> str:
-    """The first file of a table in a local folder that is no whole Parquet file."""
+def _is_broken(path: str) -> bool:
     import pyarrow as pa
     from pyarrow import parquet
 
-    table = open_table(root, kind)
-    for uri in _local(table.file_uris() if table else ()):
-        try:
-            parquet.ParquetFile(uri).read()
-        except (pa.ArrowException, OSError):
-            return uri
-    return ""
+    try:
+        parquet.ParquetFile(path).read()
+    except (pa.ArrowException, OSError):
+        return True
+    return False
 
 
-def _local(uris: Iterable[str]) -> list[str]:
-    paths = [uri.removeprefix("file://") for uri in uris]
-    return [path for path in paths if Path(path).exists()]
+def _local(table: Any) -> list[str]:
+    """The files of a table in a folder of this machine; none of one elsewhere."""
+    paths = [uri.removeprefix("file://") for uri in (table.file_uris() if table else ())]
+    return [path for path in paths if path.startswith("/")]
