@@ -14,14 +14,17 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
 from tests.adapters.wild_onnx import endless_above, nan_above, plain
-from tests.gateway.control import FIELDS, SIGNATURE, START, bundle, onnx_bytes
+from tests.gateway.control import FIELDS, SIGNATURE, START, arm, bundle, onnx_bytes
 from tests.sdk.logs import SAFE, Logged
 
 from seawall.adapters.decisions import record_erasure
+from seawall.gateway.state import State
 from seawall.kernel import BadInput, Corrupt, Unavailable
 from seawall.sdk.candidate import Candidate
 from seawall.sdk.replay import replay
 from seawall.serving.decision import DecisionRecord
+from seawall.serving.fallback import Fallback
+from seawall.serving.guard import Disagreement, Guard
 from seawall.serving.signature import Field, Signature
 
 OTHER = Candidate("other.onnx", onnx_bytes(4), "onnx")
@@ -139,6 +142,26 @@ def test_scores_that_are_no_numbers_fall_back_and_are_told(logged: Logged) -> No
     assert found["answers"]["fallbacks"] == {"default": int(older.sum())}
     assert found["answers"]["guards"] == {"valid_score": older.sum()}
     assert found["verdict"]["outcome"] == "fail"
+
+
+def test_other_arms_that_a_fallback_or_a_guard_asks_answer_as_at_the_gateway(
+    tmp_path: Path,
+) -> None:
+    chain = Fallback(label=0, reason="the safe answer", arms=("adviser",))
+    apart = Guard(
+        name="apart", action="flag", disagreement=Disagreement(arms=("adviser",), more_than=0.05)
+    )
+    State(tmp_path / "gateway").keep_artefact(onnx_bytes(4))
+    arms = (arm(), arm("adviser", "m@2", seed=4))
+    made = Logged(
+        tmp_path / "gateway", hours=1, rows=200, arms=arms, fallback=chain, guards=(apart,)
+    )
+    found = told(replay(made.folder, Candidate("nan", nan_above(60), "onnx")))
+    older = int((made.matrix[:, 0] > 60).sum())
+    assert found["answers"]["fallbacks"] == {"adviser": older}
+    then, now = (scores(onnx_bytes(s), made.matrix) for s in (3, 4))
+    recorded = found["answers"]["recorded"]["guards"]
+    assert recorded == {"apart": int((np.abs(then - now) > 0.05).sum())}
 
 
 def test_a_candidate_that_never_answers_for_some_rows_ends_and_fails(logged: Logged) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from seawall.kernel import BadInput, Digest, from_json
-from seawall.registry.version import VersionRef
+from seawall.kernel import BadInput, Digest, convert, from_json
+from seawall.registry.version import Version, VersionRef
 from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.decide import Answer, Model, Steps
 from seawall.serving.signature import Signature
@@ -54,10 +54,10 @@ def candidate_of(given: Candidate | Path | str, client: Client | None = None) ->
         raise BadInput(
             f"{ref} is a version of a control plane, and none is named", remedy="give a client"
         )
-    told = client.get(f"/versions/{ref}")
-    signature = from_json(client.get_object(told["objects"]["signature"]), Signature)
-    data = client.get_object(told["artefact"]["digest"])
-    return Candidate(str(ref), data, told["artefact"]["format"], signature)
+    version = convert(client.get(f"/versions/{ref}")["version"], Version)
+    signature = from_json(client.get_object(version.objects["signature"]), Signature)
+    data = client.get_object(version.artefact.digest)
+    return Candidate(version.key, data, version.artefact.format, signature)
 
 
 def in_place(bundle: Bundle, candidate: Candidate, threshold: float | None = None) -> Bundle:

@@ -5,7 +5,7 @@ What waits in log folders is read before the table, as in query.py, and each dec
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -89,16 +89,25 @@ def look(
     (told,) = _select(table, sql) or [{"n": 0, "p": None}]
     rates = [told["p"], *(r.kept_probability for r in waiting.values())]
     kept = min((p for p in rates if p is not None), default=1.0)
-    if kept == 1.0 and window.sample is None and not waiting:
-        return Found(window, told["n"], told["n"])
-    ids = {r["id"] for r in _select(table, f"SELECT id FROM t WHERE {window.sql}")}  # noqa: S608
-    every = len(ids | waiting.keys())
+    every = told["n"] + len(waiting) - _twice(table, waiting)
     found = Found(window, every, every, kept)
+    if kept == 1.0 and window.sample is None:
+        return found
+    ids = {r["id"] for r in _select(table, f"SELECT id FROM t WHERE {window.sql}")}  # noqa: S608
     read = sorted(id_[19:] for id_ in ids | waiting.keys() if found.chosen(id_))
     if window.sample is not None:
         read = read[: window.sample]
         found = msgspec.structs.replace(found, cut=read[-1] if read else "")
     return msgspec.structs.replace(found, read=len(read))
+
+
+def _twice(table: str, waiting: Mapping[str, DecisionRecord]) -> int:
+    """How many of the decisions that wait to be shipped are in the table already."""
+    if not waiting:
+        return 0
+    first = literal(min(r.time for r in waiting.values()))
+    rows = _select(table, f'SELECT id FROM t WHERE "time" >= {first}')  # noqa: S608
+    return len(waiting.keys() & {r["id"] for r in rows})
 
 
 def read_window(
