@@ -14,6 +14,7 @@ from seawall.adapters.decisions import DecisionLog, ship
 from seawall.adapters.signing.envelope import seal
 from seawall.gateway.state import State
 from seawall.kernel import FixedClock
+from seawall.sdk.gateway_state import GatewayState
 from seawall.sdk.guard import Guard
 from seawall.serving.bundle import PAYLOAD_TYPE, Bundle
 from seawall.serving.fallback import Fallback
@@ -27,8 +28,10 @@ KEY = Ed25519PrivateKey.generate()
 class Logged:
     """Hours of decisions, `rows` each; `labels` are the outcomes by decision, of half of them."""
 
-    def __init__(self, folder: Path, *, hours: int = 3, rows: int = 400, **given: Any) -> None:
-        self.folder, self.clock = folder, FixedClock(START)
+    def __init__(
+        self, folder: Path, *, hours: int = 3, rows: int = 400, keys: Any = None, **given: Any
+    ) -> None:
+        self.folder, self.clock, self.keys = folder, FixedClock(START), keys
         self.table = str(folder / "table")
         self.adopt(bundle(**({"fallback": SAFE} | given)))
         State(folder).keep_artefact(onnx_bytes(3))
@@ -45,10 +48,10 @@ class Logged:
         state.keep_envelope(given.endpoint, envelope, safe=True)
 
     def log(self) -> DecisionLog:
-        return DecisionLog(self.folder / "decisions", gateway="g", clock=self.clock)
+        return DecisionLog(self.folder / "decisions", gateway="g", clock=self.clock, keys=self.keys)
 
     def ship(self) -> None:
-        ship(self.folder / "decisions", self.table, clock=self.clock)
+        ship(self.folder / "decisions", self.table, clock=self.clock, keys=self.keys)
 
     def _hour(self, hour: int, rows: int) -> None:
         made, rng = training_rows(rows, seed=100 + hour), np.random.default_rng(hour)
@@ -59,7 +62,10 @@ class Logged:
             "sex": rng.choice(["f", "m"], rows),
             "who": [f"s{hour}-{i}" for i in range(rows)],
         }
-        with Guard.load(self.folder, clock=self.clock, log=self.folder / "decisions") as guard:
+        state = GatewayState(self.folder)
+        held = state.current()
+        models = state.models(held)
+        with Guard(held, models, clock=self.clock, log=self.log()) as guard:
             answers = guard.score(columns, subject="who")
         truth = rng.random(rows) < model(3).predict_proba(made)[:, 1]
         mine = {a.decision_id: int(t) for a, t in zip(answers, truth, strict=True)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -17,9 +18,10 @@ from tests.adapters.wild_onnx import endless_above, nan_above, plain
 from tests.gateway.control import FIELDS, SIGNATURE, START, arm, bundle, onnx_bytes
 from tests.sdk.logs import SAFE, Logged
 
-from seawall.adapters.decisions import record_erasure
+from seawall.adapters.decisions import Keyring, record_erasure
 from seawall.gateway.state import State
 from seawall.kernel import BadInput, Corrupt, Unavailable
+from seawall.sdk.again import again
 from seawall.sdk.candidate import Candidate
 from seawall.sdk.replay import replay
 from seawall.serving.decision import DecisionRecord
@@ -142,6 +144,9 @@ def test_scores_that_are_no_numbers_fall_back_and_are_told(logged: Logged) -> No
     assert found["answers"]["fallbacks"] == {"default": int(older.sum())}
     assert found["answers"]["guards"] == {"valid_score": older.sum()}
     assert found["verdict"]["outcome"] == "fail"
+    labelled = np.array([i in logged.labels for i in logged.ids])
+    assert found["quality"]["n"] == labelled.sum()  # the fallback's answers count as answers
+    assert found["quality"]["scored"] == (labelled & ~older).sum()
 
 
 def test_other_arms_that_a_fallback_or_a_guard_asks_answer_as_at_the_gateway(
@@ -164,15 +169,16 @@ def test_other_arms_that_a_fallback_or_a_guard_asks_answer_as_at_the_gateway(
     assert recorded == {"apart": int((np.abs(then - now) > 0.05).sum())}
 
 
-def test_a_candidate_that_never_answers_for_some_rows_ends_and_fails(logged: Logged) -> None:
-    hung = Candidate("hung", endless_above(88.5), "onnx")
-    found = told(replay(logged.folder, hung, sample=60, seconds=0.4))
-    older = found["measures"]["unanswered"]["value"] * 60
-    assert older >= 1
-    assert found["sandbox"]["failures"] == {
-        "the model's worker gave no answer within 0.4 s": round(older)
-    }
-    assert found["replayed"] == 60
+def test_a_candidate_that_never_answers_for_some_rows_ends_and_fails(tmp_path: Path) -> None:
+    made = Logged(tmp_path / "gateway", hours=1, rows=16)
+    oldest = float(made.matrix[:, 0].max())
+    hung = Candidate("hung", endless_above(oldest - 0.5), "onnx")
+    found = told(replay(made.folder, hung, seconds=0.3))
+    older = int((made.matrix[:, 0] == oldest).sum())
+    assert found["measures"]["unanswered"]["value"] == pytest.approx(older / 16)
+    why = "the model's worker gave no answer within 0.3 s"
+    assert found["sandbox"]["failures"] == {why: older}
+    assert found["verdict"]["outcome"] == "fail"
 
 
 def test_a_candidate_of_other_fields_is_refused_by_name(logged: Logged) -> None:
@@ -219,6 +225,16 @@ def test_hidden_fields_cannot_be_asked_again(tmp_path: Path) -> None:
     hidden.adopt(bundle(2, privacy={"age": "drop"}, fallback=SAFE))
     with pytest.raises(BadInput, match="no decision can be asked again"):
         replay(hidden.folder, SAME)
+
+
+def test_an_encrypted_log_is_replayed_and_performed_again_with_its_keys(tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.write_bytes(base64.b64encode(bytes(32)) + b"\n")
+    made = Logged(tmp_path / "gateway", hours=1, rows=60, keys=Keyring.read(keys))
+    assert told(replay(made.folder, SAME, keys=keys))["replayed"] == 60
+    assert again(made.folder, made.ids[5], keys=keys).verdict.outcome == "pass"
+    with pytest.raises(BadInput, match="encrypted"):
+        replay(made.folder, SAME)
 
 
 def test_an_empty_log_says_so(logged: Logged, copied: Path) -> None:

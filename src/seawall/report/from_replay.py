@@ -148,9 +148,10 @@ def _quality(quality: Shape) -> Section:
         for name in _QUALITY
         if name in measures
     ]  # fmt: skip
+    scored = f", {quality['scored']:,} of them two scores" if "scored" in quality else ""
     about = (
-        f"{quality['n']:,} decisions have an outcome and two answers, of "
-        f"{quality['labelled']:,} with an outcome."
+        f"Of {count(quality['labelled'], 'decision')} with an outcome {quality['n']:,} have two "
+        f"answers{scored}."
     )
     return Section("Quality on the same rows", (Table(columns, tuple(rows)), Sentence(about)))
 

@@ -164,29 +164,41 @@ def _empty(values: Any) -> bool:
 def quality(
     seen: Replayed, labels: Mapping[str, Any], cost: Cost | None, tolerance: float
 ) -> tuple[dict[str, Any] | None, Verdict | None]:
-    """Both models on the rows whose outcome, 0 or 1, is known; None where there are none."""
-    if not labels:
-        return None, None
+    """Both models on the rows whose outcome, 0 or 1, is known; None where there are none.
+
+    Rankings and losses count rows that both models scored, rates and value those that both
+    answered, by whatever answered in a model's place.
+    """
     told = np.array([labels.get(id_, np.nan) for id_ in seen.ids], dtype=np.float64)
-    columns: dict[str, Column] = {
-        "outcome": told,
-        "candidate_score": _unit(seen.column("candidate_score")),
-        "recorded_score": _unit(seen.column("recorded_score")),
-        "candidate_label": _calls(seen.column("candidate_label")),
-        "recorded_label": _calls(seen.column("recorded_label")),
-    }
-    there = ~np.isnan(np.stack([np.asarray(c) for c in columns.values()])).any(axis=0)
-    if not there.any():
+    scored = _both(told, {who: _unit(seen.column(f"{who}_score")) for who in _WHO})
+    called = _both(told, {who: _calls(seen.column(f"{who}_label")) for who in _WHO})
+    if called is None:
         return None, None
-    rows = Rows("the log", {n: np.asarray(c)[there] for n, c in columns.items()}, [])
-    other = Against("recorded_score", "recorded_label", tolerance)
-    body, judge = compare_binary(
-        rows, "outcome", "candidate_score", "candidate_label", 0.5, cost, other
-    )
+    by_call = Against(prediction="recorded", tolerance=tolerance)
+    body, judge = compare_binary(called, "outcome", None, "candidate", 0.5, cost, by_call)
     assert body is not None
+    if scored is not None:
+        by_score = Against(score="recorded", tolerance=tolerance)
+        found, judge = compare_binary(scored, "outcome", "candidate", None, 0.5, None, by_score)
+        assert found is not None
+        body["scored"] = found["n"]
+        body["measures"] = found["measures"] | body["measures"]
+        body["verdict"] = found["verdict"]
     assert judge is not None
+    del body["columns"], body["notes"]
     body |= {"labelled": int(np.count_nonzero(~np.isnan(told)))}
     return body, judge(CONFIDENCE)
+
+
+_WHO = ("candidate", "recorded")
+
+
+def _both(outcome: NDArray[np.float64], answers: Mapping[str, NDArray[np.float64]]) -> Rows | None:
+    """The rows with an outcome and an answer of both, if there are any."""
+    columns = {"outcome": outcome, **answers}
+    there = ~np.isnan(np.stack(list(columns.values()))).any(axis=0)
+    kept: dict[str, Column] = {name: values[there] for name, values in columns.items()}
+    return Rows("the log", kept, []) if there.any() else None
 
 
 def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
