@@ -43,7 +43,6 @@ def test_the_status_is_the_judgement_and_every_output_is_written(
     assert told["replayed"] == 600
     assert all(path.stat().st_size > 1_000 for path in files.values())
     assert len((tmp_path / "rows.csv").read_text().splitlines()) == 601
-    assert ran("replay", logged.folder, other, "--quiet", "--tolerance", "flips=0.001") == (1, "")
 
 
 def test_the_terminal_fits_and_begins_with_what_would_change(logged: Logged) -> None:
@@ -61,8 +60,8 @@ def test_a_window_is_given_as_times_or_spans(logged: Logged) -> None:
         ]
 
     assert read("--since", "2026-03-02T13:00") == 300
-    assert read("--until", "2026-03-02T13:00+00:00") == 300
-    assert read("--since", "100000d") == 600
+    with pytest.raises(BadInput, match=r"no decision to replay .*widen the window"):
+        read("--since", "1h")
     with pytest.raises(BadInput, match="--since 'noon' is no time"):
         read("--since", "noon")
 

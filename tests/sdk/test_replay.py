@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import shutil
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import onnxruntime
-import pyarrow.parquet as pq
 import pytest
 from sklearn.metrics import accuracy_score, brier_score_loss, roc_auc_score
 from tests.adapters.wild_onnx import endless_above, nan_above, plain
@@ -88,38 +86,13 @@ def test_the_verdict_is_on_the_bounds_and_follows_the_tolerance(logged: Logged) 
         wide = {"flips": 1.0, "ks": 1.0, "roc_auc_difference": 1.0}
         return replay(logged.folder, OTHER, tolerances=wide | tolerances).verdict.outcome.value
 
-    share = told(replay(logged.folder, OTHER))["measures"]["flips"]["value"]
+    then, now = (scores(onnx_bytes(s), logged.matrix) for s in (3, 4))
+    share = float(((then >= 0.5) != (now >= 0.5)).mean())
     assert outcome() == "pass"
     assert outcome(flips=share / 3) == "fail"
     assert outcome(flips=share) == "undecided"
     with pytest.raises(BadInput, match=r"no tolerance for 'flip'.*flips"):
         outcome(flip=0.1)
-
-
-def test_a_window_an_arm_and_a_sample_choose_decisions(logged: Logged) -> None:
-    def read(**given: Any) -> int:
-        return told(replay(logged.folder, SAME, **given))["replayed"]
-
-    hour = timedelta(hours=1)
-    assert read() == 1_200
-    assert read(since=START + hour) == 800
-    assert read(since=START + hour, until=START + 2 * hour) == 400
-    assert read(arms=["champion"]) == 1_200
-    with pytest.raises(BadInput, match=r"no decision to replay.*widen"):
-        read(arms=["canary"])
-    assert read(sample=100) == 100
-
-
-def test_a_sample_is_the_same_each_time_and_part_of_a_larger_one(
-    logged: Logged, tmp_path: Path
-) -> None:
-    def ids(name: str, sample: int) -> set[str]:
-        replay(logged.folder, SAME, sample=sample, rows=tmp_path / name)
-        return set(pq.read_table(tmp_path / name)["decision_id"].to_pylist())
-
-    few = ids("a.parquet", 50)
-    assert few == ids("b.parquet", 50)
-    assert few < ids("c.parquet", 200)
 
 
 def test_slices_and_groups_say_where_decisions_flip(logged: Logged) -> None:

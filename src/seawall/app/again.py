@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from seawall.access.action import Action
@@ -15,7 +15,7 @@ from seawall.app.bundles import Deployment
 from seawall.app.root import App
 from seawall.kernel import NotFound
 from seawall.serving.again import told_again
-from seawall.serving.bundle import Bundle
+from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.decision import DecisionRecord
 
 
@@ -30,8 +30,8 @@ def again(app: App, who: Identity, decision_id: str) -> dict[str, Any]:
     def bundle_of(digest: str) -> Bundle:
         return _bundle(app, record, digest)
 
-    def models_of(bundle: Bundle) -> Mapping[str, LoadedModel]:
-        return {a.name: load(app.objects.get(a.artefact), a.format) for a in bundle.arms}
+    def models_of(arms: Sequence[Arm]) -> Mapping[str, LoadedModel]:
+        return {a.name: load(app.objects.get(a.artefact), a.format) for a in arms}
 
     def siblings() -> list[DecisionRecord]:
         folders, keys = decisions.log_folders(app), app.decision_keys

@@ -10,6 +10,7 @@ import msgspec
 
 from seawall.kernel import BadInput, Digest, convert, from_json
 from seawall.registry.version import Version, VersionRef
+from seawall.serving.again import answering
 from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.decide import Answer, Model, Steps
 from seawall.serving.signature import Signature
@@ -76,10 +77,9 @@ def in_place(bundle: Bundle, candidate: Candidate, threshold: float | None = Non
         weight=1.0,
         threshold=champion.threshold if threshold is None else threshold,
     )
-    asked = {n for g in bundle.guards if g.disagreement for n in g.disagreement.arms}
-    asked |= {*(bundle.fallback.arms if bundle.fallback else ())}
-    others = [a for a in bundle.arms if a.name in asked - {CHAMPION}]
-    others = [msgspec.structs.replace(a, weight=0.0) for a in others]
+    idle = tuple(msgspec.structs.replace(a, weight=0.0) for a in bundle.arms if a is not champion)
+    alone = msgspec.structs.replace(bundle, arms=(arm, *idle))
+    others = [a for a in answering(alone) if a is not arm]
     guards = tuple(msgspec.structs.replace(g, budget_ms=None) for g in bundle.guards)
     signature = candidate.signature or bundle.signature
     return msgspec.structs.replace(

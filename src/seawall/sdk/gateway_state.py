@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -68,11 +68,10 @@ class GatewayState:
             raise Corrupt(f"the artefact of {arm.version} has changed", where=str(file))
         return data
 
-    def models(self, bundle: Bundle, *, without: str = "") -> Mapping[str, LoadedModel]:
-        """The model of every arm but one, ready to score."""
+    def models(self, arms: Iterable[Arm]) -> Mapping[str, LoadedModel]:
+        """The models of arms, ready to score."""
         from seawall.adapters.runtimes import load
 
-        arms = [arm for arm in bundle.arms if arm.name != without]
         return {arm.name: load(self.artefact(arm), arm.format) for arm in arms}
 
     def _read(self, file: Path) -> Bundle:

@@ -157,11 +157,16 @@ class Replayed:
         self.verdicts.update(said)
         for answer, verdict in zip(answers, said, strict=True):
             if verdict != REFUSED:
-                self.guards.update(list(answer.guards))
-                self.fallbacks.update([answer.fallback] if answer.fallback else [])
+                _tally(answer, self.guards, self.fallbacks)
         for record in records:
-            self.recorded["guards"].update(list(record.guards))
-            self.recorded["fallbacks"].update([record.fallback] if record.fallback else [])
+            _tally(record, self.recorded["guards"], self.recorded["fallbacks"])
+
+
+def _tally(one: DecisionRecord | Answer, guards: Counter[str], fallbacks: Counter[str]) -> None:
+    for name in one.guards:
+        guards[name] += 1
+    if one.fallback:
+        fallbacks[one.fallback] += 1
 
 
 def _rows(

@@ -23,7 +23,7 @@ from seawall.kernel import (
     Verdict,
     to_builtins,
 )
-from seawall.serving.bundle import Bundle
+from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.decide import FAILED, Answer, Batch, Decider, Question, batch_of
 from seawall.serving.decision import DecisionRecord, canonical, from_bytes, leaf_hash
 from seawall.serving.packing import Packer, Said
@@ -37,6 +37,8 @@ COMPARED = (
 SAME = "the same answer"
 _GIVEN = ("override", "override_reason", "reviewer", "notice", "kept_probability")
 _HIDDEN = re.compile(r"(token|digest:[0-9a-f]{32}):[0-9a-f]{64}")
+_SHAPELESS = re.compile(r"\((list|dict)\)")
+"""What the log keeps of a value that is neither text nor number (keeping.py)."""
 
 
 class Difference(msgspec.Struct, frozen=True):
@@ -70,11 +72,20 @@ def withheld(record: DecisionRecord, bundle: Bundle) -> dict[str, str]:
         rule, kept = bundle.privacy.get(name, others), record.input.get(name)
         if f"input.{name}" in record.erased:
             found[name] = "was erased"
-        elif rule == "drop":
+        elif rule == "drop" and name not in record.input:
             found[name] = "is not kept, by the privacy rule"
         elif isinstance(kept, str) and (form := _HIDDEN.fullmatch(kept)):
             found[name] = f"is kept as a {form[1].partition(':')[0]} only"
+        elif isinstance(kept, str) and (form := _SHAPELESS.fullmatch(kept)):
+            found[name] = f"came as a {form[1]}, of which the log keeps no more"
     return found
+
+
+def answering(bundle: Bundle) -> tuple[Arm, ...]:
+    """The arms whose models an answer may need: those with traffic, and those that are asked."""
+    asked = {n for g in bundle.guards if g.disagreement for n in g.disagreement.arms}
+    asked |= {"champion", *(bundle.fallback.arms if bundle.fallback else ())}
+    return tuple(a for a in bundle.arms if a.weight > 0 or a.name in asked)
 
 
 def routed_by(record: DecisionRecord, bundle: Bundle) -> str:
@@ -188,7 +199,7 @@ def _ulps(then: Any, now: Any) -> float | None:
 def told_again(
     record: DecisionRecord,
     bundle_of: Callable[[str], Bundle],
-    models_of: Callable[[Bundle], Mapping[str, Any]],
+    models_of: Callable[[Sequence[Arm]], Mapping[str, Any]],
     request_of: Callable[[], Sequence[DecisionRecord]],
 ) -> tuple[Verdict, dict[str, Any]]:
     """A decision performed again as a verdict and its JSON shape.
@@ -211,7 +222,7 @@ def told_again(
         body["route"] = _route(record, bundle)
         if missing := _missing(record, bundle):
             raise NotFound(missing)
-        models = models_of(bundle)
+        models = models_of(answering(bundle))
     except (NotFound, Corrupt) as error:
         return _undecided(error), body
     done = perform(record, bundle, models)

@@ -162,7 +162,7 @@ def outcomes_in(
                 if row["decision_id"] in wanted:
                     one = from_row(OUTCOMES, row)
                     told.setdefault(one.decision_id, []).append(one)
-    return {id_: in_order(those)[-1] for id_, those in told.items()}
+    return {i: in_order(those)[-1] if those[1:] else those[0] for i, those in told.items()}
 
 
 def request_of(
