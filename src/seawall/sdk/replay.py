@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -97,8 +97,9 @@ def replay(
     bundle, own = place.current(endpoint), candidate_of(candidate, client)
     log = _Log(place, table, keys)
     window = Window(
-        endpoint=bundle.endpoint, since=since, until=until, arms=tuple(arms), sample=sample
-    )
+        endpoint=bundle.endpoint, since=_zoned(since), until=_zoned(until), arms=tuple(arms),
+        sample=sample,
+    )  # fmt: skip
     found = look(log.table, window, wal_folders=log.waiting, keys=log.keys)
     if not found.read:
         raise BadInput("there is no decision to replay", where=log.table, remedy=_widen(window))
@@ -268,6 +269,11 @@ def _check_by(by: Sequence[str], trial: Bundle) -> None:
 def _window(window: Window, found: Found) -> dict[str, Any]:
     told = msgspec.to_builtins(window)
     return told | {"decisions": found.decisions, "read": found.read, "kept": found.kept}
+
+
+def _zoned(moment: datetime | None) -> datetime | None:
+    """A time without a zone is in UTC, as on the command line."""
+    return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
 def _widen(window: Window) -> str:

@@ -89,13 +89,14 @@ class Sandbox:
         try:
             into[:] = worker.scores(matrix)
         except Unavailable as error:
-            if worker.restarts:  # by itself it would start again beside us, ever more slowly
+            if worker.restarts:
                 self.close()
             return error.what
         return ""
 
     def _start(self) -> WorkerModel:
         self.starts += 1
-        given = {"timeout": self._seconds, "memory": self._memory}
-        self._worker = WorkerModel(self._artefact, self._format, **given)  # type: ignore[arg-type]
+        self._worker = WorkerModel(
+            self._artefact, self._format, timeout=self._seconds, memory=self._memory, lasting=False
+        )
         return self._worker
