@@ -143,6 +143,7 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
                 format=version.artefact.format,
                 weight=share,
                 threshold=endpoint.threshold,
+                timeout_ms=endpoint.timeouts_ms.get(name),
                 conditions=_conditions(app, tx, version, endpoint, signature),
             )
         )

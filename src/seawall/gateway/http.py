@@ -18,6 +18,7 @@ import structlog
 from seawall.gateway import access, reply
 from seawall.gateway.access import Access
 from seawall.gateway.admission import Limited
+from seawall.gateway.asking import INLINE_ROWS
 from seawall.gateway.given import Context, Given, given_any
 from seawall.gateway.holder import Holder
 from seawall.gateway.lag import LoopLag
@@ -44,8 +45,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _OF_CALLER = (b"seawall-caller", b"seawall-purpose", b"traceparent")
-INLINE_ROWS = 64
-"""Up to so many rows a request is answered on the event loop; more go to a thread."""
 _log: Any = structlog.get_logger("seawall.gateway")
 _outcomes = msgspec.json.Decoder(list[Told] | Told)
 
@@ -110,7 +109,7 @@ class GatewayApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's start and end."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await _lifespan(receive, send, self._holder.remotes.close)
             return
         if scope["type"] != "http":
             return
@@ -250,6 +249,12 @@ class GatewayApp:
         return context
 
     async def _decide(self, live: Live, given: Given, context: Context) -> Decided:
+        if live.remotes:
+            try:
+                return await self._service.decide_afar(live, given, context)
+            except Limited:
+                self._service.refuse(live)
+                raise
         if not live.inline or len(given.batch.rows) > INLINE_ROWS:
             return await asyncio.to_thread(self._service.decide, live, given, context)
         if live.bundle.log == "durable":
@@ -288,9 +293,11 @@ class GatewayApp:
         return plain(200, {"endpoint": name, "killed": killed})
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def _lifespan(receive: Receive, send: Send, close: Callable[[], Awaitable[None]]) -> None:
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            await close()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from seawall.adapters.decisions import DecisionLog
+from seawall.gateway import asking
 from seawall.gateway.given import Context, Given, text
 from seawall.gateway.live import Live
 from seawall.gateway.plain import Plain, Plainly
@@ -93,6 +94,17 @@ class Service:
         answers = run(plan.steps, live.models)
         await self._log.commit(self._records(live, given, context, plan, answers))
         return self._served(live, given, context, plan, answers)
+
+    async def decide_afar(self, live: Live, given: Given, context: Context) -> Decided:
+        """The same with remote models; raises `Limited` when a server is too busy."""
+        plan = self._plan(live, given)
+        answered = await asking.answers(plan.steps, live)
+        records = self._records(live, given, context, plan, answered)
+        if live.bundle.log == "durable":
+            await self._log.commit(records)
+        else:
+            self._log.append_packed(records, durable=False)
+        return self._served(live, given, context, plan, answered)
 
     def _plan(self, live: Live, given: Given) -> _Plan:
         bundle, rows = live.bundle, len(given.batch.rows)

@@ -27,6 +27,7 @@ MANY_ROWS = 100_000
 """So many rows are flushed before their time."""
 NOTICE_SECONDS = 0.2
 """So soon a worker notices what another worker or the operator changed on disk."""
+CIRCUIT = {"closed": 0, "half-open": 1, "open": 2}
 _log: Any = structlog.get_logger("seawall.gateway")
 
 
@@ -125,6 +126,9 @@ class Worker(threading.Thread):
         found = self._process.counts()
         for (name, why), count in self._holder.refused.items():
             found["bundles_refused_total", (("endpoint", name), ("reason", why))] = count
+        for (name, outcome), count in list(self._holder.remotes.tally.items()):
+            about: Labels = (("upstream", name), ("outcome", outcome))
+            found["upstream_requests_total", about] = count
         return found
 
     def gauges(self) -> dict[tuple[str, Labels], float]:
@@ -138,6 +142,11 @@ class Worker(threading.Thread):
             found["bundle_number", label] = live.bundle.number
             found["killed", label] = int(live.killed or live.bundle.killed)
             found["requests_under_way", label] = live.admission.under_way
+        for remote in self._holder.remotes.in_use():
+            label = (("upstream", remote.server.name),)
+            found["upstream_circuit", label] = CIRCUIT[remote.breaker.state]
+            found["upstream_limit", label] = remote.turns.limit
+            found["upstream_under_way", label] = remote.turns.under_way
         return found | self._process.gauges()
 
     def shared(self) -> dict[tuple[str, Labels], float]:

@@ -54,6 +54,8 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight: float = 0.0
     threshold: float = 0.5
     conditions: Conditions = Conditions()
+    timeout_ms: float | None = None
+    """How long a remote model may take to answer; None for what its artefact says."""
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -114,6 +116,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return "the salt has 16 to 64 bytes"
         if self.number < 1 or self.issued.tzinfo is None:
             return "the number starts at 1, and the time of issue needs its zone"
+        if any(a.timeout_ms is not None and not a.timeout_ms > 0 for a in self.arms):
+            return "the time-out of an arm must be above 0"
         if strange := self.grids.keys() - self.signature.names:
             return f"a grid for {min(strange)!r}, which is no field"
         if strange := self.privacy.keys() - known - {"*"}:

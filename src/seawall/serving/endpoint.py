@@ -38,6 +38,8 @@ class Endpoint(
     protected: tuple[str, ...] = ()
     amount: str | None = None
     advisers: dict[str, str] = {}
+    timeouts_ms: dict[str, float] = {}
+    """By arm, how long a remote model may take; without one what its version says."""
     threshold: float = 0.5
     on_invalid: Literal["reject", "fallback"] = "reject"
     guards: tuple[Guard, ...] = ()
