@@ -6,7 +6,7 @@ import asyncio
 
 from seawall.gateway.admission import Limited
 from seawall.gateway.live import Live
-from seawall.serving.decide import Answer, Question, Said, Steps, Unanswered
+from seawall.serving.decide import Answer, Question, Scores, Steps, Unanswered
 
 INLINE_ROWS = 64
 """Up to so many rows are scored on the event loop; more go to a thread."""
@@ -25,7 +25,7 @@ async def answers(steps: Steps, live: Live) -> list[Answer]:
         return done.value
 
 
-async def _said(question: Question, live: Live) -> Said:
+async def _said(question: Question, live: Live) -> Scores:
     remote = live.remotes.get(question.arm)
     if remote is None:
         if live.inline and len(question.matrix) <= INLINE_ROWS:
@@ -39,7 +39,7 @@ async def _said(question: Question, live: Live) -> Said:
         return Unanswered(busy.what)
 
 
-def _local(question: Question, live: Live) -> Said:
+def _local(question: Question, live: Live) -> Scores:
     try:
         return live.models[question.arm].scores(question.matrix).tolist()
     except Exception:  # noqa: BLE001 -- a model is somebody else's code

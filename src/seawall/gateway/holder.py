@@ -43,6 +43,8 @@ class Holder:
         self._models: dict[Digest, Model] = {}
         self.remotes = Remotes()
         self.live: dict[str, Live] = {}
+        self.observes = False
+        """Whether the mode of any endpoint is `observe`."""
         self.refused: Counter[tuple[str, str]] = Counter()
         """By endpoint and reason."""
 
@@ -157,6 +159,7 @@ class Holder:
     def _adopt(self, live: Live) -> None:
         bundle = live.bundle
         self.live = {**self.live, bundle.endpoint: live}
+        self.observes = any(one.bundle.mode == "observe" for one in self.live.values())
         used = {a.artefact for other in self.live.values() for a in other.bundle.arms}
         self._models = {d: m for d, m in self._models.items() if d in used}
         self.remotes.keep(other.bundle for other in self.live.values())

@@ -19,11 +19,12 @@ from seawall.gateway import access, reply
 from seawall.gateway.access import Access
 from seawall.gateway.admission import Limited
 from seawall.gateway.asking import INLINE_ROWS
-from seawall.gateway.given import Context, Given, given_any
+from seawall.gateway.given import Context, Given, context_of, given_any
 from seawall.gateway.holder import Holder
 from seawall.gateway.lag import LoopLag
 from seawall.gateway.live import Live
 from seawall.gateway.metrics import Metrics
+from seawall.gateway.observe import Observer
 from seawall.gateway.protocol import Call, call_of, only_json
 from seawall.gateway.reply import Reply, plain
 from seawall.gateway.request import decode
@@ -38,13 +39,11 @@ from seawall.kernel import (
     nearest,
 )
 from seawall.serving.outcome import Told
-from seawall.serving.typed import LONGEST
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_OF_CALLER = (b"seawall-caller", b"seawall-purpose", b"traceparent")
 _log: Any = structlog.get_logger("seawall.gateway")
 _outcomes = msgspec.json.Decoder(list[Told] | Told)
 
@@ -105,6 +104,7 @@ class GatewayApp:
         self._endpoints, self._admin_token = endpoints, admin_token
         self._max_body_bytes, self._page = max_body_bytes, page
         self._lag, self._access = lag, tokens
+        self._observer = Observer(service, holder, endpoints)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's start and end."""
@@ -115,6 +115,11 @@ class GatewayApp:
             return
         started = perf_counter()
         path = _parts(scope["path"])
+        if self._holder.observes and (found := self._observer.asked(scope, path, started)):
+            status = await self._observer(*found, receive, send)
+            if status:
+                self._metrics.replies["observed", status] += 1
+            return
         answer = await self._answer(scope, path, receive, started)
         if answer is None:
             return  # the caller has gone
@@ -234,13 +239,9 @@ class GatewayApp:
 
     def _enter(self, request: Request, live: Live) -> Context:
         """Let the request in, or raise `Limited`."""
-        headers, now = request.headers, monotonic()
-        caller, purpose, trace = map(headers.get, _OF_CALLER)
-        if self._access is None:
-            known = _short(caller)
-        else:
-            known = self._may(request, "decide", live.bundle.endpoint)
-        context = Context(request.started, known, _short(purpose), _trace_id(trace))
+        now, context = monotonic(), context_of(request.headers, request.started)
+        if self._access is not None:
+            context = context._replace(caller=self._may(request, "decide", live.bundle.endpoint))
         try:
             live.admission.enter(context.caller or "", self._lag.seconds(now), now)
         except Limited:
@@ -356,16 +357,3 @@ def _route(path: tuple[str, ...]) -> str:
 _ROUTES = frozenset(
     {"invocations", "infer", "outcomes", "kill", "unkill", "metrics", "healthz", "readyz"}
 )
-
-
-def _short(value: bytes | None) -> str | None:
-    return value.decode("latin-1")[:LONGEST] if value else None
-
-
-def _trace_id(traceparent: bytes | None) -> str | None:
-    """The trace id of a W3C `traceparent` header."""
-    if not traceparent:
-        return None
-    parts = traceparent.decode("latin-1").split("-")
-    right = len(parts) >= 4 and len(parts[1]) == 32 and parts[1].isalnum()
-    return parts[1] if right else None

@@ -40,6 +40,7 @@ _HELP = {
     "killed": "Whether the endpoint is switched off.",
     "requests_under_way": "Requests that entered and were not answered yet.",
     "bundles_refused_total": "Bundles refused, by reason.",
+    "observed_requests_total": "Requests passed through, by what could be seen of them.",
     "upstream_requests_total": "Requests to a remote model, by what became of them.",
     "upstream_circuit": "A remote model's circuit: 0 closed, 1 half open, 2 open; the worst.",
     "upstream_limit": "How many requests to a remote model may be under way.",

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.upstream import Answered, Late, RemoteModel, Upstream
+from seawall.adapters.upstream import Answered, Late, Passage, RemoteModel, Upstream
 from seawall.gateway.admission import Limited
 from seawall.gateway.turns import Turns
 from seawall.kernel import Corrupt, Unavailable
 from seawall.serving.breaker import Breaker
-from seawall.serving.decide import Said, Unanswered
+from seawall.serving.decide import Scores, Unanswered
 from seawall.serving.remote import RemoteServer
+from seawall.serving.signature import Signature
 
 FULL = (408, 425, 429, 503)
 """Statuses of a server that has too much to do, or says so."""
@@ -34,21 +35,22 @@ class Remote:
     def __init__(
         self,
         server: RemoteServer,
-        names: Sequence[str],
+        signature: Signature,
         tally: Tally,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         seconds = server.timeout_ms / 1e3
-        self.server, self._names, self._tally, self._clock = server, names, tally, clock
+        self.server, self._tally, self._clock = server, tally, clock
         self._upstream = Upstream(
             server.name, server.url, timeout=seconds, connections=server.concurrency
         )
-        self._model = RemoteModel(self._upstream, server)
+        self._model = RemoteModel(self._upstream, server, signature)
+        self.passage = Passage(server.name, server.url)
         self.turns = Turns(server.name, server.concurrency, seconds, clock)
         self.breaker = Breaker(server.breaker)
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def ask(self, matrix: NDArray[np.float32], timeout: float | None = None) -> Said:
+    async def ask(self, matrix: NDArray[np.float32], timeout: float | None = None) -> Scores:
         """The scores of some rows, or why there are none.
 
         Raises `Limited` when the server has so much to do that the rows would wait too long.
@@ -64,7 +66,7 @@ class Remote:
             raise
         began, spent = self._clock(), None
         try:
-            scores = await self._model.scores(matrix, self._names, timeout)
+            scores = await self._model.scores(matrix, timeout)
             spent = self._clock() - began
         except Late as error:
             return self._failed("timeout", error)
@@ -88,6 +90,14 @@ class Remote:
     async def close(self) -> None:
         """End the connections."""
         await self._upstream.close()
+        await self.passage.close()
+
+    def said(self, body: bytes, headers: dict[bytes, bytes], rows: int) -> Scores:
+        """The scores in a reply that was passed through, or what is wrong with it."""
+        try:
+            return self._model.read(body, headers, rows).tolist()
+        except Corrupt as error:
+            return Unanswered(error.what)
 
     def retire(self) -> None:
         """Close once what is under way must have ended; may be called from another thread."""

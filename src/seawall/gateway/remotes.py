@@ -10,8 +10,9 @@ from seawall.gateway.shadowing import RemoteShadow
 from seawall.kernel import Digest
 from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.remote import FORMAT, RemoteServer
+from seawall.serving.signature import Signature
 
-Key = tuple[Digest, tuple[str, ...]]
+Key = tuple[Digest, Signature]
 """An artefact, and the fields that it is asked about."""
 
 
@@ -23,6 +24,8 @@ class Remotes:
 
     def __init__(self) -> None:
         self.tally: Tally = Counter()
+        self.observed: Tally = Counter()
+        """What became of requests that were passed through, by endpoint and a word."""
         self._asked: dict[Key, Remote] = {}
         self._shadows: dict[Key, RemoteShadow] = {}
         self._retired: list[Remote] = []
@@ -69,5 +72,4 @@ class Remotes:
 
 
 def _keys(bundle: Bundle) -> list[tuple[Arm, Key]]:
-    names = bundle.signature.names
-    return [(arm, (arm.artefact, names)) for arm in bundle.arms if arm.format == FORMAT]
+    return [(arm, (arm.artefact, bundle.signature)) for arm in bundle.arms if arm.format == FORMAT]

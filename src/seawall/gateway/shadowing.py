@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from time import monotonic
 
 import numpy as np
@@ -14,6 +14,7 @@ from seawall.adapters.upstream import RemoteModel, Upstream
 from seawall.kernel import Corrupt, Unavailable
 from seawall.serving.breaker import Breaker
 from seawall.serving.remote import RemoteServer
+from seawall.serving.signature import Signature
 
 ROWS = 256
 """So many are asked at a time."""
@@ -30,11 +31,12 @@ class RemoteShadow:
     def __init__(
         self,
         server: RemoteServer,
-        names: Sequence[str],
+        signature: Signature,
         tally: Counter[tuple[str, str]],
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._server, self._names, self._tally, self._clock = server, names, tally, clock
+        self._server, self._signature = server, signature
+        self._tally, self._clock = tally, clock
         self._breaker = Breaker(server.breaker)
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -48,7 +50,7 @@ class RemoteShadow:
         async with Upstream(
             self._server.name, self._server.url, timeout=timeout, connections=AT_ONCE
         ) as upstream:
-            model = RemoteModel(upstream, self._server)
+            model = RemoteModel(upstream, self._server, self._signature)
             for start in range(0, len(matrix), ROWS * AT_ONCE):
                 now = self._clock()
                 if now >= until or not self._breaker.allow(now):
@@ -60,7 +62,7 @@ class RemoteShadow:
 
     async def _part(self, model: RemoteModel, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         try:
-            scores = await model.scores(rows, self._names)
+            scores = await model.scores(rows)
         except (Unavailable, Corrupt):
             scores = None
         self._tally[self._server.name, "shadow failed" if scores is None else "shadow"] += 1

@@ -129,6 +129,9 @@ class Worker(threading.Thread):
         for (name, outcome), count in list(self._holder.remotes.tally.items()):
             about: Labels = (("upstream", name), ("outcome", outcome))
             found["upstream_requests_total", about] = count
+        for (name, outcome), count in list(self._holder.remotes.observed.items()):
+            about = (("endpoint", name), ("outcome", outcome))
+            found["observed_requests_total", about] = count
         return found
 
     def gauges(self) -> dict[tuple[str, Labels], float]:

@@ -94,7 +94,7 @@ class Guard:
         are checked against the bundle in either case. `log` is the folder of a decision log.
         Raises `NotFound`, `Corrupt` or `BadInput`.
         """
-        from seawall.adapters.runtimes import load
+        from seawall.sdk.remote import load_model
 
         folder = Path(path)
         bundle = Bundle.from_bytes(_payload(_envelope(folder, endpoint), public_key))
@@ -106,7 +106,7 @@ class Guard:
             data = file.read_bytes()
             if Digest.of(data) != arm.artefact:
                 raise Corrupt(f"the artefact of {arm.version} has changed", where=str(file))
-            models[arm.name] = load(data, arm.format)
+            models[arm.name] = load_model(data, arm.format, bundle.signature)
         return cls(bundle, models, clock=clock, log=None if log is None else _log(log, clock))
 
     def __enter__(self) -> Guard:

@@ -86,8 +86,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     failed: bool = False
 
 
-Said = Sequence[float] | Unanswered
-Steps = Generator[Question, Said, list[Answer]]
+Scores = Sequence[float] | Unanswered
+Steps = Generator[Question, Scores, list[Answer]]
 
 
 def run(steps: Steps, models: Mapping[str, Model]) -> list[Answer]:
@@ -234,7 +234,7 @@ class Decider:
                 _settled(arm, share, score, trips(score, row))
                 for score, row in zip(scores, batch.rows, strict=True)
             ]
-        others: dict[str, Said] = {arm.name: scores}
+        others: dict[str, Scores] = {arm.name: scores}
         for name in self.guards.asks:
             if name not in others:
                 others[name] = yield Question(name, matrix)
@@ -246,7 +246,7 @@ class Decider:
 
     def _fall_back(
         self, answers: list[Answer], falling: list[int], batch: Batch, *, models: bool
-    ) -> Generator[Question, Said, None]:
+    ) -> Generator[Question, Scores, None]:
         """Answer these rows by the chain: other arms' models, rules, the default."""
         fallback = self.bundle.fallback
         if fallback is None:

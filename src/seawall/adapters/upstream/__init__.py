@@ -3,4 +3,6 @@
 from seawall.adapters.upstream.client import Answered as Answered
 from seawall.adapters.upstream.client import Late as Late
 from seawall.adapters.upstream.client import Upstream as Upstream
+from seawall.adapters.upstream.passing import Passage as Passage
+from seawall.adapters.upstream.passing import Passed as Passed
 from seawall.adapters.upstream.remote import RemoteModel as RemoteModel

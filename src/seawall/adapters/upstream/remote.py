@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from seawall.adapters.upstream.client import Answered, Upstream
 from seawall.adapters.upstream.secrets import Headers
 from seawall.kernel import Corrupt
+from seawall.serving.cross_field import plain_value
 from seawall.serving.remote import RemoteServer
+from seawall.serving.signature import Signature
 
 SCORES = ("probabilities", "probability", "score", "scores", "predict_proba")
 """Outputs and columns that are looked for by name; where there is none, the last one is taken."""
@@ -46,12 +48,15 @@ _predictions = msgspec.json.Decoder(_Predictions)
 class RemoteModel:
     """The model that a `RemoteServer` tells of, asked through an upstream.
 
-    What comes back is a score a row, or a row of class probabilities whose last is the score.
-    Raises `BadInput` for a header whose secret is not there.
+    A frame for MLflow holds what callers send (texts for categories, whole numbers, booleans), a
+    tensor the numbers of the matrix. What comes back is a score a row, or a row of class
+    probabilities whose last is the score. Raises `BadInput` for a header whose secret is not there.
     """
 
-    def __init__(self, upstream: Upstream, server: RemoteServer) -> None:
+    def __init__(self, upstream: Upstream, server: RemoteServer, signature: Signature) -> None:
         self._upstream, self._server = upstream, server
+        self._names = signature.names
+        self._plain = [None if f.kind == "number" else plain_value(f) for f in signature.fields]
         self._headers = Headers(server.name, server.headers)
         version = f"/versions/{quote(server.version, safe='')}" if server.version else ""
         self._path = (
@@ -61,14 +66,14 @@ class RemoteModel:
         )
 
     async def scores(
-        self, matrix: NDArray[np.float32], names: Sequence[str], timeout: float | None = None
+        self, matrix: NDArray[np.float32], timeout: float | None = None
     ) -> NDArray[np.float64]:
         """The score of each of n rows (n × fields), all finite.
 
         Raises `Unavailable` when the server does not answer, or not with 200; `Corrupt` when what
         it answers is not n finite numbers.
         """
-        headers, body = self._ask(matrix, names)
+        headers, body = self._ask(matrix)
         answer = await self._upstream.forward(self._path, headers, body, timeout=timeout)
         if answer.status != 200:
             error = Answered(f"the upstream {self._upstream.name} answered {answer.status}")
@@ -95,13 +100,11 @@ class RemoteModel:
             raise self._corrupt("a score that is no finite number")
         return found
 
-    def _ask(
-        self, matrix: NDArray[np.float32], names: Sequence[str]
-    ) -> tuple[dict[str, str], bytes]:
+    def _ask(self, matrix: NDArray[np.float32]) -> tuple[dict[str, str], bytes]:
         server, own = self._server, self._headers()
         if server.protocol == "mlflow":
-            data = matrix.tolist()  # a NaN is written as null
-            return _JSON | own, _encode({"dataframe_split": {"columns": list(names), "data": data}})
+            frame = {"columns": self._names, "data": self._rows(matrix)}
+            return _JSON | own, _encode({"dataframe_split": frame})
         tensor: dict[str, Any] = {
             "name": server.input,
             "shape": list(matrix.shape),
@@ -119,6 +122,16 @@ class RemoteModel:
         head = _encode(asked)
         length = {"inference-header-content-length": str(len(head))}
         return _OCTETS | length | own, head + raw
+
+    def _rows(self, matrix: NDArray[np.float32]) -> list[list[Any]]:
+        """The rows as a caller would send them; a NaN is written as null."""
+        rows = matrix.tolist()
+        if any(self._plain):
+            for row in rows:
+                for place, plain in enumerate(self._plain):
+                    if plain is not None and (value := row[place]) == value:
+                        row[place] = plain(value)
+        return rows
 
     def _read(self, body: bytes, headers: dict[bytes, bytes], rows: int) -> NDArray[np.float64]:
         if self._server.protocol == "mlflow":
