@@ -19,7 +19,7 @@ from seawall.gateway import access, reply
 from seawall.gateway.access import Access
 from seawall.gateway.admission import Limited
 from seawall.gateway.asking import INLINE_ROWS
-from seawall.gateway.given import Context, Given, context_of, given_any
+from seawall.gateway.given import Context, Given, context_of, given_any, given_plainly
 from seawall.gateway.holder import Holder
 from seawall.gateway.lag import LoopLag
 from seawall.gateway.live import Live
@@ -221,10 +221,12 @@ class GatewayApp:
 
     async def _invoke(self, request: Request, live: Live) -> Reply:
         with self._entered(request, live) as context:
-            if request.headers.get(b"content-type") == b"application/json" and (
-                plainly := self._service.plain(live, request.body, context)
-            ):
-                return reply.plain_invocation(plainly)
+            if request.headers.get(b"content-type") == b"application/json":
+                if live.remotes:
+                    if given := given_plainly(live, request.body):
+                        return reply.invocation(await self._decide(live, given, context))
+                elif plainly := self._service.plain(live, request.body, context):
+                    return reply.plain_invocation(plainly)
             call = call_of(request.path, request.headers, request.body)
             assert call is not None
             return await self._ask(call, live, context)

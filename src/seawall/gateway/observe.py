@@ -16,10 +16,10 @@ import structlog
 
 from seawall.adapters.upstream import Passed
 from seawall.gateway.asking import INLINE_ROWS
-from seawall.gateway.given import Context, context_of, given_any
+from seawall.gateway.given import Context, context_of
 from seawall.gateway.holder import Holder
 from seawall.gateway.live import Live
-from seawall.gateway.protocol import observed_call
+from seawall.gateway.protocol import observed
 from seawall.gateway.reply import plain
 from seawall.gateway.service import Service
 from seawall.kernel import SeawallError, Unavailable
@@ -189,10 +189,9 @@ class Observer:
             return "unread"
         server, headers = live.remotes["champion"].server, dict(asked.headers)
         sent = _plain(sent, headers)
-        call = observed_call(asked.path, headers, sent, server)
-        if call is None:
+        given = observed(asked.path, headers, sent, live, server)
+        if given is None:
             return "passed" if seen is not None else "failed"
-        given = given_any(live, call(live))
         said: Scores = Unanswered(f"the upstream {server.name} gave no whole answer")
         if seen is not None and seen.status != 200:
             said = Unanswered(f"the upstream {server.name} answered {seen.status}")

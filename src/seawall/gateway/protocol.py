@@ -7,6 +7,7 @@ from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from seawall.gateway.given import Given, given_any, given_plainly
 from seawall.gateway.live import Live
 from seawall.gateway.reply import Reply, decided_headers, invocation, rows
 from seawall.gateway.request import (
@@ -65,17 +66,24 @@ def call_of(path: Sequence[str], headers: Mapping[bytes, bytes], body: bytes) ->
             return None
 
 
-def observed_call(
-    path: bytes, headers: Mapping[bytes, bytes], body: bytes, server: RemoteServer
-) -> Callable[[Live], Ask] | None:
-    """How to read what a POST asks of a server in its own protocol, None for other paths.
+def observed(
+    path: bytes, headers: Mapping[bytes, bytes], body: bytes, live: Live, server: RemoteServer
+) -> Given | None:
+    """What a POST asks of a server in its own protocol, None for other paths.
 
-    Raises `Unsupported` as `call_of` does.
+    Raises `BadInput` and `Unsupported` for what cannot be read.
     """
+    if (
+        server.protocol == "mlflow"
+        and path == b"/invocations"
+        and (headers.get(b"content-type") == _JSON.encode())
+        and (given := given_plainly(live, body))
+    ):
+        return given
     parts = tuple(unquote_to_bytes(p).decode("utf-8", "replace") for p in path.split(b"/") if p)
     if server.protocol == "mlflow":
         call = call_of(parts, headers, body) if parts == ("invocations",) else None
-        return call.parse if call else None
+        return given_any(live, call.parse(live)) if call else None
     match parts:
         case ("v2", "models", name, "infer"):
             version = server.version
@@ -88,7 +96,7 @@ def observed_call(
     length = headers.get(_LENGTH)
     _media_type(headers, _JSON, *(() if length is None else (_OCTETS,)))
     said = None if length is None else length.decode("latin-1")
-    return lambda live: parse_inputs(body, said, live.names)
+    return given_any(live, parse_inputs(body, said, live.names))
 
 
 def only_json(headers: Mapping[bytes, bytes]) -> None:
