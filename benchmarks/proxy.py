@@ -43,9 +43,7 @@ def run(size: Size) -> Iterator[Result]:
             f"gateway {told} a remote model", mine.rate, "requests/s", "bare pass-through",
             theirs.rate, f"{LIMIT:g} x at least", mine.rate >= LIMIT * theirs.rate,
         )  # fmt: skip
-        yield Result(
-            f"gateway {told}, p99", mine.p99_ms, "ms", "bare pass-through", theirs.p99_ms
-        )
+        yield Result(f"gateway {told}, p99", mine.p99_ms, "ms", "bare pass-through", theirs.p99_ms)
 
 
 def words_for(

@@ -1,4 +1,4 @@
-"""The gateway's one background thread: polls bundles and flushes telemetry.
+"""The gateway's background threads: one polls bundles and flushes telemetry, one sees switches.
 
 The control plane may be gone for any time: polls fail, reports wait on disk, serving goes on.
 """
@@ -65,10 +65,10 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         """Work until told to stop."""
+        threading.Thread(target=self._notice, daemon=True).start()
         flush = poll = monotonic()
         while not self._stopping.is_set():
             now = monotonic()
-            self._guarded(self.notice)
             if now >= poll:
                 self._guarded(self.poll)
                 self._guarded(self._watch)
@@ -80,6 +80,11 @@ class Worker(threading.Thread):
                 max(0.01, min(flush, poll, monotonic() + NOTICE_SECONDS) - monotonic())
             )
         self._guarded(self.flush)
+
+    def _notice(self) -> None:
+        """Beside the rest, which may wait for a control plane or a shadow that hangs."""
+        while not self._stopping.wait(NOTICE_SECONDS):
+            self._guarded(self.notice)
 
     def stop(self) -> None:
         """Flush and end."""

@@ -77,7 +77,7 @@ class BlockingModel:
         )
         self._model = RemoteModel(self._upstream, server, signature)
         self._loop = asyncio.new_event_loop()
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        threading.Thread(target=_run, args=(self._loop,), daemon=True).start()
         self._end = weakref.finalize(self, _end, self._loop, self._upstream)
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -106,6 +106,11 @@ class BlockingModel:
             with self._lock:
                 self._breaker.record(failed=failed, now=monotonic())
         return found
+
+
+def _run(loop: asyncio.AbstractEventLoop) -> None:
+    loop.run_forever()
+    loop.close()
 
 
 def _wait(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any]) -> Any:
