@@ -261,12 +261,12 @@ def test_half_a_reply_ends_as_half_a_reply(served: Served, server: Misbehaving):
     line.close()
 
 
-@pytest.mark.parametrize("broken", ["log", "validator", "recorder"])
+@pytest.mark.parametrize("broken", ["log", "reader", "recorder"])
 def test_no_failure_of_our_own_fails_a_caller(served: Served, server: Misbehaving, broken: str):
     live = served.gateway.holder.live["m"]
     place, name, error = {
         "log": (served.gateway.log, "append_packed", Unavailable("the disk is full")),
-        "validator": (live.decider.validator, "records", RuntimeError("a fault of ours")),
+        "reader": (live.decider.reader, "invocation", RuntimeError("a fault of ours")),
         "recorder": (served.gateway.service._recorder, "served", MemoryError()),
     }[broken]
     with mock.patch.object(place, name, side_effect=error):

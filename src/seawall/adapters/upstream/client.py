@@ -70,6 +70,10 @@ class Upstream:
         self._url = url.rstrip("/")
         self._connections, self._most = connections, most_bytes
         self._session: Any = None
+        import aiohttp  # half a second, which no request should wait for
+        from yarl import URL
+
+        self._aiohttp, self._address = aiohttp, URL
 
     async def forward(
         self,
@@ -85,16 +89,13 @@ class Upstream:
         Headers of one connection alone are left out in both directions. Raises `Unavailable` when
         the server does not answer in time, answers no HTTP, or more than is let in.
         """
-        import aiohttp
-        from yarl import URL
-
-        session, given = self._open(), timeout or self.timeout
+        session, given, aiohttp = self._open(), timeout or self.timeout, self._aiohttp
         try:
             async with (
                 asyncio.timeout(given),
                 session.request(
                     method,
-                    URL(self._url + path, encoded=True),
+                    self._address(self._url + path, encoded=True),
                     headers=_passed_on(headers),
                     data=body or None,
                     allow_redirects=False,
@@ -140,8 +141,7 @@ class Upstream:
 
     def _open(self) -> Any:
         if self._session is None:
-            import aiohttp
-
+            aiohttp = self._aiohttp
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=self._connections, ttl_dns_cache=30, keepalive_timeout=IDLE_SECONDS

@@ -42,6 +42,10 @@ class Passage:
     def __init__(self, name: str, url: str) -> None:
         self._name, self._url = name, url.rstrip("/")
         self._session: Any = None
+        import aiohttp  # half a second, which no request should wait for
+        from yarl import URL
+
+        self._aiohttp, self._address = aiohttp, URL
 
     @asynccontextmanager
     async def ask(
@@ -51,16 +55,14 @@ class Passage:
 
         Raises `Unavailable` when there is no reply, also half way through its body.
         """
-        import aiohttp
-        from yarl import URL
-
+        aiohttp = self._aiohttp
         passed = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in _kept(headers, _FORWARD)]
         if not isinstance(body, bytes):  # its size goes with it, or else it goes in chunks
             passed += [(k.decode(), v.decode()) for k, v in headers if k == b"content-length"]
         try:
             async with self._open().request(
                 method,
-                URL(self._url + target, encoded=True),
+                self._address(self._url + target, encoded=True),
                 headers=passed,
                 data=body or None,
                 allow_redirects=False,
@@ -79,8 +81,7 @@ class Passage:
 
     def _open(self) -> Any:
         if self._session is None:
-            import aiohttp
-
+            aiohttp = self._aiohttp
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
                     limit=0, ttl_dns_cache=30, keepalive_timeout=KEPT_SECONDS
