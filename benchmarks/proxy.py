@@ -60,7 +60,8 @@ def words_for(
     from seawall.statistics.grid import make_grid
 
     folder.mkdir()
-    artefact = RemoteServer(name="bench", url=url, protocol="mlflow").to_bytes()
+    server = RemoteServer(name="bench", url=url, protocol="mlflow", timeout_ms=10_000.0)
+    artefact = server.to_bytes()
     arm = Arm(
         name="champion", version="bench@1", artefact=Digest.of(artefact), format=FORMAT, weight=1.0
     )

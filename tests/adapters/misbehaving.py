@@ -40,12 +40,14 @@ class Misbehaving:
         self.answer, self.how = b"", "plain"
         self.asked: list[bytes] = []
         self.open = 0
+        self.writers: set[asyncio.StreamWriter] = set()
         self.go_on = threading.Event()
         """Of `chunks`: send the other one."""
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
+        self.writers.add(writer)
         try:
             while await self._one(reader, writer):
                 pass
@@ -53,6 +55,7 @@ class Misbehaving:
             pass
         finally:
             self.open -= 1
+            self.writers.discard(writer)
             writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -107,4 +110,9 @@ async def misbehaving() -> AsyncIterator[Misbehaving]:
         yield made
     finally:
         server.close()
+        made.go_on.set()
+        for writer in list(made.writers):
+            writer.transport.abort()
+        while made.open:
+            await asyncio.sleep(0.01)
         await server.wait_closed()

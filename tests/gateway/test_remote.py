@@ -293,7 +293,7 @@ def test_a_remote_shadow_never_slows_or_fails_a_caller(
     control: Control, serve: Serve, server: Misbehaving, how: str
 ):
     server.how, server.answer = how, oip([0.5] * 3)
-    shadow = remote(control, server.url, "shadow", **QUICK)
+    shadow = remote(control, server.url, "shadow", timeout_ms=150.0 if how == "hang" else 5_000.0)
     control.issue(in_front(control, server.url, arms=(arm(), shadow), fallback=None))
     served = serve()
     answers = served.score(GOOD, GOOD, GOOD)

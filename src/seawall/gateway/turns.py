@@ -10,7 +10,7 @@ from time import monotonic
 from seawall.gateway.admission import Limited
 from seawall.serving.overload import AdaptiveLimit
 
-PATIENCE = 0.25
+PATIENCE = 0.5
 """The share of its time-out that a request may wait for its turn."""
 
 
