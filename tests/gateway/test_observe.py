@@ -176,6 +176,29 @@ def test_a_stream_comes_as_it_is_sent(served: Served, server: Misbehaving):
     line.close()
 
 
+def test_a_stream_goes_on_when_a_bundle_for_another_server_comes(
+    control: Control, served: Served, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("seawall.gateway.remote.RETIRING_SECONDS", 0.05)
+    server.how, server.answer = "chunks", b"data: one\n\n"
+    line = socket.create_connection(("127.0.0.1", served.port))
+    line.sendall(b"GET /events HTTP/1.1\r\nhost: g\r\n\r\n")
+    got = b""
+    while b"data: one\n\n" not in got:
+        got += line.recv(4_096)
+    remotes = served.gateway.holder.remotes
+    (old,) = remotes.in_use()
+    observing(control, "http://127.0.0.1:9", 2)
+    served.worker.poll()
+    assert old not in remotes.in_use()
+    server.go_on.set()
+    while not got.endswith(b"0\r\n\r\n"):
+        got += line.recv(4_096)
+    assert got.count(b"data: one\n\n") == 2
+    line.close()
+    until(lambda: old._retiring is not None and old._retiring.done())
+
+
 def test_a_body_too_large_to_be_looked_at_passes_whole(served: Served, server: Misbehaving):
     body = bytes(20_000_000)
     server.answer = reply(body[:18_000_000])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import Future
 from time import monotonic
 
 import numpy as np
@@ -23,6 +24,7 @@ FULL = (408, 425, 429, 503)
 """Statuses of a server that has too much to do, or says so."""
 OF_THE_INPUT = (400, 413, 422)
 """Statuses about what was asked: one caller's odd row must not open the circuit for all."""
+RETIRING_SECONDS = 2.0
 Tally = Counter[tuple[str, str]]
 
 
@@ -45,9 +47,10 @@ class Remote:
             server.name, server.url, timeout=seconds, connections=server.concurrency
         )
         self._model = RemoteModel(self._upstream, server, signature)
-        self.passage = Passage(server.name, server.url)
+        self._passage = Passage(server.name, server.url)
         self.turns = Turns(server.name, server.concurrency, seconds, clock)
         self.breaker = Breaker(server.breaker)
+        self._retiring: Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def ask(self, matrix: NDArray[np.float32], timeout: float | None = None) -> Scores:
@@ -87,10 +90,16 @@ class Remote:
         self._tally[name, "answered"] += 1
         return scores.tolist()
 
+    @property
+    def passage(self) -> Passage:
+        """The way through to the server, for what is only observed."""
+        self._loop = asyncio.get_running_loop()
+        return self._passage
+
     async def close(self) -> None:
         """End the connections."""
         await self._upstream.close()
-        await self.passage.close()
+        await self._passage.close()
 
     def said(self, body: bytes, headers: dict[bytes, bytes], rows: int) -> Scores:
         """The scores in a reply that was passed through, or what is wrong with it."""
@@ -100,13 +109,15 @@ class Remote:
             return Unanswered(error.what)
 
     def retire(self) -> None:
-        """Close once what is under way must have ended; may be called from another thread."""
+        """Close once nothing is under way any more; may be called from another thread."""
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._retire, self._loop)
+            self._retiring = asyncio.run_coroutine_threadsafe(self._retire(), self._loop)
 
-    def _retire(self, loop: asyncio.AbstractEventLoop) -> None:
-        wait = 2.0 + 2 * self.server.timeout_ms / 1e3
-        loop.call_later(wait, lambda: loop.create_task(self.close()))
+    async def _retire(self) -> None:
+        await asyncio.sleep(RETIRING_SECONDS)  # a request may still be about to ask
+        while self.turns.under_way or self._passage.under_way:
+            await asyncio.sleep(RETIRING_SECONDS)
+        await self.close()
 
     def _failed(self, word: str, error: Unavailable | Corrupt) -> Unanswered:
         self.breaker.record(failed=True, now=self._clock())

@@ -42,6 +42,8 @@ class Passage:
     def __init__(self, name: str, url: str) -> None:
         self._name, self._url = name, url.rstrip("/")
         self._session: Any = None
+        self.under_way = 0
+        """Requests whose reply is not whole yet."""
         import aiohttp  # half a second, which no request should wait for
         from yarl import URL
 
@@ -59,6 +61,7 @@ class Passage:
         passed = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in _kept(headers, _FORWARD)]
         if not isinstance(body, bytes):  # its size goes with it, or else it goes in chunks
             passed += [(k.decode(), v.decode()) for k, v in headers if k == b"content-length"]
+        self.under_way += 1
         try:
             async with self._open().request(
                 method,
@@ -72,6 +75,8 @@ class Passage:
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             what = f"the upstream {self._name} gave no whole answer ({type(error).__name__})"
             raise Unavailable(what) from None
+        finally:
+            self.under_way -= 1
 
     async def close(self) -> None:
         """End all connections."""
