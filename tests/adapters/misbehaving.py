@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -33,23 +34,28 @@ def mlflow(predictions: object) -> bytes:
 
 
 class Misbehaving:
-    """Answers with `answer`; `how` is `hang`, `reset`, `drip` or `plain`."""
+    """Answers with `answer`; `how` is one of the branches below, or `plain`."""
 
     def __init__(self) -> None:
         self.answer, self.how = b"", "plain"
         self.asked: list[bytes] = []
         self.open = 0
+        self.writers: set[asyncio.StreamWriter] = set()
+        self.go_on = threading.Event()
+        """Of `chunks`: send the other one."""
         self.url = ""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.open += 1
+        self.writers.add(writer)
         try:
             while await self._one(reader, writer):
                 pass
-        except (ConnectionError, asyncio.IncompleteReadError):
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             self.open -= 1
+            self.writers.discard(writer)
             writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
@@ -76,6 +82,15 @@ class Misbehaving:
                 await writer.drain()
                 await asyncio.sleep(0.02)
             return False
+        if self.how == "chunks":
+            part = b"%x\r\n%b\r\n" % (len(self.answer), self.answer)
+            writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n" + part)
+            await writer.drain()
+            while not self.go_on.is_set():
+                await asyncio.sleep(0.01)
+            writer.write(part + b"0\r\n\r\n")
+            await writer.drain()
+            return True
         if self.how == "endless":
             writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
             while True:
@@ -95,4 +110,9 @@ async def misbehaving() -> AsyncIterator[Misbehaving]:
         yield made
     finally:
         server.close()
+        made.go_on.set()
+        for writer in list(made.writers):
+            writer.transport.abort()
+        while made.open:
+            await asyncio.sleep(0.01)
         await server.wait_closed()

@@ -11,12 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.adapters.misbehaving import Misbehaving, binary, misbehaving, mlflow, oip, reply
 
-from seawall.adapters.upstream import RemoteModel, Upstream
+from seawall.adapters.upstream import Late, RemoteModel, Upstream
 from seawall.kernel import BadInput, Corrupt, Unavailable
+from seawall.serving.remote import RemoteServer
+from seawall.serving.signature import Field, Signature
 
-NAMES = ("age", "hours")
+SIGNATURE = Signature((Field(name="age", kind="number"), Field(name="hours", kind="number")))
 ROWS = np.array([[40, 38.5], [71, np.nan]], dtype=np.float32)
 Use = Callable[[Misbehaving, Upstream], Coroutine[Any, Any, Any]]
+
+
+def at(url: str, protocol: str = "oip", **given: Any) -> RemoteServer:
+    model = {"model": "m"} if protocol == "oip" else {}
+    return RemoteServer(name="risk", url=url, protocol=protocol, **(model | given))  # type: ignore[arg-type]
 
 
 def using(use: Use, **given: Any) -> Any:
@@ -30,7 +37,7 @@ def using(use: Use, **given: Any) -> Any:
 def scored(answer: bytes, protocol: Any = "oip", how: str = "plain", **given: Any) -> Any:
     async def use(server: Misbehaving, upstream: Upstream) -> Any:
         server.answer, server.how = answer, how
-        return await RemoteModel(upstream, protocol, "m").scores(ROWS, NAMES)
+        return await RemoteModel(upstream, at(server.url, protocol), SIGNATURE).scores(ROWS)
 
     return using(use, **given)
 
@@ -114,12 +121,12 @@ def test_what_is_no_score_a_row_is_corrupt_by_name(protocol: str, answer: bytes,
 
 def test_no_reply_ends_otherwise_than_in_scores_or_one_error() -> None:
     async def use(server: Misbehaving, upstream: Upstream) -> None:
-        model = {p: RemoteModel(upstream, p, "m") for p in ("oip", "mlflow")}  # type: ignore[arg-type]
+        model = {p: RemoteModel(upstream, at(server.url, p), SIGNATURE) for p in ("oip", "mlflow")}
         loop = asyncio.get_running_loop()
 
         def one(protocol: str, answer: bytes) -> None:
             server.answer = answer
-            work = model[protocol].scores(ROWS, NAMES, 5.0)
+            work = model[protocol].scores(ROWS, 5.0)
             found = asyncio.run_coroutine_threadsafe(work, loop).result()
             assert found.shape == (2,)
 
@@ -162,13 +169,13 @@ def test_no_reply_ends_otherwise_than_in_scores_or_one_error() -> None:
 
 def test_after_a_fault_the_next_request_is_answered() -> None:
     async def use(server: Misbehaving, upstream: Upstream) -> None:
-        model = RemoteModel(upstream, "oip", "m")
+        model = RemoteModel(upstream, at(server.url), SIGNATURE)
         for how in ("hang", "reset", "drip", "endless"):
             server.answer, server.how = oip([0.25, 0.5]), how
             with pytest.raises(Unavailable):
-                await model.scores(ROWS, NAMES, 0.2)
+                await model.scores(ROWS, 0.2)
             server.how = "plain"
-            assert (await model.scores(ROWS, NAMES, 20.0)).tolist() == [0.25, 0.5]
+            assert (await model.scores(ROWS, 20.0)).tolist() == [0.25, 0.5]
 
     using(use, most_bytes=1_000_000)
 
@@ -176,10 +183,10 @@ def test_after_a_fault_the_next_request_is_answered() -> None:
 def test_a_server_that_hangs_holds_no_more_than_the_pool() -> None:
     async def use(server: Misbehaving, upstream: Upstream) -> None:
         server.how = "hang"
-        model = RemoteModel(upstream, "oip", "m")
-        many = [model.scores(ROWS, NAMES, 0.3) for _ in range(100)]
+        model = RemoteModel(upstream, at(server.url), SIGNATURE)
+        many = [model.scores(ROWS, 0.3) for _ in range(100)]
         found = await asyncio.gather(*many, return_exceptions=True)
-        assert {type(f) for f in found} == {Unavailable}
+        assert {type(f) for f in found} == {Late}
         assert len(server.asked) < 50  # a slot is free again when a request has waited enough
 
     using(use, connections=4)

@@ -96,7 +96,9 @@ def test_a_chain_of_fallbacks_tries_models_then_rules_then_the_default():
     others = {"second": broken, "third": broken}
     found = answers(rows, broken, arms=arms, fallback=fallback, others=others)
     assert [(a.fallback, a.label) for a in found] == [("rule", 1), ("default", 0)]
-    assert found[0].reason == "the model failed; pensioners: yes"
+    assert found[0].reason == (
+        "the model failed; second: the model failed; third: the model failed; pensioners: yes"
+    )
 
 
 @pytest.mark.parametrize(

@@ -81,3 +81,14 @@ def test_a_failure_lowers_it_at_once_and_never_below_one():
     for _ in range(100):
         limit.failed()
     assert limit.limit == 1
+
+
+def test_a_server_with_some_fast_answers_is_not_held_to_those():
+    rng, limit, now = random.Random(5), AdaptiveLimit(most=64), 0.0
+    seen: list[int] = []
+    for _ in range(5_000):
+        now += 0.001
+        limit.record(rng.choice([0.001, 0.02]), limit.limit, now)
+        seen.append(limit.limit)
+    late = sorted(seen[1_000:])
+    assert late[len(late) // 10] >= 16

@@ -17,6 +17,7 @@ from seawall.kernel import NotFound
 from seawall.serving.again import told_again
 from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.decision import DecisionRecord
+from seawall.serving.signature import Signature
 
 
 def again(app: App, who: Identity, decision_id: str) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def again(app: App, who: Identity, decision_id: str) -> dict[str, Any]:
     def bundle_of(digest: str) -> Bundle:
         return _bundle(app, record, digest)
 
-    def models_of(arms: Sequence[Arm]) -> Mapping[str, LoadedModel]:
+    def models_of(arms: Sequence[Arm], _: Signature) -> Mapping[str, LoadedModel]:
         return {a.name: load(app.objects.get(a.artefact), a.format) for a in arms}
 
     def siblings() -> list[DecisionRecord]:

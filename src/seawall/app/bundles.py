@@ -143,6 +143,7 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
                 format=version.artefact.format,
                 weight=share,
                 threshold=endpoint.threshold,
+                timeout_ms=endpoint.timeouts_ms.get(name),
                 conditions=_conditions(app, tx, version, endpoint, signature),
             )
         )
@@ -165,6 +166,7 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
         label_age_seconds=endpoint.label_age_seconds,
         latency_objective_ms=endpoint.latency_objective_ms,
         log=endpoint.log,
+        mode=endpoint.mode,
         policy=tx.get(Policy, endpoint.policy).digest,
         safe=deployment.candidate is None,
         killed=deployment.killed,

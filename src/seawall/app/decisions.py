@@ -19,6 +19,7 @@ from seawall.kernel import BadInput, NotFound, Unavailable, from_json, id_time, 
 from seawall.registry.version import Version
 from seawall.serving.decision import DecisionRecord, disclose, leaf_data
 from seawall.serving.reasons import METHOD, PrincipalReason, principal_reasons
+from seawall.serving.remote import FORMAT
 from seawall.serving.signature import Signature
 from seawall.serving.typed import TypedReader
 from seawall.statistics.summary import TableSummary
@@ -73,6 +74,8 @@ def reasons(app: App, record: DecisionRecord) -> tuple[PrincipalReason, ...]:
     if record.model is None or record.fallback is not None or record.score is None:
         return ()
     version = app.store.get(Version, record.model)
+    if version.artefact.format == FORMAT:  # asking its server again would be another's decision
+        return ()
     signature = from_json(app.objects.get(version.objects["signature"]), Signature)
     row = TypedReader(signature).record({n: record.input.get(n) for n in signature.names})
     if row is None:

@@ -15,6 +15,7 @@ from seawall.kernel import BadInput, Digest, now, to_json
 from seawall.registry.model import Model
 from seawall.registry.provenance import DataSet, Provenance, lineage
 from seawall.registry.version import Artefact, Version, register
+from seawall.serving.remote import FORMAT
 
 SEAL = "application/vnd.in-toto+json"
 NEEDED = ("signature", "baseline")
@@ -34,7 +35,7 @@ def register_version(
     Raises `BadInput` for a format that may carry code, a missing object or unknown lineage.
     """
     app.allow(who, Action.REGISTER, model=model_name)
-    if artefact.format not in FORMATS:
+    if artefact.format not in (*FORMATS, FORMAT):
         raise BadInput(
             f"artefacts of format {artefact.format!r} are not accepted",
             remedy=f"convert it to {', '.join(FORMATS)}: formats that carry code are refused",

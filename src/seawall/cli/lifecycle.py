@@ -22,7 +22,9 @@ def register(app: typer.Typer) -> None:
 
 def register_version(
     model: str = typer.Argument(help="The model's name."),
-    artefact: Path = typer.Argument(help="Its file: .onnx, .ubj, .json, .txt or .skops."),
+    artefact: Path = typer.Argument(
+        help="Its file: .onnx, .ubj, .json, .txt, .skops; .yaml for a remote model."
+    ),
     data: Path = typer.Option(..., "--data", help="The training table (Parquet, CSV, Arrow)."),
     label: str = typer.Option(..., "--label", help="The label's column."),
     feature: list[str] = typer.Option(..., "--feature", help="Inputs, in the model's order."),

@@ -14,6 +14,7 @@ from seawall.serving.decide import Batch, batch_of
 from seawall.serving.typed import LONGEST, TypedRow
 from seawall.serving.validate import Violation
 
+_OF_CALLER = (b"seawall-caller", b"seawall-purpose", b"traceparent")
 _SCALARS = (str, int, float, bool)
 
 
@@ -40,6 +41,12 @@ class Given(NamedTuple):
     violations: tuple[Violation, ...] = ()
 
 
+def context_of(headers: Mapping[bytes, bytes], started: float) -> Context:
+    """What a request's headers say of it: who asks, as it says itself, why, and in which trace."""
+    caller, purpose, trace = map(headers.get, _OF_CALLER)
+    return Context(started, _short(caller), _short(purpose), _trace_id(trace))
+
+
 def given_typed(live: Live, rows: Sequence[TypedRow], parameters: Mapping[str, Any]) -> Given:
     """Rows in which all is well."""
     values = [row.values for row in rows]
@@ -54,6 +61,12 @@ def given_typed(live: Live, rows: Sequence[TypedRow], parameters: Mapping[str, A
     subjects = _for_each(None, "subject", parameters, count) if parameters else [None] * count
     kept = [live.keeping.typed(row.sent) for row in rows]
     return Given(batch, units, subjects, kept, parameters)
+
+
+def given_plainly(live: Live, body: bytes) -> Given | None:
+    """The rows of `{"dataframe_records": […]}` in which all is well, read fast; else None."""
+    found = live.decider.reader.invocation(body)
+    return None if found is None else given_typed(live, *found)
 
 
 def given_any(live: Live, ask: Ask) -> Given:
@@ -97,3 +110,16 @@ def _for_each(
     if len(values) != rows:
         raise BadInput(f"{name} has {len(values)} values for {rows} rows")
     return [text(v) for v in values]
+
+
+def _short(value: bytes | None) -> str | None:
+    return value.decode("latin-1")[:LONGEST] if value else None
+
+
+def _trace_id(traceparent: bytes | None) -> str | None:
+    """The trace id of a W3C `traceparent` header."""
+    if not traceparent:
+        return None
+    parts = traceparent.decode("latin-1").split("-")
+    right = len(parts) >= 4 and len(parts[1]) == 32 and parts[1].isalnum()
+    return parts[1] if right else None

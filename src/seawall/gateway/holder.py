@@ -13,11 +13,13 @@ from seawall.adapters.runtimes import load
 from seawall.adapters.signing.envelope import unseal
 from seawall.adapters.signing.keys import read_public_pem
 from seawall.gateway.live import Live
+from seawall.gateway.remotes import Remotes
 from seawall.gateway.shared import Shared
 from seawall.gateway.state import State
 from seawall.kernel import BadInput, Corrupt, Digest, SeawallError
 from seawall.serving.bundle import PAYLOAD_TYPE, Arm, Bundle
 from seawall.serving.decide import Model
+from seawall.serving.remote import FORMAT
 from seawall.serving.signature import Signature
 
 Fetch = Callable[[Digest], bytes]
@@ -39,7 +41,10 @@ class Holder:
         self._state, self._shared = state, shared
         self._keys = [read_public_pem(pem) for pem in public_keys]
         self._models: dict[Digest, Model] = {}
+        self.remotes = Remotes()
         self.live: dict[str, Live] = {}
+        self.observes = False
+        """Whether the mode of any endpoint is `observe`."""
         self.refused: Counter[tuple[str, str]] = Counter()
         """By endpoint and reason."""
 
@@ -139,19 +144,26 @@ class Holder:
     def _prepare(self, bundle: Bundle, read: Fetch) -> Live:
         """Everything that can go wrong, before anything live is touched."""
         models: dict[str, Model] = {}
+        remotes = self.remotes.of(bundle, read)
+        if shadow := self.remotes.shadow(bundle, read):
+            models["shadow"] = shadow
         for arm in bundle.arms:
+            if arm.format == FORMAT:
+                continue
             model = self._models.get(arm.artefact) or load(read(arm.artefact), arm.format)
             try_model(model, bundle.signature, arm.version)
             self._models[arm.artefact] = model
             models[arm.name] = model
         killed = self._state.killed(bundle.endpoint)
-        return Live(bundle, models, self._shared, killed=killed)
+        return Live(bundle, models, self._shared, killed=killed, remotes=remotes)
 
     def _adopt(self, live: Live) -> None:
         bundle = live.bundle
         self.live = {**self.live, bundle.endpoint: live}
+        self.observes = any(one.bundle.mode == "observe" for one in self.live.values())
         used = {a.artefact for other in self.live.values() for a in other.bundle.arms}
         self._models = {d: m for d, m in self._models.items() if d in used}
+        self.remotes.keep(other.bundle for other in self.live.values())
         arms = {a.name: f"{a.version} {a.weight:g}" for a in bundle.arms}
         _log.info("serving", endpoint=bundle.endpoint, number=bundle.number, **arms)
 

@@ -18,11 +18,13 @@ import structlog
 from seawall.gateway import access, reply
 from seawall.gateway.access import Access
 from seawall.gateway.admission import Limited
-from seawall.gateway.given import Context, Given, given_any
+from seawall.gateway.asking import INLINE_ROWS
+from seawall.gateway.given import Context, Given, context_of, given_any, given_plainly
 from seawall.gateway.holder import Holder
 from seawall.gateway.lag import LoopLag
 from seawall.gateway.live import Live
 from seawall.gateway.metrics import Metrics
+from seawall.gateway.observe import Observer
 from seawall.gateway.protocol import Call, call_of, only_json
 from seawall.gateway.reply import Reply, plain
 from seawall.gateway.request import decode
@@ -37,15 +39,11 @@ from seawall.kernel import (
     nearest,
 )
 from seawall.serving.outcome import Told
-from seawall.serving.typed import LONGEST
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
-_OF_CALLER = (b"seawall-caller", b"seawall-purpose", b"traceparent")
-INLINE_ROWS = 64
-"""Up to so many rows a request is answered on the event loop; more go to a thread."""
 _log: Any = structlog.get_logger("seawall.gateway")
 _outcomes = msgspec.json.Decoder(list[Told] | Told)
 
@@ -114,16 +112,24 @@ class GatewayApp:
         self._metrics, self._admin_token = metrics, admin_token
         self._max_body_bytes, self._page = max_body_bytes, page
         self._lag, self._access = lag, tokens
+        self._observer = Observer(service, holder, endpoints)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's start and end."""
         if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+            await _lifespan(receive, send, self.holder.remotes.close)
             return
         if scope["type"] != "http":
             return
         started = perf_counter()
         path = _parts(scope["path"])
+        if self.holder.observes and (found := self._observer.asked(scope, path, started)):
+            if entered := scope.get("seawall.entered"):  # as the last bundle had it
+                entered.leave()
+            status = await self._observer(*found, receive, send)
+            if status:
+                self._metrics.replies["observed", status] += 1
+            return
         answer = await self._answer(scope, path, receive, started)
         if answer is None:
             return  # the caller has gone
@@ -220,11 +226,13 @@ class GatewayApp:
     async def _invoke(self, request: Request, live: Live) -> Reply:
         with request.entered or self.enter(request, live) as entered:
             live, context = entered.live, entered.context
-            if request.headers.get(b"content-type") == b"application/json" and (
-                plainly := self.service.plain(live, request.body, context)
-            ):
-                self.service.keep([plainly])
-                return reply.plain_invocation(plainly)
+            if request.headers.get(b"content-type") == b"application/json":
+                if live.remotes:
+                    if given := given_plainly(live, request.body):
+                        return reply.invocation(await self._decide(live, given, context))
+                elif plainly := self.service.plain(live, request.body, context):
+                    self.service.keep([plainly])
+                    return reply.plain_invocation(plainly)
             call = call_of(request.path, request.headers, request.body)
             assert call is not None
             return await self._ask(call, live, context)
@@ -236,13 +244,9 @@ class GatewayApp:
 
     def enter(self, request: Request, live: Live) -> Entered:
         """Let the request in, or raise `Limited`, or what `access` raises."""
-        headers, now = request.headers, monotonic()
-        caller, purpose, trace = map(headers.get, _OF_CALLER)
-        if self._access is None:
-            known = _short(caller)
-        else:
-            known = self._may(request, "decide", live.bundle.endpoint)
-        context = Context(request.started, known, _short(purpose), _trace_id(trace))
+        now, context = monotonic(), context_of(request.headers, request.started)
+        if self._access is not None:
+            context = context._replace(caller=self._may(request, "decide", live.bundle.endpoint))
         try:
             live.admission.enter(context.caller or "", self._lag.seconds(now), now)
         except Limited:
@@ -251,6 +255,12 @@ class GatewayApp:
         return Entered(live, context)
 
     async def _decide(self, live: Live, given: Given, context: Context) -> Decided:
+        if live.remotes:
+            try:
+                return await self.service.decide_afar(live, given, context)
+            except Limited:
+                self.service.refuse(live)
+                raise
         if not live.inline or len(given.batch.rows) > INLINE_ROWS:
             return await asyncio.to_thread(self.service.decide, live, given, context)
         if live.bundle.log == "durable":
@@ -307,9 +317,11 @@ def refusal(error: Exception, path: tuple[str, ...]) -> Reply:
             return plain(500, {"error": "the gateway failed on this request; see its log"})
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
+async def _lifespan(receive: Receive, send: Send, close: Callable[[], Awaitable[None]]) -> None:
     while True:
         message = await receive()
+        if message["type"] == "lifespan.shutdown":
+            await close()
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
@@ -368,16 +380,3 @@ def _route(path: tuple[str, ...]) -> str:
 _ROUTES = frozenset(
     {"invocations", "infer", "outcomes", "kill", "unkill", "metrics", "healthz", "readyz"}
 )
-
-
-def _short(value: bytes | None) -> str | None:
-    return value.decode("latin-1")[:LONGEST] if value else None
-
-
-def _trace_id(traceparent: bytes | None) -> str | None:
-    """The trace id of a W3C `traceparent` header."""
-    if not traceparent:
-        return None
-    parts = traceparent.decode("latin-1").split("-")
-    right = len(parts) >= 4 and len(parts[1]) == 32 and parts[1].isalnum()
-    return parts[1] if right else None

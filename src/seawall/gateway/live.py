@@ -7,12 +7,16 @@ from collections.abc import Mapping
 import msgspec
 
 from seawall.gateway.admission import Admission
+from seawall.gateway.remote import Remote
 from seawall.gateway.shared import Shared
 from seawall.serving.bundle import Bundle
 from seawall.serving.decide import Decider, Model, check_models
 from seawall.serving.keeping import Keeping
 from seawall.serving.packing import Packer
+from seawall.serving.remote import FORMAT
 from seawall.serving.telemetry import parts_key
+
+_NONE: Mapping[str, Remote] = {}
 
 
 class Cohort(msgspec.Struct, frozen=True, array_like=True):
@@ -30,15 +34,25 @@ class Live:
     """Immutable but for its kill switch; a new bundle makes a new one."""
 
     def __init__(
-        self, bundle: Bundle, models: Mapping[str, Model], shared: Shared, *, killed: bool
+        self,
+        bundle: Bundle,
+        models: Mapping[str, Model],
+        shared: Shared,
+        *,
+        killed: bool,
+        remotes: Mapping[str, Remote] = _NONE,
     ) -> None:
         self.bundle, self.digest = bundle, bundle.digest
         self.packer = Packer(bundle)
-        check_models(bundle, models)
+        check_models(bundle, {**models, **remotes})
         self.models, self.decider = models, Decider(bundle)
+        self.remotes = remotes
+        """By arm, the models that are awaited; a remote shadow is among `models` and waited for."""
+        self.timeouts = {a.name: a.timeout_ms / 1e3 for a in bundle.arms if a.timeout_ms}
         self.killed = killed
-        self.inline = all(arm.format == "onnx" for arm in bundle.arms)
-        """Whether every model answers in this process, in microseconds."""
+        here = [arm for arm in bundle.arms if arm.format != FORMAT]
+        self.inline = all(arm.format == "onnx" for arm in here)
+        """Whether every model that is not remote answers in this process, in microseconds."""
         self.names = bundle.signature.names
         self.keeping = Keeping(bundle)
         self.grids = dict(bundle.grids)

@@ -21,7 +21,7 @@ LATENCY_MS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1
 _COUNTS = ("decisions", "errors", "fallbacks", "rejected", "refused", "slow")
 Labels = tuple[tuple[str, str], ...]
 Values = Mapping[tuple[str, Labels], int | float]
-_PICK = {"bundle_number": min, "control_plane_up": min, "killed": max}
+_PICK = {"bundle_number": min, "control_plane_up": min, "killed": max, "upstream_circuit": max}
 """What is shown of several workers; of all others it is the sum."""
 _HELP = {
     "decisions_total": "Rows decided.",
@@ -40,6 +40,11 @@ _HELP = {
     "killed": "Whether the endpoint is switched off.",
     "requests_under_way": "Requests that entered and were not answered yet.",
     "bundles_refused_total": "Bundles refused, by reason.",
+    "observed_requests_total": "Requests passed through, by what could be seen of them.",
+    "upstream_requests_total": "Requests to a remote model, by what became of them.",
+    "upstream_circuit": "A remote model's circuit: 0 closed, 1 half open, 2 open; the worst.",
+    "upstream_limit": "How many requests to a remote model may be under way.",
+    "upstream_under_way": "Requests to a remote model that it has not answered yet.",
     "outcomes_total": "Outcomes by what became of them.",
     "outcomes_waiting": "Outcomes whose decision was not found yet.",
     "decisions_awaiting_labels": "Decisions held, so that a label finds them.",

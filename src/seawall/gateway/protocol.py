@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 
+from seawall.gateway.given import Given, given_any, given_plainly
 from seawall.gateway.live import Live
 from seawall.gateway.reply import Reply, decided_headers, invocation, rows
-from seawall.gateway.request import Ask, parse_csv, parse_infer, parse_invocation, parse_records
+from seawall.gateway.request import (
+    Ask,
+    parse_csv,
+    parse_infer,
+    parse_inputs,
+    parse_invocation,
+    parse_records,
+)
 from seawall.gateway.service import Decided
 from seawall.gateway.tensors import infer
 from seawall.kernel import SeawallError
+from seawall.serving.remote import RemoteServer
 
 _JSON, _CSV, _OCTETS = "application/json", "text/csv", "application/octet-stream"
 _LENGTH = b"inference-header-content-length"
@@ -54,6 +64,39 @@ def call_of(path: Sequence[str], headers: Mapping[bytes, bytes], body: bytes) ->
             return _infer(name, version, headers, body)
         case _:
             return None
+
+
+def observed(
+    path: bytes, headers: Mapping[bytes, bytes], body: bytes, live: Live, server: RemoteServer
+) -> Given | None:
+    """What a POST asks of a server in its own protocol, None for other paths.
+
+    Raises `BadInput` and `Unsupported` for what cannot be read.
+    """
+    if (
+        server.protocol == "mlflow"
+        and path == b"/invocations"
+        and (headers.get(b"content-type") == _JSON.encode())
+        and (given := given_plainly(live, body))
+    ):
+        return given
+    parts = tuple(unquote_to_bytes(p).decode("utf-8", "replace") for p in path.split(b"/") if p)
+    if server.protocol == "mlflow":
+        call = call_of(parts, headers, body) if parts == ("invocations",) else None
+        return given_any(live, call.parse(live)) if call else None
+    match parts:
+        case ("v2", "models", name, "infer"):
+            version = server.version
+        case ("v2", "models", name, "versions", version, "infer"):
+            pass
+        case _:
+            return None
+    if name != server.model or version not in ("", server.version or version):
+        return None
+    length = headers.get(_LENGTH)
+    _media_type(headers, _JSON, *(() if length is None else (_OCTETS,)))
+    said = None if length is None else length.decode("latin-1")
+    return given_any(live, parse_inputs(body, said, live.names))
 
 
 def only_json(headers: Mapping[bytes, bytes]) -> None:

@@ -232,6 +232,10 @@ class Recorder:
             errors = Counters(decisions=len(ids), errors=len(ids))
             rows.put(live, shadow, "counters", time_ns, errors)
             return
+        asked = len(scores)  # of a remote shadow as many rows as there was time for
+        ids, matrix, champion = ids[:asked], matrix[:asked], champion[:asked]
+        if not asked:
+            return
         valid = (scores >= 0.0) & (scores <= 1.0) & (champion >= 0.0) & (champion <= 1.0)
         counted = Counters(decisions=len(ids), errors=int((~valid).sum()))
         rows.put(live, shadow, "counters", time_ns, counted)

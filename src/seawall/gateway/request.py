@@ -125,6 +125,20 @@ def decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
 
 def parse_infer(body: bytes, header_length: str | None, fields: Sequence[str]) -> Ask:
     """Read an Open Inference Protocol V2 request: a tensor a field, or one (rows × fields)."""
+    asked, rows, columns = _inputs(body, header_length, fields)
+    wanted = _wanted(asked)
+    return _ask(rows, columns=columns, parameters=asked.parameters, id=asked.id, wanted=wanted)
+
+
+def parse_inputs(body: bytes, header_length: str | None, fields: Sequence[str]) -> Ask:
+    """The same of a request for another server, whose outputs are its own."""
+    asked, rows, columns = _inputs(body, header_length, fields)
+    return _ask(rows, columns=columns, parameters=asked.parameters, id=asked.id)
+
+
+def _inputs(
+    body: bytes, header_length: str | None, fields: Sequence[str]
+) -> tuple[_Infer, int, dict[str, Column]]:
     tail = b""
     if header_length is not None:
         if not header_length.isascii() or not header_length.isdigit():
@@ -159,8 +173,7 @@ def parse_infer(body: bytes, header_length: str | None, fields: Sequence[str]) -
         columns |= found
     if at < len(tail):
         raise BadInput(f"{len(tail) - at:,} bytes of the body belong to no tensor")
-    wanted = _wanted(asked)
-    return _ask(rows, columns=columns, parameters=asked.parameters, id=asked.id, wanted=wanted)
+    return asked, rows, columns
 
 
 def parse_records(body: bytes) -> Ask:

@@ -8,12 +8,14 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from seawall.adapters.decisions import DecisionLog
+from seawall.gateway import asking
 from seawall.gateway.given import Context, Given, text
 from seawall.gateway.live import Live
 from seawall.gateway.plain import Plain, Plainly
 from seawall.gateway.recorder import Recorder, Served, Turned
 from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns
-from seawall.serving.decide import Answer, Steps, run
+from seawall.serving.decide import Answer, Scores, Steps, run
+from seawall.serving.observed import ACTION, observed
 from seawall.serving.outcome import OutcomeReport, Told, checked
 from seawall.serving.packing import Said
 from seawall.serving.route import position, unit_hash
@@ -44,14 +46,13 @@ class Decided(NamedTuple):
     answers: list[Answer]
 
 
-class _Plan(NamedTuple):
-    """A request under way: its rows have their ids and its questions can be asked."""
+class _Rows(NamedTuple):
+    """The rows of a request under way, with their ids and routing keys."""
 
     ids: list[str]
     hashes: list[bytes]
     time_ns: int
     at: datetime
-    steps: Steps
 
 
 class Service:
@@ -92,85 +93,130 @@ class Service:
         Raises `Invalid` when the endpoint rejects inputs that do not fit, and `Unavailable` when
         nothing may answer or the log does not take the decisions.
         """
-        plan = self._plan(live, given)
-        answers = run(plan.steps, live.models)
-        records = self._records(live, given, context, plan, answers)
+        rows, steps = self._steps(live, given)
+        answers = run(steps, live.models)
+        spent = _spent(context)
+        records = self._records(live, given, rows, answers, spent, _said(given, context))
         self._log.append_packed(records, durable=live.bundle.log == "durable")
-        return self._served(live, given, context, plan, answers)
+        return self._decided(live, given, context, rows, answers)
 
     async def decide_durably(self, live: Live, given: Given, context: Context) -> Decided:
         """The same, waiting on the event loop until the decisions are on the disk."""
-        plan = self._plan(live, given)
-        answers = run(plan.steps, live.models)
-        await self._log.commit(self._records(live, given, context, plan, answers))
-        return self._served(live, given, context, plan, answers)
+        rows, steps = self._steps(live, given)
+        return await self._committed(live, given, context, rows, run(steps, live.models))
 
-    def _plan(self, live: Live, given: Given) -> _Plan:
-        bundle, rows = live.bundle, len(given.batch.rows)
-        if rows > bundle.limits.rows:
+    async def decide_afar(self, live: Live, given: Given, context: Context) -> Decided:
+        """The same with remote models; raises `Limited` when a server is too busy."""
+        rows, steps = self._steps(live, given)
+        answers = await asking.answers(steps, live)
+        if live.bundle.log == "durable":
+            return await self._committed(live, given, context, rows, answers)
+        spent = _spent(context)
+        records = self._records(live, given, rows, answers, spent, _said(given, context))
+        self._log.append_packed(records, durable=False)
+        return self._decided(live, given, context, rows, answers)
+
+    def observe(
+        self, live: Live, given: Given, scores: Scores, context: Context, latency: float
+    ) -> None:
+        """Log and count what a server answered its caller, which took so many milliseconds.
+
+        Raises `Unavailable` when the log does not take it.
+        """
+        rows = self._rows(live, given, self._clock.now_ns())
+        answers = observed(live.decider, given.batch, scores, rows.at)
+        said = _said(given, context)._replace(action=ACTION)
+        records = self._records(live, given, rows, answers, latency, said)
+        self._log.append_packed(records, durable=False)
+        self._served(live, given, rows, answers, latency)
+
+    async def _committed(
+        self, live: Live, given: Given, context: Context, rows: _Rows, answers: list[Answer]
+    ) -> Decided:
+        spent = _spent(context)
+        records = self._records(live, given, rows, answers, spent, _said(given, context))
+        await self._log.commit(records)
+        return self._decided(live, given, context, rows, answers)
+
+    def _steps(self, live: Live, given: Given) -> tuple[_Rows, Steps]:
+        bundle, count = live.bundle, len(given.batch.rows)
+        if count > bundle.limits.rows:
             raise BadInput(
-                f"{rows:,} rows", remedy=f"send at most {bundle.limits.rows:,} at a time"
+                f"{count:,} rows", remedy=f"send at most {bundle.limits.rows:,} at a time"
             )
         time_ns = self._clock.now_ns()
         if given.batch.bad and bundle.on_invalid == "reject":
-            self._recorder.turned(Turned(live, time_ns, rows, given.violations))
-            raise Invalid(given.violations, rows)
-        at, salt = from_ns(time_ns), bundle.salt
-        ids = [self._ids() for _ in range(rows)]
+            self._recorder.turned(Turned(live, time_ns, count, given.violations))
+            raise Invalid(given.violations, count)
+        rows = self._rows(live, given, time_ns)
+        positions = [position(h) for h in rows.hashes]
+        return rows, live.decider.decide(given.batch, positions, rows.at, killed=live.killed)
+
+    def _rows(self, live: Live, given: Given, time_ns: int) -> _Rows:
+        salt = live.bundle.salt
+        ids = [self._ids() for _ in range(len(given.batch.rows))]
         units = ids if given.units is None else given.units
         hashes = [unit_hash(u or own, salt) for u, own in zip(units, ids, strict=True)]
-        positions = [position(h) for h in hashes]
-        steps = live.decider.decide(given.batch, positions, at, killed=live.killed)
-        return _Plan(ids, hashes, time_ns, at, steps)
+        return _Rows(ids, hashes, time_ns, from_ns(time_ns))
 
     def _records(
-        self, live: Live, given: Given, context: Context, plan: _Plan, answers: list[Answer]
+        self,
+        live: Live,
+        given: Given,
+        rows: _Rows,
+        answers: list[Answer],
+        latency: float,
+        said: Said,
     ) -> list[bytes]:
-        said = Said(
-            context.caller or text(given.parameters.get("caller")),
-            context.purpose or text(given.parameters.get("purpose")),
-            context.trace_id,
-            action=text(given.parameters.get("action")),
-        )
-        latency = (perf_counter() - context.started) * 1e3
         return [
             live.packer(
                 answer,
                 decision_id=decision_id,
-                at=plan.at,
+                at=rows.at,
                 unit=unit,
                 kept=kept,
                 latency_ms=latency,
                 said=said._replace(subject=subject),
             )
             for decision_id, unit, subject, kept, answer in zip(
-                plan.ids, plan.hashes, given.subjects, given.kept, answers, strict=True
+                rows.ids, rows.hashes, given.subjects, given.kept, answers, strict=True
             )
         ]
 
     def _served(
-        self, live: Live, given: Given, context: Context, plan: _Plan, answers: list[Answer]
-    ) -> Decided:
-        spent = (perf_counter() - context.started) * 1e3
+        self, live: Live, given: Given, rows: _Rows, answers: list[Answer], latency: float
+    ) -> None:
+        matrix = given.batch.matrix.tobytes()
         self._recorder.served(
-            Served(
-                live,
-                plan.time_ns,
-                plan.ids,
-                given.batch.matrix.tobytes(),
-                answers,
-                spent,
-                given.violations,
-            )
+            Served(live, rows.time_ns, rows.ids, matrix, answers, latency, given.violations)
         )
+
+    def _decided(
+        self, live: Live, given: Given, context: Context, rows: _Rows, answers: list[Answer]
+    ) -> Decided:
+        self._served(live, given, rows, answers, _spent(context))
         if all(a.failed and a.label is None for a in answers):
             raise Unavailable(
                 "the model failed, and there is no fallback", where=live.bundle.endpoint
             )
-        return Decided(live, plan.ids, answers)
+        return Decided(live, rows.ids, answers)
 
     def learn(self, told: Sequence[Told]) -> OutcomeReport:
         """Keep outcomes durably in the log; the keeper joins them to their decisions."""
         outcomes, rejected = checked(told)
         self._log.append_outcomes(outcomes)
         return OutcomeReport(received=len(outcomes), rejected=rejected)
+
+
+def _said(given: Given, context: Context) -> Said:
+    return Said(
+        context.caller or text(given.parameters.get("caller")),
+        context.purpose or text(given.parameters.get("purpose")),
+        context.trace_id,
+        action=text(given.parameters.get("action")),
+    )
+
+
+def _spent(context: Context) -> float:
+    """Milliseconds since the request came."""
+    return (perf_counter() - context.started) * 1e3

@@ -1,4 +1,4 @@
-"""The gateway's one background thread: polls bundles and flushes telemetry.
+"""The gateway's background threads: one polls bundles and flushes telemetry, one sees switches.
 
 The control plane may be gone for any time: polls fail, reports wait on disk, serving goes on.
 """
@@ -27,6 +27,7 @@ MANY_ROWS = 100_000
 """So many rows are flushed before their time."""
 NOTICE_SECONDS = 0.2
 """So soon a worker notices what another worker or the operator changed on disk."""
+CIRCUIT = {"closed": 0, "half-open": 1, "open": 2}
 _log: Any = structlog.get_logger("seawall.gateway")
 
 
@@ -64,10 +65,10 @@ class Worker(threading.Thread):
 
     def run(self) -> None:
         """Work until told to stop."""
+        threading.Thread(target=self._notice, daemon=True).start()
         flush = poll = monotonic()
         while not self._stopping.is_set():
             now = monotonic()
-            self._guarded(self.notice)
             if now >= poll:
                 self._guarded(self.poll)
                 self._guarded(self._watch)
@@ -79,6 +80,11 @@ class Worker(threading.Thread):
                 max(0.01, min(flush, poll, monotonic() + NOTICE_SECONDS) - monotonic())
             )
         self._guarded(self.flush)
+
+    def _notice(self) -> None:
+        """Beside the rest, which may wait for a control plane or a shadow that hangs."""
+        while not self._stopping.wait(NOTICE_SECONDS):
+            self._guarded(self.notice)
 
     def stop(self) -> None:
         """Flush and end."""
@@ -125,6 +131,12 @@ class Worker(threading.Thread):
         found = self._process.counts()
         for (name, why), count in self._holder.refused.items():
             found["bundles_refused_total", (("endpoint", name), ("reason", why))] = count
+        for (name, outcome), count in list(self._holder.remotes.tally.items()):
+            about: Labels = (("upstream", name), ("outcome", outcome))
+            found["upstream_requests_total", about] = count
+        for (name, outcome), count in list(self._holder.remotes.observed.items()):
+            about = (("endpoint", name), ("outcome", outcome))
+            found["observed_requests_total", about] = count
         return found
 
     def gauges(self) -> dict[tuple[str, Labels], float]:
@@ -138,6 +150,11 @@ class Worker(threading.Thread):
             found["bundle_number", label] = live.bundle.number
             found["killed", label] = int(live.killed or live.bundle.killed)
             found["requests_under_way", label] = live.admission.under_way
+        for remote in self._holder.remotes.in_use():
+            label = (("upstream", remote.server.name),)
+            found["upstream_circuit", label] = CIRCUIT[remote.breaker.state]
+            found["upstream_limit", label] = remote.turns.limit
+            found["upstream_under_way", label] = remote.turns.under_way
         return found | self._process.gauges()
 
     def shared(self) -> dict[tuple[str, Labels], float]:

@@ -13,6 +13,7 @@ import msgspec
 
 from seawall.kernel import BadInput, Corrupt, Digest, NotFound
 from seawall.serving.bundle import Arm, Bundle
+from seawall.serving.signature import Signature
 
 if TYPE_CHECKING:
     from seawall.adapters.runtimes import LoadedModel
@@ -68,11 +69,11 @@ class GatewayState:
             raise Corrupt(f"the artefact of {arm.version} has changed", where=str(file))
         return data
 
-    def models(self, arms: Iterable[Arm]) -> Mapping[str, LoadedModel]:
-        """The models of arms, ready to score."""
-        from seawall.adapters.runtimes import load
+    def models(self, arms: Iterable[Arm], signature: Signature) -> Mapping[str, LoadedModel]:
+        """The models of arms, ready to score rows of this signature."""
+        from seawall.sdk.remote import load_model
 
-        return {arm.name: load(self.artefact(arm), arm.format) for arm in arms}
+        return {arm.name: load_model(self.artefact(arm), arm.format, signature) for arm in arms}
 
     def _read(self, file: Path) -> Bundle:
         return Bundle.from_bytes(_payload(file.read_bytes(), self._key))

@@ -94,7 +94,7 @@ class Guard:
         """
         state = GatewayState(path, public_key)
         bundle = state.current(endpoint)
-        models = state.models(bundle.arms)
+        models = state.models(bundle.arms, bundle.signature)
         return cls(bundle, models, clock=clock, log=None if log is None else _log(log, clock))
 
     def __enter__(self) -> Guard:

@@ -108,7 +108,7 @@ def replay(
     began = perf_counter()
     with Sandbox(own.artefact, own.format, seconds=seconds) as sandbox:
         check_fields(sandbox, own, trial.signature)
-        runner = _Runner(trial, sandbox, place.models(trial.arms[1:]), by, bundle)
+        runner = _Runner(trial, sandbox, place.models(trial.arms[1:], trial.signature), by, bundle)
         with _writer(rows) as write:
             runner.run(log, found, write, progress)
         spent = perf_counter() - began

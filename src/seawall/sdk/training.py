@@ -120,13 +120,13 @@ class TrainingRun:
         """Upload an artefact with its signature, and the baseline of these columns.
 
         `format` is `onnx`, or that of a library whose models a worker serves (`xgboost`,
-        `lightgbm`, `skops`).
+        `lightgbm`, `skops`), or `remote` for the bytes of a `RemoteServer`.
 
         The signature is the one declared for the model (`seawall apply`), if there is one, else it
         is inferred: `ranges` are what a person who knows the data says of a field's least and
         greatest value; without them what training saw is all that is allowed.
         """
-        from seawall.adapters.runtimes import load
+        from seawall.sdk.remote import load_model
         from seawall.serving.signature import infer_signature
         from seawall.statistics.counting import summarise_table
         from seawall.statistics.grid import make_grid
@@ -139,7 +139,7 @@ class TrainingRun:
         declared = self._declared(features, ranges)
         inferred = infer_signature({n: columns[n] for n in features})
         signature = declared or _reviewed(inferred, ranges or {})
-        model, put = load(artefact, format), self._client.put_object
+        model, put = load_model(artefact, format, signature), self._client.put_object
         scores = model.scores(_matrix(columns, features))
         objects = {"signature": put(to_json(signature)), "baseline": put(baseline.to_bytes())}
         if model.output.kind != "regression":

@@ -50,15 +50,16 @@ def validate_version(client: Client, key: str, data: Path | None = None) -> dict
 
 def gather(client: Client, version: Version, plan: ValidationPlan, path: Path) -> Evidence:
     """Everything that the plan's rules are judged on, measured with the deployed artefact."""
-    from seawall.adapters.runtimes import load
     from seawall.adapters.tables import read_table
+    from seawall.sdk.remote import load_model
     from seawall.serving.validate import Validator
     from seawall.statistics.score import summarise_scores
     from seawall.validation.measure import measure
 
     signature_digest = version.objects["signature"]
     signature = from_json(client.get_object(signature_digest), Signature)
-    model = load(client.get_object(version.artefact.digest), version.artefact.format)
+    artefact = client.get_object(version.artefact.digest)
+    model = load_model(artefact, version.artefact.format, signature)
     grouped = sorted({column for group in plan.groups for column in group.columns})
     columns = read_table(path, [*signature.names, *grouped, plan.label])
     inputs = {name: columns[name] for name in signature.names}

@@ -24,10 +24,12 @@ from seawall.kernel import (
     to_builtins,
 )
 from seawall.serving.bundle import Arm, Bundle
-from seawall.serving.decide import FAILED, Answer, Batch, Decider, Question, batch_of
+from seawall.serving.decide import FAILED, Answer, Batch, Decider, Steps, Unanswered, batch_of
 from seawall.serving.decision import DecisionRecord, canonical, from_bytes, leaf_hash
 from seawall.serving.packing import Packer, Said
+from seawall.serving.remote import FORMAT
 from seawall.serving.route import position, unit_hash
+from seawall.serving.signature import Signature
 
 COMPARED = (
     "model", "version_digest", "bundle_digest", "policy_digest", "arm", "arm_probability",
@@ -143,7 +145,7 @@ def _batch(decider: Decider, rows: Sequence[DecisionRecord]) -> Batch:
 
 
 def _run(
-    steps: Generator[Question, Sequence[float] | None, list[Answer]],
+    steps: Steps,
     models: Mapping[str, Any],
     failing: str | None,
 ) -> tuple[list[Answer], Sequence[float] | None]:
@@ -158,7 +160,7 @@ def _run(
                 scores = None
             if question.arm == failing:
                 aside, scores = scores, None
-            question = steps.send(scores)
+            question = steps.send(Unanswered() if scores is None else scores)
     except StopIteration as done:
         return done.value, aside
 
@@ -199,7 +201,7 @@ def _ulps(then: Any, now: Any) -> float | None:
 def told_again(
     record: DecisionRecord,
     bundle_of: Callable[[str], Bundle],
-    models_of: Callable[[Sequence[Arm]], Mapping[str, Any]],
+    models_of: Callable[[Sequence[Arm], Signature], Mapping[str, Any]],
     request_of: Callable[[], Sequence[DecisionRecord]],
 ) -> tuple[Verdict, dict[str, Any]]:
     """A decision performed again as a verdict and its JSON shape.
@@ -222,7 +224,10 @@ def told_again(
         body["route"] = _route(record, bundle)
         if missing := _missing(record, bundle):
             raise NotFound(missing)
-        models = models_of(answering(bundle))
+        arms = answering(bundle)
+        if away := [a.version for a in arms if a.format == FORMAT]:
+            raise NotFound(f"{away[0]} runs on another server, which may answer otherwise by now")
+        models = models_of(arms, bundle.signature)
     except (NotFound, Corrupt) as error:
         return _undecided(error), body
     done = perform(record, bundle, models)

@@ -16,11 +16,14 @@ from seawall.serving.decision_privacy import PrivacyRule
 from seawall.serving.fallback import Fallback
 from seawall.serving.guard import Guard
 from seawall.serving.limit import Limits
+from seawall.serving.remote import FORMAT
 from seawall.serving.signature import Signature
 from seawall.statistics.grid import Grid
 
 PAYLOAD_TYPE = "application/vnd.seawall.bundle+msgpack"
 
+Mode = Literal["serve", "observe"]
+"""`observe`: a remote champion answers the callers itself, and nothing of it is changed."""
 _ARM_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 
 
@@ -54,6 +57,8 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight: float = 0.0
     threshold: float = 0.5
     conditions: Conditions = Conditions()
+    timeout_ms: float | None = None
+    """How long a remote model may take to answer; None for what its artefact says."""
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -83,6 +88,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     latency_objective_ms: float | None = None
     log: Literal["enqueued", "durable"] = "enqueued"
     policy: Digest | None = None
+    mode: Mode = "serve"
     safe: bool = False
     killed: bool = False
 
@@ -110,14 +116,28 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return f"the fallback or a guard asks an arm {min(strange)!r} that is not there"
         if self.on_invalid == "fallback" and self.fallback is None:
             return "on_invalid is fallback, and there is none"
+        if self.mode == "observe" and (problem := self._not_observable()):
+            return problem
         if not 16 <= len(self.salt) <= 64:
             return "the salt has 16 to 64 bytes"
         if self.number < 1 or self.issued.tzinfo is None:
             return "the number starts at 1, and the time of issue needs its zone"
+        if any(a.timeout_ms is not None and not a.timeout_ms > 0 for a in self.arms):
+            return "the time-out of an arm must be above 0"
         if strange := self.grids.keys() - self.signature.names:
             return f"a grid for {min(strange)!r}, which is no field"
         if strange := self.privacy.keys() - known - {"*"}:
             return f"a privacy rule for {min(strange)!r}, which is no field"
+        return ""
+
+    def _not_observable(self) -> str:
+        champion = self.arm("champion")
+        if champion is None or champion.format != FORMAT:
+            return "what is observed is a remote model; this champion's is not"
+        if champion.weight < 1.0:
+            return "an observed endpoint has one arm that answers"
+        if self.log == "durable":
+            return "what is observed was answered before it is logged; log it enqueued"
         return ""
 
     def arm(self, name: str) -> Arm | None:

@@ -48,10 +48,21 @@ class Batch(NamedTuple):
 
 
 class Question(NamedTuple):
-    """What an arm's model is asked; the answer is a score a row, or None when it failed."""
+    """What an arm's model is asked; the answer is a score a row, or why there is none.
+
+    `own` is whether the rows are the arm's by the route: a model may be so busy that their caller
+    is turned away, while a fallback or a second opinion is then done without.
+    """
 
     arm: str
     matrix: NDArray[np.float32]
+    own: bool = False
+
+
+class Unanswered(msgspec.Struct, frozen=True, gc=False):
+    """A model that gave no scores, and why."""
+
+    why: str = FAILED
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -75,7 +86,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     failed: bool = False
 
 
-Steps = Generator[Question, Sequence[float] | None, list[Answer]]
+Scores = Sequence[float] | Unanswered
+Steps = Generator[Question, Scores, list[Answer]]
 
 
 def run(steps: Steps, models: Mapping[str, Model]) -> list[Answer]:
@@ -84,10 +96,10 @@ def run(steps: Steps, models: Mapping[str, Model]) -> list[Answer]:
         question = next(steps)
         while True:
             try:
-                scores = models[question.arm].scores(question.matrix).tolist()
+                said = models[question.arm].scores(question.matrix).tolist()
             except Exception:  # noqa: BLE001 -- a model is somebody else's code
-                scores = None
-            question = steps.send(scores)
+                said = Unanswered()
+            question = steps.send(said)
     except StopIteration as done:
         return done.value
 
@@ -213,28 +225,28 @@ class Decider:
         What is to fall back has no answer yet.
         """
         matrix = batch.matrix.astype(np.float32)
-        scores = yield Question(arm.name, matrix)
-        if scores is None:
-            return [_falls(arm, share, FAILED, failed=True)] * len(batch.rows)
+        scores = yield Question(arm.name, matrix, own=True)
+        if isinstance(scores, Unanswered):
+            return [_falls(arm, share, scores.why, failed=True)] * len(batch.rows)
         trips = self.guards.trips
         if not self.guards.asks:
             return [
                 _settled(arm, share, score, trips(score, row))
                 for score, row in zip(scores, batch.rows, strict=True)
             ]
-        others: dict[str, Sequence[float] | None] = {arm.name: scores}
+        others: dict[str, Scores] = {arm.name: scores}
         for name in self.guards.asks:
             if name not in others:
                 others[name] = yield Question(name, matrix)
         answers: list[Answer] = []
         for i, (score, row) in enumerate(zip(scores, batch.rows, strict=True)):
-            said = {name: None if s is None else s[i] for name, s in others.items()}
+            said = {n: None if isinstance(s, Unanswered) else s[i] for n, s in others.items()}
             answers.append(_settled(arm, share, score, trips(score, row, said)))
         return answers
 
     def _fall_back(
         self, answers: list[Answer], falling: list[int], batch: Batch, *, models: bool
-    ) -> Generator[Question, Sequence[float] | None, None]:
+    ) -> Generator[Question, Scores, None]:
         """Answer these rows by the chain: other arms' models, rules, the default."""
         fallback = self.bundle.fallback
         if fallback is None:
@@ -252,7 +264,12 @@ class Decider:
             if not ask or self._is_past(arm.conditions.expires):
                 continue
             scores = yield Question(name, batch.matrix[ask].astype(np.float32))
-            for i, score in zip(ask, scores or (), strict=False):
+            if isinstance(scores, Unanswered):
+                for i in ask:
+                    why = f"{answers[i].reason}; {name}: {scores.why}"
+                    answers[i] = msgspec.structs.replace(answers[i], reason=why)
+                continue
+            for i, score in zip(ask, scores, strict=True):
                 trips = self.guards.trips(score, batch.rows[i])
                 if any(t.action in ("abstain", "fallback", "block") for t in trips):
                     continue

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from seawall.serving.bundle import Mode
 from seawall.serving.decision_privacy import PrivacyRule
 from seawall.serving.fallback import Fallback
 from seawall.serving.guard import Guard
@@ -20,14 +21,16 @@ class Endpoint(
     `plan`, `policy`, `rollout`, `objectives`, `runbook` and `retraining` name other declared
     objects. `amount` names the field that an approval's largest amount is about. `advisers` are
     approved versions, by a name of their own, whose models fallbacks and guards may ask.
-    `window_hours` is how much traffic drift is judged on; `label_age_seconds` the age at which
-    labelled cohorts are compared.
+    With the `mode` `observe` a remote champion answers callers itself, all that passes is measured
+    and logged, and nothing is changed. `window_hours` is how much traffic drift is judged on;
+    `label_age_seconds` the age at which labelled cohorts are compared.
     """
 
     kind: ClassVar[str] = "endpoint"
 
     name: str
     model: str
+    mode: Mode = "serve"
     plan: str
     policy: str
     rollout: str
@@ -38,6 +41,8 @@ class Endpoint(
     protected: tuple[str, ...] = ()
     amount: str | None = None
     advisers: dict[str, str] = {}
+    timeouts_ms: dict[str, float] = {}
+    """By arm, how long a remote model may take; without one what its version says."""
     threshold: float = 0.5
     on_invalid: Literal["reject", "fallback"] = "reject"
     guards: tuple[Guard, ...] = ()

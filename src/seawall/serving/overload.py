@@ -34,17 +34,22 @@ class AdaptiveLimit:
     """How many requests may be under way, between `least` and `most`: what the server takes.
 
     After each reply the limit moves to `limit · min(1, tolerance · least RTT / RTT) + √limit`, a
-    fifth of the way at a time; it grows only while it is used. The least round-trip time is that of
-    the last minute, so a server that has become slower for good is not throttled for ever.
+    fifth of the way at a time; it grows only while it is used. RTT is the mean round-trip time of
+    about the last `replies`, so that a server with some fast answers is not held to those. The
+    least is that of the last minute, so that one that has become slower for good is not throttled
+    for ever. Source: the gradient limit of Netflix's concurrency-limits, whose form this is.
     """
 
     tolerance = 1.5
     memory_seconds = 60.0
+    replies = 32
 
     def __init__(self, most: int, least: int = 1, start: int = 4) -> None:
         self._most, self._least = float(most), float(least)
         self._limit = min(float(start), self._most)
         self._best, self._before, self._since = math.inf, math.inf, 0.0
+        self._seen, self.typical = 0, 0.0
+        """The mean round-trip time of late, in seconds; 0 before the first reply."""
 
     @property
     def limit(self) -> int:
@@ -55,9 +60,12 @@ class AdaptiveLimit:
         """Note a reply: its round-trip time, and how many requests were under way with it."""
         if now - self._since > self.memory_seconds / 2:
             self._before, self._best, self._since = self._best, math.inf, now
-        self._best = min(self._best, seconds)
-        best = min(self._best, self._before)
-        gradient = max(0.5, min(1.0, self.tolerance * best / seconds)) if seconds > 0 else 1.0
+        self._seen = min(self._seen + 1, self.replies)
+        self.typical += (seconds - self.typical) / self._seen
+        if self._seen == self.replies:  # the mean of fewer would be the least by chance
+            self._best = min(self._best, self.typical)
+        best, mean = min(self._best, self._before), self.typical
+        gradient = max(0.5, min(1.0, self.tolerance * best / mean)) if mean > 0 else 1.0
         aim = self._limit * gradient + math.sqrt(self._limit)
         if aim > self._limit and 2 * under_way < self._limit:
             return  # not in use: it says nothing of what the server takes

@@ -13,6 +13,9 @@ from seawall.kernel import BadInput, Unavailable
 CONNECTIONS = 64
 """Kept open at most to one server; more requests wait for one, within their time-out."""
 MOST_BYTES = 16 << 20
+IDLE_SECONDS = 2.0
+"""Kept open between requests: servers close idle connections after 5 s, some after 2 s, and one
+that is closed as it is used costs a request."""
 _HOP = frozenset(
     {
         *("connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te"),
@@ -20,6 +23,16 @@ _HOP = frozenset(
     }
 )
 """What concerns one connection and is not passed on (RFC 9110, section 7.6.1)."""
+
+
+class Late(Unavailable):
+    """No whole reply came in time."""
+
+
+class Answered(Unavailable):
+    """A reply of another status than 200 came."""
+
+    code = 0
 
 
 class Forwarded(NamedTuple):
@@ -57,6 +70,10 @@ class Upstream:
         self._url = url.rstrip("/")
         self._connections, self._most = connections, most_bytes
         self._session: Any = None
+        import aiohttp  # half a second, which no request should wait for
+        from yarl import URL
+
+        self._aiohttp, self._address = aiohttp, URL
 
     async def forward(
         self,
@@ -72,15 +89,13 @@ class Upstream:
         Headers of one connection alone are left out in both directions. Raises `Unavailable` when
         the server does not answer in time, answers no HTTP, or more than is let in.
         """
-        import aiohttp
-
-        session, given = self._open(), timeout or self.timeout
+        session, given, aiohttp = self._open(), timeout or self.timeout, self._aiohttp
         try:
             async with (
                 asyncio.timeout(given),
                 session.request(
                     method,
-                    self._url + path,
+                    self._address(self._url + path, encoded=True),
                     headers=_passed_on(headers),
                     data=body or None,
                     allow_redirects=False,
@@ -89,7 +104,8 @@ class Upstream:
                 received = await self._read(answer)
                 return Forwarded(answer.status, _to_pass_back(answer.raw_headers), received)
         except TimeoutError:
-            raise self._unavailable(f"gave no answer within {given:g} s") from None
+            what = f"the upstream {self.name} gave no answer within {given:g} s"
+            raise Late(what) from None
         except (aiohttp.ClientConnectionError, OSError):
             raise self._unavailable("cannot be reached, or closed the connection") from None
         except (aiohttp.ClientError, ValueError):
@@ -125,10 +141,11 @@ class Upstream:
 
     def _open(self) -> Any:
         if self._session is None:
-            import aiohttp
-
+            aiohttp = self._aiohttp
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self._connections, ttl_dns_cache=30),
+                connector=aiohttp.TCPConnector(
+                    limit=self._connections, ttl_dns_cache=30, keepalive_timeout=IDLE_SECONDS
+                ),
                 timeout=aiohttp.ClientTimeout(total=None),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.upstream.client import Upstream
-from seawall.kernel import Corrupt, Unavailable
+from seawall.adapters.upstream.client import Answered, Upstream
+from seawall.adapters.upstream.secrets import Headers
+from seawall.kernel import Corrupt
+from seawall.serving.cross_field import plain_value
+from seawall.serving.remote import RemoteServer
+from seawall.serving.signature import Signature
 
-Protocol = Literal["oip", "mlflow"]
-PROTOCOLS: tuple[Protocol, ...] = ("oip", "mlflow")
 SCORES = ("probabilities", "probability", "score", "scores", "predict_proba")
 """Outputs and columns that are looked for by name; where there is none, the last one is taken."""
 _JSON = {"content-type": "application/json", "accept": "application/json"}
+_OCTETS = {"content-type": "application/octet-stream"}
 _FLOATS = {"FP64": np.dtype("<f8"), "FP32": np.dtype("<f4"), "FP16": np.dtype("<f2")}
 _encode = msgspec.json.Encoder().encode
 
@@ -28,7 +30,7 @@ class _Tensor(msgspec.Struct):
     shape: list[int]
     datatype: str
     data: Any = None
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] | None = None
 
 
 class _Infer(msgspec.Struct):
@@ -44,33 +46,45 @@ _predictions = msgspec.json.Decoder(_Predictions)
 
 
 class RemoteModel:
-    """A model of this name on an upstream.
+    """The model that a `RemoteServer` tells of, asked through an upstream.
 
-    Over `oip` it is sent one FP32 tensor `input` (rows × fields) in binary; over `mlflow` a
-    `dataframe_split` of the fields by name. What comes back is a score a row, or a row of class
-    probabilities whose last is the score.
+    A frame for MLflow holds what callers send (texts for categories, whole numbers, booleans), a
+    tensor the numbers of the matrix. What comes back is a score a row, or a row of class
+    probabilities whose last is the score. Raises `BadInput` for a header whose secret is not there.
     """
 
-    def __init__(self, upstream: Upstream, protocol: Protocol, model: str = "") -> None:
-        self._upstream, self._protocol = upstream, protocol
+    def __init__(self, upstream: Upstream, server: RemoteServer, signature: Signature) -> None:
+        self._upstream, self._server = upstream, server
+        self._names = signature.names
+        self._plain = [None if f.kind == "number" else plain_value(f) for f in signature.fields]
+        self._headers = Headers(server.name, server.headers)
+        version = f"/versions/{quote(server.version, safe='')}" if server.version else ""
         self._path = (
-            f"/v2/models/{quote(model, safe='')}/infer" if protocol == "oip" else "/invocations"
+            f"/v2/models/{quote(server.model, safe='')}{version}/infer"
+            if server.protocol == "oip"
+            else "/invocations"
         )
 
     async def scores(
-        self, matrix: NDArray[np.float32], names: Sequence[str], timeout: float | None = None
+        self, matrix: NDArray[np.float32], timeout: float | None = None
     ) -> NDArray[np.float64]:
         """The score of each of n rows (n × fields), all finite.
 
         Raises `Unavailable` when the server does not answer, or not with 200; `Corrupt` when what
         it answers is not n finite numbers.
         """
-        headers, body = self._ask(matrix, names)
+        headers, body = self._ask(matrix)
         answer = await self._upstream.forward(self._path, headers, body, timeout=timeout)
         if answer.status != 200:
-            raise Unavailable(f"the upstream {self._upstream.name} answered {answer.status}")
+            error = Answered(f"the upstream {self._upstream.name} answered {answer.status}")
+            error.code = answer.status
+            raise error
+        return self.read(answer.body, dict(answer.headers), len(matrix))
+
+    def read(self, body: bytes, headers: dict[bytes, bytes], rows: int) -> NDArray[np.float64]:
+        """The scores in a reply of status 200; raises `Corrupt` as `scores` does."""
         try:
-            found = self._read(answer.body, dict(answer.headers), len(matrix))
+            found = self._read(body, headers, rows)
         except (
             msgspec.MsgspecError,
             ValueError,
@@ -80,52 +94,70 @@ class RemoteModel:
             RecursionError,
         ):
             raise self._corrupt("something else than its protocol says") from None
-        if found.shape != (len(matrix),):
-            raise self._corrupt(f"{found.size:,} scores for {len(matrix):,} rows")
+        if found.shape != (rows,):
+            raise self._corrupt(f"{found.size:,} scores for {rows:,} rows")
         if not np.isfinite(found).all():
             raise self._corrupt("a score that is no finite number")
         return found
 
-    def _ask(
-        self, matrix: NDArray[np.float32], names: Sequence[str]
-    ) -> tuple[dict[str, str], bytes]:
-        if self._protocol == "mlflow":
-            data = [[None if math.isnan(v) else v for v in row] for row in matrix.tolist()]
-            return _JSON, _encode({"dataframe_split": {"columns": list(names), "data": data}})
-        raw = np.ascontiguousarray(matrix, dtype="<f4").tobytes()
-        tensor = {
-            "name": "input",
+    def _ask(self, matrix: NDArray[np.float32]) -> tuple[dict[str, str], bytes]:
+        server, own = self._server, self._headers()
+        if server.protocol == "mlflow":
+            frame = {"columns": self._names, "data": self._rows(matrix)}
+            return _JSON | own, _encode({"dataframe_split": frame})
+        tensor: dict[str, Any] = {
+            "name": server.input,
             "shape": list(matrix.shape),
             "datatype": "FP32",
-            "parameters": {"binary_data_size": len(raw)},
         }
-        head = _encode({"inputs": [tensor]})
-        headers = {
-            "content-type": "application/octet-stream",
-            "inference-header-content-length": str(len(head)),
-        }
-        return headers, head + raw
+        asked: dict[str, Any] = {"inputs": [tensor]}
+        if server.output:
+            wanted = {"binary_data": True} if server.binary else {}
+            asked["outputs"] = [{"name": server.output, "parameters": wanted}]
+        if not server.binary:
+            tensor["data"] = matrix.ravel().tolist()
+            return _JSON | own, _encode(asked)
+        raw = np.ascontiguousarray(matrix, dtype="<f4").tobytes()
+        tensor["parameters"] = {"binary_data_size": len(raw)}
+        head = _encode(asked)
+        length = {"inference-header-content-length": str(len(head))}
+        return _OCTETS | length | own, head + raw
+
+    def _rows(self, matrix: NDArray[np.float32]) -> list[list[Any]]:
+        """The rows as a caller would send them; a NaN is written as null."""
+        rows = matrix.tolist()
+        if any(self._plain):
+            for row in rows:
+                for place, plain in enumerate(self._plain):
+                    if plain is not None and (value := row[place]) == value:
+                        row[place] = plain(value)
+        return rows
 
     def _read(self, body: bytes, headers: dict[bytes, bytes], rows: int) -> NDArray[np.float64]:
-        if self._protocol == "mlflow":
+        if self._server.protocol == "mlflow":
             return _from_predictions(_predictions.decode(body).predictions)
         length = next(
             (v for n, v in headers.items() if n.lower() == b"inference-header-content-length"), None
         )
         size = len(body) if length is None else int(length)
-        return _from_outputs(_infer.decode(body[:size]).outputs, body[size:], rows)
+        named = (self._server.output,) if self._server.output else SCORES
+        return _from_outputs(_infer.decode(body[:size]).outputs, body[size:], rows, named)
 
     def _corrupt(self, what: str) -> Corrupt:
         return Corrupt(f"the upstream {self._upstream.name} answered {what}")
 
 
-def _from_outputs(outputs: list[_Tensor], tail: bytes, rows: int) -> NDArray[np.float64]:
-    chosen = next((o for o in outputs if o.name in SCORES), outputs[-1] if outputs else None)
+def _from_outputs(
+    outputs: list[_Tensor], tail: bytes, rows: int, named: Sequence[str]
+) -> NDArray[np.float64]:
+    chosen = next((o for o in outputs if o.name in named), None)
     if chosen is None:
-        raise ValueError("no output")
+        if named is not SCORES or not outputs:
+            raise ValueError("no such output")
+        chosen = outputs[-1]
     at, data = 0, chosen.data
     for output in outputs:
-        size = output.parameters.get("binary_data_size")
+        size = (output.parameters or {}).get("binary_data_size")
         if size is None:
             continue
         if output is chosen:
