@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import ssl
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
+from tests.gateway.authority import Authority
 from tests.gateway.conftest import Serve, Served
 from tests.gateway.control import GOOD, START, Control, bundle
 
@@ -161,51 +158,6 @@ def test_an_open_gateway_listens_on_loopback_alone(settings: Callable[..., Gatew
         with pytest.raises(BadInput, match=r"loopback only \(.+\); give --tokens"):
             settings(host=host).check()
         settings(host=host, tokens=Path("tokens.json")).check()
-
-
-class Authority:
-    """A certificate authority in a folder, as small as these tests need."""
-
-    def __init__(self, folder: Path, name: str) -> None:
-        self._folder, self._key = folder, ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self.path = folder / f"{name}.pem"
-        self.path.write_bytes(_pem(self._sign(self._name, self._key, ca=True)))
-
-    def issue(self, name: str) -> tuple[Path, Path]:
-        """A certificate for this name on loopback, and its key."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        cert, secret = self._folder / f"{name}.crt", self._folder / f"{name}.key"
-        cert.write_bytes(_pem(self._sign(subject, key, ca=False)))
-        secret.write_bytes(
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        return cert, secret
-
-    def _sign(self, subject: x509.Name, key: Any, *, ca: bool) -> x509.Certificate:
-        now = datetime.now(UTC)
-        named = x509.SubjectAlternativeName([x509.DNSName("localhost")])
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
-            .add_extension(named, critical=False)
-            .sign(self._key, hashes.SHA256())
-        )
-
-
-def _pem(certificate: x509.Certificate) -> bytes:
-    return certificate.public_bytes(serialization.Encoding.PEM)
 
 
 def client(served: Served, trust: Path, own: tuple[Path, Path] | None = None) -> httpx.Client:

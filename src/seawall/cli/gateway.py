@@ -84,6 +84,8 @@ def gateway(
             tls_client_ca=tls_client_ca,
             clock=clock_of(known),
             decision_keys=known.decision_keys,
+            trace_endpoint=known.trace_endpoint or "",
+            trace_rate=known.trace_rate,
         )
     )
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from seawall.gateway.live import Live
 from seawall.gateway.request import Ask
+from seawall.gateway.trace import Trace
 from seawall.kernel import BadInput
 from seawall.serving.decide import Batch, batch_of
 from seawall.serving.typed import LONGEST, TypedRow
@@ -25,6 +26,8 @@ class Context(NamedTuple):
     caller: str | None = None
     purpose: str | None = None
     trace_id: str | None = None
+    trace: Trace | None = None
+    """Of a sampled request."""
 
 
 class Given(NamedTuple):

@@ -6,7 +6,7 @@ import asyncio
 import hmac
 import math
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from time import monotonic, perf_counter
 from typing import Any, NamedTuple
@@ -27,6 +27,8 @@ from seawall.gateway.protocol import Call, call_of, only_json
 from seawall.gateway.reply import Reply, plain
 from seawall.gateway.request import decode
 from seawall.gateway.service import Decided, Invalid, Service
+from seawall.gateway.trace import step
+from seawall.gateway.tracing import Tracer
 from seawall.kernel import (
     Conflict,
     Forbidden,
@@ -37,6 +39,7 @@ from seawall.kernel import (
     nearest,
 )
 from seawall.serving.outcome import Told
+from seawall.serving.trace import current, received
 from seawall.serving.typed import LONGEST
 
 Scope = MutableMapping[str, Any]
@@ -76,14 +79,18 @@ class Request(NamedTuple):
 class _Entered:
     """A request that was let in, until it leaves; cheaper than a generator."""
 
-    def __init__(self, live: Live, context: Context) -> None:
-        self._live, self._context = live, context
+    def __init__(
+        self, live: Live, context: Context, ended: Callable[[Context, BaseException | None], None]
+    ) -> None:
+        self._live, self._context, self._ended = live, context, ended
 
     def __enter__(self) -> Context:
         return self._context
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _kind: object, error: BaseException | None, _: object) -> None:
         self._live.admission.leave(self._context.caller or "")
+        if self._context.trace_id is not None:
+            self._ended(self._context, error)
 
 
 class GatewayApp:
@@ -101,11 +108,12 @@ class GatewayApp:
         page: Callable[[], str],
         lag: LoopLag,
         tokens: Access | None,
+        tracer: Tracer | None,
     ) -> None:
         self._service, self._holder, self._metrics = service, holder, metrics
         self._endpoints, self._admin_token = endpoints, admin_token
         self._max_body_bytes, self._page = max_body_bytes, page
-        self._lag, self._access = lag, tokens
+        self._lag, self._access, self._tracer = lag, tokens, tracer
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or take part in the server's start and end."""
@@ -217,8 +225,10 @@ class GatewayApp:
 
     async def _invoke(self, request: Request, live: Live) -> Reply:
         with self._entered(request, live) as context:
-            if request.headers.get(b"content-type") == b"application/json" and (
-                plainly := self._service.plain(live, request.body, context)
+            if (
+                context.trace is None
+                and request.headers.get(b"content-type") == b"application/json"
+                and (plainly := self._service.plain(live, request.body, context))
             ):
                 return reply.plain_invocation(plainly)
             call = call_of(request.path, request.headers, request.body)
@@ -226,28 +236,54 @@ class GatewayApp:
             return await self._ask(call, live, context)
 
     async def _ask(self, call: Call, live: Live, context: Context) -> Reply:
-        ask = call.parse(live)
-        given = given_any(live, ask)
-        return call.answer(await self._decide(live, given, context), ask)
+        with step(context.trace, "validate"):
+            ask = call.parse(live)
+            given = given_any(live, ask)
+        decided = await self._decide(live, given, context)
+        if context.trace is not None:
+            context.trace.decided(*decided)
+        return call.answer(decided, ask)
 
     def _entered(self, request: Request, live: Live) -> _Entered:
-        return _Entered(live, self._enter(request, live))
+        return _Entered(live, self._enter(request, live), partial(self._traced, request, live))
 
     def _enter(self, request: Request, live: Live) -> Context:
         """Let the request in, or raise `Limited`."""
         headers, now = request.headers, monotonic()
-        caller, purpose, trace = map(headers.get, _OF_CALLER)
+        caller, purpose, parent = map(headers.get, _OF_CALLER)
         if self._access is None:
             known = _short(caller)
         else:
             known = self._may(request, "decide", live.bundle.endpoint)
-        context = Context(request.started, known, _short(purpose), _trace_id(trace))
+        place = received(parent, headers.get(b"tracestate")) if parent else None
+        trace = self._tracer.begin(place, request.started) if self._tracer else None
+        if (here := trace.context if trace else place) is not None:
+            current.set(here)
+        trace_id = here.trace_id if here else None
+        context = Context(request.started, known, _short(purpose), trace_id, trace)
         try:
             live.admission.enter(context.caller or "", self._lag.seconds(now), now)
-        except Limited:
+        except Limited as error:
             self._service.refuse(live)
+            self._traced(request, live, context, error)
             raise
         return context
+
+    def _traced(
+        self, request: Request, live: Live, context: Context, error: BaseException | None
+    ) -> None:
+        """The request is answered: hand its spans on, and leave its trace."""
+        if context.trace is not None and self._tracer is not None:
+            status = 200 if error is None else _status(error)
+            about = {
+                "http.request.method": request.method,
+                "http.route": _route(request.path),
+                "seawall.endpoint": live.bundle.endpoint,
+                "seawall.bundle": live.bundle.number,
+            }
+            name = f"{request.method} {_route(request.path)}"
+            self._tracer.take(context.trace.end(name, status, about))
+        current.set(None)
 
     async def _decide(self, live: Live, given: Given, context: Context) -> Decided:
         if not live.inline or len(given.batch.rows) > INLINE_ROWS:
@@ -355,10 +391,8 @@ def _short(value: bytes | None) -> str | None:
     return value.decode("latin-1")[:LONGEST] if value else None
 
 
-def _trace_id(traceparent: bytes | None) -> str | None:
-    """The trace id of a W3C `traceparent` header."""
-    if not traceparent:
-        return None
-    parts = traceparent.decode("latin-1").split("-")
-    right = len(parts) >= 4 and len(parts[1]) == 32 and parts[1].isalnum()
-    return parts[1] if right else None
+def _status(error: BaseException) -> int:
+    """The status that an error is answered with."""
+    if isinstance(error, Limited):
+        return error.status
+    return error.http if isinstance(error, SeawallError) else 500

@@ -8,6 +8,7 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import structlog
@@ -30,6 +31,7 @@ from seawall.gateway.settings import GatewaySettings
 from seawall.gateway.shared import Shared
 from seawall.gateway.state import State
 from seawall.gateway.tls import context
+from seawall.gateway.tracing import Tracer
 from seawall.gateway.worker import Worker
 
 _log: Any = structlog.get_logger("seawall.gateway")
@@ -59,7 +61,7 @@ class Gateway:
             seal_seconds=settings.seal_seconds,
             keys=settings.keyring(),
         )
-        lag, tokens = LoopLag(), settings.tokens
+        lag, tokens, url = LoopLag(), settings.tokens, settings.trace_endpoint
         access = None if tokens is None else Access(tokens, settings.clock)
         recorder = Recorder(self.log)
         metrics = Metrics(settings.state_dir / "metrics", worker, settings.workers)
@@ -67,6 +69,8 @@ class Gateway:
         self.service = Service(self.log, recorder, settings.clock)
         # each worker numbers its reports, and so is a gateway of its own to the control plane
         suffix = f"-{worker}" if worker else ""
+        software, rate = version("seawall"), settings.trace_rate
+        self.tracer = Tracer(url, rate, self.name + suffix, software) if url else None
         self.worker = work = Worker(
             endpoints=settings.endpoints,
             link=Link(settings.control_url, settings.token),
@@ -81,6 +85,7 @@ class Gateway:
             poll_seconds=settings.poll_seconds,
             access=access,
             process=self.process,
+            tracer=self.tracer,
         )
         self.app = GatewayApp(
             service=self.service,
@@ -92,10 +97,13 @@ class Gateway:
             page=lambda: metrics.text(work.gauges(), work.shared()),
             lag=lag,
             tokens=access,
+            tracer=self.tracer,
         )
 
     def close(self) -> None:
-        """Flush what was counted, and seal the log."""
+        """Flush what was counted, seal the log, and send the last spans."""
+        if self.tracer is not None:
+            self.tracer.stop()
         self.worker.stop()
         self.log.close()
 
@@ -143,6 +151,8 @@ async def serve(
     if any(name not in gateway.holder.live for name in settings.endpoints):
         await asyncio.to_thread(gateway.worker.poll)  # another worker may answer already
     gateway.worker.start()
+    if gateway.tracer is not None:
+        gateway.tracer.start()
     _spare_collections()
     host, port = listening.getsockname()[:2]
     _log.info("listening", host=host, port=port, gateway=gateway.name, worker=worker)

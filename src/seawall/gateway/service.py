@@ -12,6 +12,7 @@ from seawall.gateway.given import Context, Given, text
 from seawall.gateway.live import Live
 from seawall.gateway.plain import Plain, Plainly
 from seawall.gateway.recorder import Recorder, Served, Turned
+from seawall.gateway.trace import step
 from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns
 from seawall.serving.decide import Answer, Steps, run
 from seawall.serving.outcome import OutcomeReport, Told, checked
@@ -81,20 +82,22 @@ class Service:
         Raises `Invalid` when the endpoint rejects inputs that do not fit, and `Unavailable` when
         nothing may answer or the log does not take the decisions.
         """
-        plan = self._plan(live, given)
+        plan = self._plan(live, given, context)
         answers = run(plan.steps, live.models)
-        records = self._records(live, given, context, plan, answers)
-        self._log.append_packed(records, durable=live.bundle.log == "durable")
+        with step(context.trace, "log"):
+            records = self._records(live, given, context, plan, answers)
+            self._log.append_packed(records, durable=live.bundle.log == "durable")
         return self._served(live, given, context, plan, answers)
 
     async def decide_durably(self, live: Live, given: Given, context: Context) -> Decided:
         """The same, waiting on the event loop until the decisions are on the disk."""
-        plan = self._plan(live, given)
+        plan = self._plan(live, given, context)
         answers = run(plan.steps, live.models)
-        await self._log.commit(self._records(live, given, context, plan, answers))
+        with step(context.trace, "log"):
+            await self._log.commit(self._records(live, given, context, plan, answers))
         return self._served(live, given, context, plan, answers)
 
-    def _plan(self, live: Live, given: Given) -> _Plan:
+    def _plan(self, live: Live, given: Given, context: Context) -> _Plan:
         bundle, rows = live.bundle, len(given.batch.rows)
         if rows > bundle.limits.rows:
             raise BadInput(
@@ -110,6 +113,8 @@ class Service:
         hashes = [unit_hash(u or own, salt) for u, own in zip(units, ids, strict=True)]
         positions = [position(h) for h in hashes]
         steps = live.decider.decide(given.batch, positions, at, killed=live.killed)
+        if context.trace is not None:
+            steps = context.trace.asking(steps, live)
         return _Plan(ids, hashes, time_ns, at, steps)
 
     def _records(

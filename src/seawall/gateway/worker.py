@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from importlib.metadata import version
 from time import monotonic
 from typing import Any
 
@@ -21,6 +22,7 @@ from seawall.gateway.metrics import Labels, Metrics
 from seawall.gateway.outbox import Outbox
 from seawall.gateway.process import Process
 from seawall.gateway.recorder import Recorder
+from seawall.gateway.tracing import Tracer
 from seawall.kernel import Unavailable
 
 MANY_ROWS = 100_000
@@ -49,6 +51,7 @@ class Worker(threading.Thread):
         poll_seconds: float,
         access: Access | None = None,
         process: Process,
+        tracer: Tracer | None = None,
     ) -> None:
         super().__init__(name="seawall-gateway-worker", daemon=True)
         self._endpoints, self._link, self._holder = endpoints, link, holder
@@ -56,7 +59,7 @@ class Worker(threading.Thread):
         self._status, self._watch = status, watch
         self._log, self._metrics = log, metrics
         self._flush_seconds, self._poll_seconds = flush_seconds, poll_seconds
-        self._access, self._process = access, process
+        self._access, self._process, self._tracer = access, process, tracer
         self._etags: dict[str, str] = {}
         self._stopping = threading.Event()
         self.connected: bool | None = None
@@ -123,6 +126,8 @@ class Worker(threading.Thread):
     def counts(self) -> dict[tuple[str, Labels], float]:
         """What happened since the process started, beside what was served."""
         found = self._process.counts()
+        if self._tracer is not None:
+            found |= self._tracer.counts()
         for (name, why), count in self._holder.refused.items():
             found["bundles_refused_total", (("endpoint", name), ("reason", why))] = count
         return found
@@ -138,11 +143,13 @@ class Worker(threading.Thread):
             found["bundle_number", label] = live.bundle.number
             found["killed", label] = int(live.killed or live.bundle.killed)
             found["requests_under_way", label] = live.admission.under_way
+        if self._tracer is not None:
+            found |= self._tracer.gauges()
         return found | self._process.gauges()
 
     def shared(self) -> dict[tuple[str, Labels], float]:
         """How the keeper stands, the same whichever worker is asked."""
-        return self._status().gauges()
+        return self._status().gauges() | {("build_info", (("version", version("seawall")),)): 1}
 
     def _heard(self) -> None:
         if self.connected is False:
