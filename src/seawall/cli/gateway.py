@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import typer
 
-from seawall.cli.context import settings
+from seawall.cli.context import Json, Url, client, emit, settings
 
 group = typer.Typer(help="Start a gateway alone; it serves on when the control plane is gone.")
 token_group = typer.Typer(help="Callers' tokens.", no_args_is_help=True)
@@ -88,6 +89,40 @@ def gateway(
             trace_rate=known.trace_rate,
         )
     )
+
+
+@group.command("list")
+def list_gateways(
+    endpoint: str = typer.Option("", "--endpoint", help="Only those that serve it."),
+    as_json: bool = Json,
+    url: str | None = Url,
+) -> None:
+    """Which gateway serves which bundle, which lags, and since when."""
+    with client(url) as server:
+        found = server.get("/gateways", endpoint=endpoint or None)
+
+    def show(terminal: Any) -> None:
+        from rich.table import Table
+
+        if not found:
+            terminal.print("No gateway was heard in the last day: start one with `seawall gateway`")
+            return
+        lags = [g for g in found if g["state"] != "current"]
+        well = "Every gateway serves the newest bundle."
+        terminal.print(f"{len(lags)} of {len(found)} need a look." if lags else well)
+        table = Table("endpoint", "gateway", "state", "bundle", "since", "software", box=None)
+        for g in found:
+            served = "none" if g["bundle"] is None else str(g["bundle"])
+            served += "" if g["bundle"] == g["issued"] else f" of {g['issued']}"
+            since = (g["since"] or "")[:19].replace("T", " ")
+            table.add_row(g["endpoint"], g["gateway"], g["state"], served, since, g["software"])
+        terminal.print(table)
+        for g in found:
+            if g["refusal"]:
+                said = g["refusal"]["message"]
+                terminal.print(f"{g['gateway']} refused a bundle: {said}", markup=False)
+
+    emit(found, as_json, show)
 
 
 @token_group.command()

@@ -8,6 +8,7 @@ from urllib.parse import quote
 import msgspec
 
 from seawall.kernel import Corrupt, Digest, Unavailable
+from seawall.serving.gateways import GatewayStatus
 from seawall.serving.telemetry import Report
 
 
@@ -46,6 +47,11 @@ class Link:
         headers = {"content-type": "application/msgpack"}
         body = msgspec.msgpack.encode(report)
         self._send("POST", "/telemetry", content=body, headers=headers)
+
+    def present(self, status: GatewayStatus) -> None:
+        """Say what this gateway serves; returning means that the control plane knows."""
+        headers = {"content-type": "application/json"}
+        self._send("POST", "/gateways", content=msgspec.json.encode(status), headers=headers)
 
     def segment(self, segment: msgspec.Struct) -> None:
         """Tell the root of a shipped segment of the decision log."""

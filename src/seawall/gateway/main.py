@@ -24,8 +24,10 @@ from seawall.gateway.lag import LoopLag
 from seawall.gateway.link import Link
 from seawall.gateway.metrics import Metrics
 from seawall.gateway.outbox import Outbox
+from seawall.gateway.presence import Presence
 from seawall.gateway.process import Process
 from seawall.gateway.recorder import Recorder
+from seawall.gateway.refusals import Refusals
 from seawall.gateway.service import Service
 from seawall.gateway.settings import GatewaySettings
 from seawall.gateway.shared import Shared
@@ -51,7 +53,10 @@ class Gateway:
         state = State(settings.state_dir)
         self.name = settings.name or state.gateway_id()
         self.shared = Shared(settings.state_dir / "limits", worker)
-        self.holder = Holder(state, settings.public_keys, self.shared)
+        # each worker numbers its reports, and so is a gateway of its own to the control plane
+        suffix = f"-{worker}" if worker else ""
+        refusals = Refusals(settings.state_dir / "refusals" / str(worker), settings.clock)
+        self.holder = Holder(state, settings.public_keys, self.shared, refusals)
         for endpoint in settings.endpoints:
             self.holder.restore(endpoint)
         self.log = DecisionLog(
@@ -67,8 +72,6 @@ class Gateway:
         metrics = Metrics(settings.state_dir / "metrics", worker, settings.workers)
         self.process = Process(worker, lag)
         self.service = Service(self.log, recorder, settings.clock)
-        # each worker numbers its reports, and so is a gateway of its own to the control plane
-        suffix = f"-{worker}" if worker else ""
         software, rate = version("seawall"), settings.trace_rate
         self.tracer = Tracer(url, rate, self.name + suffix, software) if url else None
         self.worker = work = Worker(
@@ -79,6 +82,8 @@ class Gateway:
             status=lambda: read_status(settings),
             watch=watch,
             log=self.log,
+            presence=Presence(self.name + suffix, software, self.holder, refusals, settings.clock),
+            refusals=refusals,
             outbox=Outbox(settings.state_dir / f"telemetry{suffix}", self.name + suffix),
             metrics=metrics,
             flush_seconds=settings.flush_seconds,

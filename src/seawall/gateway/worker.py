@@ -20,8 +20,10 @@ from seawall.gateway.keeper import Status
 from seawall.gateway.link import Link
 from seawall.gateway.metrics import Labels, Metrics
 from seawall.gateway.outbox import Outbox
+from seawall.gateway.presence import Presence
 from seawall.gateway.process import Process
 from seawall.gateway.recorder import Recorder
+from seawall.gateway.refusals import Refusals
 from seawall.gateway.tracing import Tracer
 from seawall.kernel import Unavailable
 
@@ -29,6 +31,8 @@ MANY_ROWS = 100_000
 """So many rows are flushed before their time."""
 NOTICE_SECONDS = 0.2
 """So soon a worker notices what another worker or the operator changed on disk."""
+AGAIN_SECONDS = 30.0
+"""So long after a bundle was refused it is asked for again, the same or another."""
 _log: Any = structlog.get_logger("seawall.gateway")
 
 
@@ -46,6 +50,8 @@ class Worker(threading.Thread):
         watch: Callable[[], None],
         log: DecisionLog,
         outbox: Outbox,
+        presence: Presence,
+        refusals: Refusals,
         metrics: Metrics,
         flush_seconds: float,
         poll_seconds: float,
@@ -58,6 +64,8 @@ class Worker(threading.Thread):
         self._recorder, self._outbox = recorder, outbox
         self._status, self._watch = status, watch
         self._log, self._metrics = log, metrics
+        self._presence, self._refusals = presence, refusals
+        self._again: dict[str, float] = {}
         self._flush_seconds, self._poll_seconds = flush_seconds, poll_seconds
         self._access, self._process, self._tracer = access, process, tracer
         self._etags: dict[str, str] = {}
@@ -99,6 +107,9 @@ class Worker(threading.Thread):
     def poll(self) -> None:
         """Ask for every endpoint's bundle."""
         for endpoint in self._endpoints:
+            if self._refusals.open(endpoint) and monotonic() >= self._again.get(endpoint, 0.0):
+                self._etags.pop(endpoint, None)  # what was wrong may be right by now
+                self._again[endpoint] = monotonic() + AGAIN_SECONDS
             try:
                 answer = self._link.bundle(endpoint, self._etags.get(endpoint, ""))
                 if answer is not None:
@@ -120,6 +131,7 @@ class Worker(threading.Thread):
                 self._link.report(report)
                 self._outbox.acknowledge(report)
                 self._heard()
+            self._presence.tell(self._link)
         except Unavailable as error:
             self._missed(error)
 
