@@ -182,7 +182,7 @@ def test_nothing_that_callers_make_up_becomes_a_series(
     assert check(page) == ""
 
 
-def test_a_thousand_versions_leave_as_many_series_as_a_few_dozen(tmp_path: Path):
+def test_hundreds_of_versions_leave_as_many_series_as_a_few_dozen(tmp_path: Path):
     """Old versions go, the one that serves stays, and what stays goes on counting."""
     latency = summarise(np.array([3.0]), latency_grid()).to_bytes()
     body = encode(Counters(decisions=1, invalid={"age: missing": 2}, latency_bytes=latency))
@@ -192,7 +192,7 @@ def test_a_thousand_versions_leave_as_many_series_as_a_few_dozen(tmp_path: Path)
 
     metrics = Metrics(tmp_path)
     sizes: list[int] = []
-    for number in range(1, 1_001):
+    for number in range(1, 301):
         metrics.absorb([row(f"m@{number}"), row("m@steady")], {}, {})
         sizes.append(len(metrics.text({}, {}).splitlines()))
         if number % 100 == 0:
@@ -200,8 +200,8 @@ def test_a_thousand_versions_leave_as_many_series_as_a_few_dozen(tmp_path: Path)
     assert set(sizes[ARMS:]) == {sizes[ARMS]}
     page = metrics.text({}, {})
     steady = 'endpoint="m",version="m@steady",arm="champion"'
-    assert f"seawall_decisions_total{{{steady}}} 1000" in page
-    assert f"seawall_latency_seconds_count{{{steady}}} 1000" in page
-    assert 'version="m@1000"' in page
-    assert 'version="m@900"' not in page
+    assert f"seawall_decisions_total{{{steady}}} 300" in page
+    assert f"seawall_latency_seconds_count{{{steady}}} 300" in page
+    assert 'version="m@300"' in page
+    assert 'version="m@200"' not in page
     assert check(page) == ""

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from seawall.adapters.decisions import DecisionLog
+from seawall.adapters.signing.keys import read_public_pem
 from seawall.adapters.telemetry.logs import set_up_logs
 from seawall.gateway.access import Access
 from seawall.gateway.engine import Engine, listen
@@ -67,7 +68,10 @@ class Gateway:
             keys=settings.keyring(),
         )
         lag, tokens, url = LoopLag(), settings.tokens, settings.trace_endpoint
-        access = None if tokens is None else Access(tokens, settings.clock)
+        access = None
+        if tokens is not None:
+            keys = [read_public_pem(pem) for pem in settings.public_keys]
+            access = Access(tokens, settings.clock, keys, settings.state_dir / "callers")
         recorder = Recorder(self.log)
         metrics = Metrics(settings.state_dir / "metrics", worker, settings.workers)
         self.process = Process(worker, lag)

@@ -54,6 +54,7 @@ _HELP = {
     "worker_queue_delay_seconds": "How late the worker's event loop is.",
     "worker_saturation_ratio": "Share of a processor that a worker took lately.",
     "worker_starts_total": "Times a worker was started.",
+    "token_files_refused_total": "Files of callers' tokens that were not signed, or older.",
     "spans_exported_total": "Spans of traced requests that the collector took.",
     "spans_dropped_total": "Spans that were not sent: too many waited, or the collector refused.",
     "span_export_failures_total": "Times the collector did not answer, or asked to wait.",

@@ -140,6 +140,8 @@ class Worker(threading.Thread):
         found = self._process.counts()
         if self._tracer is not None:
             found |= self._tracer.counts()
+        if self._access is not None:
+            found["token_files_refused_total", ()] = self._access.refused
         for (name, why), count in self._holder.refused.items():
             found["bundles_refused_total", (("endpoint", name), ("reason", why))] = count
         return found
