@@ -12,6 +12,7 @@ from seawall.gateway.request import Ask
 from seawall.gateway.trace import Trace
 from seawall.kernel import BadInput
 from seawall.serving.decide import Batch, batch_of
+from seawall.serving.trace import TraceContext
 from seawall.serving.typed import LONGEST, TypedRow
 from seawall.serving.validate import Violation
 
@@ -26,6 +27,8 @@ class Context(NamedTuple):
     caller: str | None = None
     purpose: str | None = None
     trace_id: str | None = None
+    place: TraceContext | None = None
+    """Where it stands in a trace: its caller's, or its own."""
     trace: Trace | None = None
     """Of a sampled request."""
 

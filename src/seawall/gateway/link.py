@@ -43,9 +43,7 @@ class Link:
         """The bytes with this digest; raises `Corrupt` if others came, or none are to be had."""
         answer = self._send("GET", f"/objects/{digest}", but=_NOT_TO_BE_HAD)
         if answer.status_code in _NOT_TO_BE_HAD:
-            lacks = (
-                "lacks it" if answer.status_code == 404 else "finds its bytes changed, or failed"
-            )
+            lacks = "lacks it" if answer.status_code == 404 else "finds it changed, or failed"
             raise Corrupt(f"an artefact is not to be had: its store {lacks}", where=digest.short)
         data = answer.content
         if Digest.of(data) != digest:

@@ -13,7 +13,10 @@ from time import monotonic
 from typing import Any
 
 from seawall.adapters.telemetry.otlp import CONTENT_TYPE, SpanData, export_request
+from seawall.gateway.admission import Limited
+from seawall.gateway.live import Live
 from seawall.gateway.trace import Trace
+from seawall.kernel import SeawallError
 from seawall.serving.trace import TraceContext
 
 MOST_WAITING = 2_048
@@ -121,3 +124,24 @@ class Tracer(threading.Thread):
         kept = "exported" if answer.is_success else "refused"
         self._counts[kept] += len(self._batch)
         return False
+
+
+def traced(
+    tracer: Tracer, trace: Trace, live: Live, method: str, route: str, error: BaseException | None
+) -> None:
+    """A sampled request is answered, or failed so: hand its spans on."""
+    about = {
+        "http.request.method": method,
+        "http.route": route,
+        "seawall.endpoint": live.bundle.endpoint,
+        "seawall.bundle": live.bundle.number,
+    }
+    status = 200 if error is None else _status(error)
+    tracer.take(trace.end(f"{method} {route}", status, about))
+
+
+def _status(error: BaseException) -> int:
+    """The status that an error is answered with."""
+    if isinstance(error, Limited):
+        return error.status
+    return error.http if isinstance(error, SeawallError) else 500

@@ -74,14 +74,15 @@ def test_a_bundle_whose_artefact_was_changed_is_refused_and_an_incident_opens_an
     key = world.validated(onnx_bytes(), columns=columns)
     world.approve(key)
     rollouts.start(world.app, world.otto, "income", key)
-    asking = Client(url, bearer(world.iris)["authorization"].removeprefix("Bearer "))
+    token = bearer(world.iris)["authorization"].removeprefix("Bearer ")
 
     def work() -> dict[str, object]:
         gateway.worker.poll()
         gateway.worker.flush()
         endpoint = world.app.store.get(Endpoint, "income")
         respond.respond(world.app, endpoint, watch.firing(world.app, endpoint, None))
-        (found,) = asking.get("/gateways", endpoint="income")
+        with Client(url, token) as asking:
+            (found,) = asking.get("/gateways", endpoint="income")
         return found
 
     assert (work()["state"], work()["bundle"]) == ("current", 1)
