@@ -57,25 +57,26 @@ class Trace:
     def asking(self, steps: Steps, live: Live) -> Steps:
         """The same questions and answers, each question timed, and what follows the last one."""
         versions = {arm.name: arm.version for arm in live.bundle.arms}
-        scores: Sequence[float] | None = None
         began = self._now()
-        while True:
-            try:
-                question: Question = steps.send(scores)
-            except StopIteration as done:
-                self._add("guards", token_hex(8), began, INTERNAL, {})
-                return done.value
-            here, began = self.context._replace(span_id=token_hex(8)), self._now()
-            current.set(here)
-            scores = yield question
-            current.set(self.context)
-            about: dict[str, Value] = {
-                "seawall.arm": question.arm,
-                "seawall.version": versions.get(question.arm, ""),
-                "seawall.rows": len(question.matrix),
-            }
-            self._add("model", here.span_id, began, CLIENT, about, failed=scores is None)
-            began = self._now()
+        try:
+            question: Question = next(steps)
+            while True:
+                here, began = self.context._replace(span_id=token_hex(8)), self._now()
+                current.set(here)
+                scores = yield question
+                current.set(self.context)
+                about: dict[str, Value] = {
+                    "seawall.arm": question.arm,
+                    "seawall.version": versions.get(question.arm, ""),
+                    "seawall.rows": len(question.matrix),
+                }
+                failed = not isinstance(scores, Sequence)
+                self._add("model", here.span_id, began, CLIENT, about, failed=failed)
+                began = self._now()
+                question = steps.send(scores)
+        except StopIteration as done:
+            self._add("guards", token_hex(8), began, INTERNAL, {})
+            return done.value
 
     def decided(self, live: Live, ids: Sequence[str], answers: Sequence[Answer]) -> None:
         """Note which arm and version answered, once for each arm."""
