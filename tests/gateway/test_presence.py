@@ -123,10 +123,12 @@ def test_an_artefact_that_is_repaired_is_taken_without_another_bundle(
     served = serve()
     refuse(control, "digest")
     served.worker.poll()
-    served.worker.poll()  # asked again once at first, and then in half a minute
+    asked = served.gateway.holder.refused["m", "digest"]
+    served.worker.poll()  # it is asked for again in half a minute
+    assert served.gateway.holder.refused["m", "digest"] == asked == 1
     assert served.gateway.holder.live["m"].bundle.number == 1
     control.objects[Digest.of(onnx_bytes(4))] = onnx_bytes(4)
-    served.worker._again.clear()
+    served.worker._again["m"] = 0.0
     served.worker.poll()
     served.worker.flush()
     assert served.gateway.holder.live["m"].bundle.number == 2

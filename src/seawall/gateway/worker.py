@@ -107,9 +107,12 @@ class Worker(threading.Thread):
     def poll(self) -> None:
         """Ask for every endpoint's bundle."""
         for endpoint in self._endpoints:
-            if self._refusals.open(endpoint) and monotonic() >= self._again.get(endpoint, 0.0):
+            due = monotonic() + AGAIN_SECONDS
+            if not self._refusals.open(endpoint):
+                self._again.pop(endpoint, None)
+            elif self._again.setdefault(endpoint, due) <= monotonic():
                 self._etags.pop(endpoint, None)  # what was wrong may be right by now
-                self._again[endpoint] = monotonic() + AGAIN_SECONDS
+                self._again[endpoint] = due
             try:
                 answer = self._link.bundle(endpoint, self._etags.get(endpoint, ""))
                 if answer is not None:

@@ -105,7 +105,7 @@ def test_a_bundle_whose_artefact_was_changed_is_refused_and_an_incident_opens_an
     assert gateway.holder.live["income"].bundle.number == 1
     world.clock.advance(timedelta(minutes=1))
     stored.write_bytes(onnx_bytes(4))
-    gateway.worker._again.clear()  # half a minute is over
+    gateway.worker._again["income"] = 0.0  # half a minute is over
     assert (work()["state"], work()["bundle"]) == ("current", 3)
     (incident,) = world.app.store.find(Incident)
     assert not any(a.firing for a in incident.alerts)
