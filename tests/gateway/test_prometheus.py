@@ -112,6 +112,7 @@ def test_no_counter_goes_back_when_a_worker_is_killed(
     wait(lambda: len(workers(process)) == 2)
     with load(process.port, callers=2) as callers:
         for starts in (3, 4):
+            prometheus.wait("sum(seawall_worker_starts_total)", starts - 1)
             had = [len(c.ids) for c in callers]
             wait(
                 lambda had=had: all(len(c.ids) > n + 20 for c, n in zip(callers, had, strict=True))
