@@ -82,6 +82,7 @@ class Holder:
         except (BadInput, Corrupt, Refused) as error:
             self._refuse(endpoint, envelope, error)
             return False
+        self._state.keep_past(live.digest, envelope)
         self._state.keep_envelope(endpoint, envelope, safe=bundle.safe)
         self._adopt(live)
         self._refusals.end(endpoint, bundle.number)
