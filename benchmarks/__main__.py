@@ -12,7 +12,7 @@ from benchmarks.measure import Result, Size
 
 QUICK = (
     *("imports", "help", "wheel", "decision_log", "labels"),
-    *("evaluate", "estimate", "drift", "gateway"),
+    *("evaluate", "estimate", "drift", "gateway", "tracing"),
 )
 ASKED = (
     *("demo", "drift_large", "peers", "serving_peers", "spark"),

@@ -17,6 +17,7 @@ from seawall.adapters.signing.envelope import seal
 from seawall.adapters.signing.keys import public_pem
 from seawall.kernel import Digest
 from seawall.serving.bundle import PAYLOAD_TYPE, Arm, Bundle
+from seawall.serving.gateways import GatewayStatus
 from seawall.serving.signature import Field, Signature
 from seawall.serving.telemetry import Report, decode, merge
 from seawall.statistics.grid import make_grid
@@ -102,6 +103,7 @@ class Control:
         self.seen: set[tuple[str, int]] = set()
         self.bodies: dict[tuple[str, str, str, int], bytes] = {}
         self.segments: list[dict[str, Any]] = []
+        self.statuses: list[GatewayStatus] = []
         self.deaf = False
         """Absorb reports but answer 500, as if the reply was lost."""
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -170,6 +172,9 @@ class Control:
                 body = self.rfile.read(int(self.headers["content-length"]))
                 if self.path.endswith("/telemetry"):
                     control._absorb(msgspec.msgpack.decode(body, type=Report))
+                    return self.reply(500 if control.deaf else 200)
+                if self.path.endswith("/gateways"):
+                    control.statuses.append(msgspec.json.decode(body, type=GatewayStatus))
                     return self.reply(500 if control.deaf else 200)
                 control.segments.append(msgspec.json.decode(body))
                 return self.reply(200)

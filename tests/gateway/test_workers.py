@@ -22,7 +22,8 @@ BODY = {"instances": [GOOD]}
 
 def workers(process: Process) -> list[psutil.Process]:
     children = psutil.Process(process.child.pid).children()
-    return [c for c in children if "seawall.gateway.workers" in c.cmdline()]
+    alive = [c for c in children if c.status() != psutil.STATUS_ZOMBIE]
+    return [c for c in alive if "seawall.gateway.workers" in c.cmdline()]
 
 
 def metric(process: Process, name: str) -> float:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import typer
 
-from seawall.cli.context import settings
+from seawall.cli.context import Json, Url, client, emit, settings
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 group = typer.Typer(help="Start a gateway alone; it serves on when the control plane is gone.")
+Key = typer.Option(
+    Path(".seawall/keys/seawall.pem"), "--key", help="The control plane's private key, which signs."
+)
 token_group = typer.Typer(help="Callers' tokens.", no_args_is_help=True)
 
 
@@ -84,8 +91,44 @@ def gateway(
             tls_client_ca=tls_client_ca,
             clock=clock_of(known),
             decision_keys=known.decision_keys,
+            trace_endpoint=known.trace_endpoint or "",
+            trace_rate=known.trace_rate,
         )
     )
+
+
+@group.command("list")
+def list_gateways(
+    endpoint: str = typer.Option("", "--endpoint", help="Only those that serve it."),
+    as_json: bool = Json,
+    url: str | None = Url,
+) -> None:
+    """Which gateway serves which bundle, which lags, and since when."""
+    with client(url) as server:
+        found = server.get("/gateways", endpoint=endpoint or None)
+
+    def show(terminal: Any) -> None:
+        from rich.table import Table
+
+        if not found:
+            terminal.print("No gateway was heard in the last day: start one with `seawall gateway`")
+            return
+        lags = [g for g in found if g["state"] != "current"]
+        well = "Every gateway serves the newest bundle."
+        terminal.print(f"{len(lags)} of {len(found)} need a look." if lags else well)
+        table = Table("endpoint", "gateway", "state", "bundle", "since", "software", box=None)
+        for g in found:
+            served = "none" if g["bundle"] is None else str(g["bundle"])
+            served += "" if g["bundle"] == g["issued"] else f" of {g['issued']}"
+            since = (g["since"] or "")[:19].replace("T", " ")
+            table.add_row(g["endpoint"], g["gateway"], g["state"], served, since, g["software"])
+        terminal.print(table)
+        for g in found:
+            if g["refusal"]:
+                said = g["refusal"]["message"]
+                terminal.print(f"{g['gateway']} refused a bundle: {said}", markup=False)
+
+    emit(found, as_json, show)
 
 
 @token_group.command()
@@ -95,6 +138,7 @@ def new(
     scope: list[str] = typer.Option(["decide"], "--scope", help="decide, outcomes or kill."),
     days: int | None = typer.Option(None, "--days", min=1, help="How long it is valid."),
     file: Path = typer.Option(Path(".seawall/gateway-tokens.json"), "--file"),
+    key: Path = Key,
 ) -> None:
     """A caller's token, shown this once; running gateways take it up within a second."""
     from seawall.gateway.access import SCOPES, Scope, new_token
@@ -105,16 +149,33 @@ def new(
             raise BadInput(f"no scope {word!r}", remedy=nearest(word, SCOPES))
     scopes: tuple[Scope, ...] = tuple(known for known in SCOPES if known in scope)
     expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
-    print(new_token(file, name, endpoint, scopes, expires))  # noqa: T201 -- what was asked for
+    print(new_token(file, _signing(key), name, endpoint, scopes, expires))  # noqa: T201 -- what was asked for
 
 
 @token_group.command()
 def revoke(
     name: str,
     file: Path = typer.Option(Path(".seawall/gateway-tokens.json"), "--file"),
+    key: Path = Key,
 ) -> None:
-    """Take a caller's token away."""
+    """Take a caller's token away; running gateways that read the file follow within a second."""
     from seawall.gateway.access import revoke_token
 
-    revoke_token(file, name)
+    revoke_token(file, _signing(key), name)
     print(f"{name} has no token any more")  # noqa: T201 -- the answer
+
+
+def _signing(path: Path) -> Ed25519PrivateKey:
+    """The key that gateways trust for bundles, and so for tokens."""
+    from seawall.adapters.signing.keys import load_key
+    from seawall.kernel import NotFound
+
+    try:
+        return load_key(path)
+    except NotFound:
+        raise NotFound(
+            "there is no private key to sign tokens with",
+            where=str(path),
+            remedy="make tokens where the control plane keeps its keys (`seawall serve` makes them "
+            "when it first starts), or give --key",
+        ) from None

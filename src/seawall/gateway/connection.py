@@ -13,7 +13,7 @@ import httptools
 import msgspec
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from seawall.gateway.http import Entered
+from seawall.gateway.entered import Entered
 from seawall.gateway.lane import Lane
 from seawall.gateway.reply import Reply
 

@@ -9,8 +9,10 @@ import numpy as np
 
 from seawall.gateway.live import Live
 from seawall.gateway.request import Ask
+from seawall.gateway.trace import Trace
 from seawall.kernel import BadInput
 from seawall.serving.decide import Batch, batch_of
+from seawall.serving.trace import TraceContext, received
 from seawall.serving.typed import LONGEST, TypedRow
 from seawall.serving.validate import Violation
 
@@ -26,6 +28,10 @@ class Context(NamedTuple):
     caller: str | None = None
     purpose: str | None = None
     trace_id: str | None = None
+    place: TraceContext | None = None
+    """Where it stands in a trace: its caller's, or its own."""
+    trace: Trace | None = None
+    """Of a sampled request."""
 
 
 class Given(NamedTuple):
@@ -43,8 +49,10 @@ class Given(NamedTuple):
 
 def context_of(headers: Mapping[bytes, bytes], started: float) -> Context:
     """What a request's headers say of it: who asks, as it says itself, why, and in which trace."""
-    caller, purpose, trace = map(headers.get, _OF_CALLER)
-    return Context(started, _short(caller), _short(purpose), _trace_id(trace))
+    caller, purpose, parent = map(headers.get, _OF_CALLER)
+    place = received(parent, headers.get(b"tracestate")) if parent else None
+    trace_id = place.trace_id if place else None
+    return Context(started, _short(caller), _short(purpose), trace_id, place)
 
 
 def given_typed(live: Live, rows: Sequence[TypedRow], parameters: Mapping[str, Any]) -> Given:
@@ -114,12 +122,3 @@ def _for_each(
 
 def _short(value: bytes | None) -> str | None:
     return value.decode("latin-1")[:LONGEST] if value else None
-
-
-def _trace_id(traceparent: bytes | None) -> str | None:
-    """The trace id of a W3C `traceparent` header."""
-    if not traceparent:
-        return None
-    parts = traceparent.decode("latin-1").split("-")
-    right = len(parts) >= 4 and len(parts[1]) == 32 and parts[1].isalnum()
-    return parts[1] if right else None

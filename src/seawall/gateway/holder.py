@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from seawall.adapters.runtimes import load
 from seawall.adapters.signing.envelope import unseal
 from seawall.adapters.signing.keys import read_public_pem
 from seawall.gateway.live import Live
+from seawall.gateway.refusals import Refusals
 from seawall.gateway.remotes import Remotes
 from seawall.gateway.shared import Shared
 from seawall.gateway.state import State
@@ -37,8 +39,10 @@ class Refused(SeawallError):
 class Holder:
     """The live endpoints by name; a worker changes them, the event loop reads them."""
 
-    def __init__(self, state: State, public_keys: Sequence[bytes], shared: Shared) -> None:
-        self._state, self._shared = state, shared
+    def __init__(
+        self, state: State, public_keys: Sequence[bytes], shared: Shared, refusals: Refusals
+    ) -> None:
+        self._state, self._shared, self._refusals = state, shared, refusals
         self._keys = [read_public_pem(pem) for pem in public_keys]
         self._models: dict[Digest, Model] = {}
         self.remotes = Remotes()
@@ -57,7 +61,7 @@ class Holder:
             try:
                 self._serve(self._read(endpoint, envelope), self._on_disk)
             except SeawallError as error:
-                self._refuse(endpoint, error)
+                self._refuse(endpoint, envelope, error)
             else:
                 return
 
@@ -70,6 +74,7 @@ class Holder:
         try:
             bundle = self._read(endpoint, envelope)
             if held and bundle.number == held.bundle.number and bundle.digest == held.digest:
+                self._refusals.end(endpoint, bundle.number)
                 return False
             if held and bundle.number <= held.bundle.number:
                 what = (
@@ -80,11 +85,12 @@ class Holder:
                 self._keep(arm, fetch)
             live = self._prepare(bundle, self._on_disk)
         except (BadInput, Corrupt, Refused) as error:
-            self._refuse(endpoint, error)
+            self._refuse(endpoint, envelope, error)
             return False
         self._state.keep_past(live.digest, envelope)
         self._state.keep_envelope(endpoint, envelope, safe=bundle.safe)
         self._adopt(live)
+        self._refusals.end(endpoint, bundle.number)
         return True
 
     def switch(self, endpoint: str, *, killed: bool) -> None:
@@ -167,12 +173,17 @@ class Holder:
         arms = {a.name: f"{a.version} {a.weight:g}" for a in bundle.arms}
         _log.info("serving", endpoint=bundle.endpoint, number=bundle.number, **arms)
 
-    def _refuse(self, endpoint: str, error: SeawallError) -> None:
+    def _refuse(self, endpoint: str, envelope: bytes, error: SeawallError) -> None:
         why = error.why if isinstance(error, Refused) else "model"
         self.refused[endpoint, why] += 1
         held = self.live.get(endpoint)
-        number = held.bundle.number if held else None
-        _log.error("bundle refused", endpoint=endpoint, why=why, error=str(error), held=number)
+        serving = held.bundle.number if held else None
+        number = None
+        with contextlib.suppress(SeawallError):
+            number = self._read(endpoint, envelope).number
+        told = {"number": number, "held": serving}
+        _log.error("bundle refused", endpoint=endpoint, why=why, error=str(error), **told)
+        self._refusals.add(endpoint, envelope, why, str(error), number=number, held=serving)
 
 
 def try_model(model: Model, signature: Signature, version: str) -> None:

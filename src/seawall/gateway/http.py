@@ -6,10 +6,10 @@ import asyncio
 import hmac
 import math
 from collections.abc import Awaitable, Callable, MutableMapping
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib.metadata import version
 from time import monotonic, perf_counter
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import unquote
 
 import msgspec
@@ -19,6 +19,7 @@ from seawall.gateway import access, reply
 from seawall.gateway.access import Access
 from seawall.gateway.admission import Limited
 from seawall.gateway.asking import INLINE_ROWS
+from seawall.gateway.entered import Entered, Request
 from seawall.gateway.given import Context, Given, context_of, given_any, given_plainly
 from seawall.gateway.holder import Holder
 from seawall.gateway.lag import LoopLag
@@ -29,6 +30,8 @@ from seawall.gateway.protocol import Call, call_of, only_json
 from seawall.gateway.reply import Reply, plain
 from seawall.gateway.request import decode
 from seawall.gateway.service import Decided, Invalid, Service
+from seawall.gateway.trace import step
+from seawall.gateway.tracing import Tracer, traced
 from seawall.kernel import (
     Conflict,
     Forbidden,
@@ -56,42 +59,6 @@ class _NotAllowed(SeawallError):
     http = 405
 
 
-class Entered:
-    """A request that was let in, until it leaves; cheaper than a generator."""
-
-    __slots__ = ("context", "live")
-
-    def __init__(self, live: Live, context: Context) -> None:
-        self.live, self.context = live, context
-
-    def leave(self) -> None:
-        """Note that it is answered."""
-        self.live.admission.leave(self.context.caller or "")
-
-    def __enter__(self) -> Entered:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.leave()
-
-
-class Request(NamedTuple):
-    """One request with its body."""
-
-    method: str
-    path: tuple[str, ...]
-    headers: dict[bytes, bytes]
-    body: bytes
-    started: float
-    entered: Entered | None = None
-    """Where it was let in already."""
-
-    def header(self, name: bytes) -> str | None:
-        """A header's text, None without it."""
-        value = self.headers.get(name)
-        return None if value is None else value.decode("latin-1")
-
-
 class GatewayApp:
     """`scope, receive, send` in, a reply out. `page` gives the page of metrics."""
 
@@ -107,11 +74,12 @@ class GatewayApp:
         page: Callable[[], str],
         lag: LoopLag,
         tokens: Access | None,
+        tracer: Tracer | None,
     ) -> None:
         self.service, self.holder, self.endpoints = service, holder, endpoints
         self._metrics, self._admin_token = metrics, admin_token
         self._max_body_bytes, self._page = max_body_bytes, page
-        self._lag, self._access = lag, tokens
+        self._lag, self._access, self._tracer = lag, tokens, tracer
         self._observer = Observer(service, holder, endpoints)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -226,7 +194,8 @@ class GatewayApp:
     async def _invoke(self, request: Request, live: Live) -> Reply:
         with request.entered or self.enter(request, live) as entered:
             live, context = entered.live, entered.context
-            if request.headers.get(b"content-type") == b"application/json":
+            json = request.headers.get(b"content-type") == b"application/json"
+            if json and context.trace is None:
                 if live.remotes:
                     if given := given_plainly(live, request.body):
                         return reply.invocation(await self._decide(live, given, context))
@@ -238,21 +207,32 @@ class GatewayApp:
             return await self._ask(call, live, context)
 
     async def _ask(self, call: Call, live: Live, context: Context) -> Reply:
-        ask = call.parse(live)
-        given = given_any(live, ask)
-        return call.answer(await self._decide(live, given, context), ask)
+        with step(context.trace, "validate"):
+            ask = call.parse(live)
+            given = given_any(live, ask)
+        decided = await self._decide(live, given, context)
+        if context.trace is not None:
+            context.trace.decided(*decided)
+        return call.answer(decided, ask)
 
     def enter(self, request: Request, live: Live) -> Entered:
         """Let the request in, or raise `Limited`, or what `access` raises."""
         now, context = monotonic(), context_of(request.headers, request.started)
         if self._access is not None:
             context = context._replace(caller=self._may(request, "decide", live.bundle.endpoint))
+        ended = None
+        if self._tracer and (trace := self._tracer.begin(context.place, request.started)):
+            place, route = trace.context, _route(request.path)
+            context = context._replace(trace_id=place.trace_id, place=place, trace=trace)
+            ended = partial(traced, self._tracer, trace, live, request.method, route)
         try:
             live.admission.enter(context.caller or "", self._lag.seconds(now), now)
-        except Limited:
+        except Limited as error:
             self.service.refuse(live)
+            if ended is not None:
+                ended(error)
             raise
-        return Entered(live, context)
+        return Entered(live, context, ended)
 
     async def _decide(self, live: Live, given: Given, context: Context) -> Decided:
         if live.remotes:

@@ -13,7 +13,8 @@ from time import perf_counter
 from typing import NamedTuple, Protocol
 
 from seawall.gateway import reply
-from seawall.gateway.http import Entered, GatewayApp, Request, refusal
+from seawall.gateway.entered import Entered, Request
+from seawall.gateway.http import GatewayApp, refusal
 from seawall.gateway.plain import Plainly
 from seawall.gateway.reply import Reply
 from seawall.kernel import SeawallError
@@ -74,6 +75,8 @@ class Lane:
         except SeawallError as error:
             self._answer(caller, path, refusal(error, path))
             return True
+        if entered.context.trace is not None:
+            return entered
         try:
             plainly = self._service.plain(live, body, entered.context)
         except Exception:  # noqa: BLE001 -- it will be raised again where it is answered

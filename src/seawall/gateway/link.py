@@ -8,7 +8,12 @@ from urllib.parse import quote
 import msgspec
 
 from seawall.kernel import Corrupt, Digest, Unavailable
+from seawall.serving.gateways import GatewayStatus
 from seawall.serving.telemetry import Report
+
+_NONE = frozenset[int]()
+_NOT_TO_BE_HAD = frozenset({404, 500})
+"""It is there and says that it lacks the bytes, or that its own have changed."""
 
 
 class Link:
@@ -35,8 +40,12 @@ class Link:
         return answer.content, answer.headers.get("etag", "")
 
     def artefact(self, digest: Digest) -> bytes:
-        """The bytes with this digest; raises `Corrupt` if others came."""
-        data = self._send("GET", f"/objects/{digest}").content
+        """The bytes with this digest; raises `Corrupt` if others came, or none are to be had."""
+        answer = self._send("GET", f"/objects/{digest}", but=_NOT_TO_BE_HAD)
+        if answer.status_code in _NOT_TO_BE_HAD:
+            lacks = "lacks it" if answer.status_code == 404 else "finds it changed, or failed"
+            raise Corrupt(f"an artefact is not to be had: its store {lacks}", where=digest.short)
+        data = answer.content
         if Digest.of(data) != digest:
             raise Corrupt("an artefact came with another digest", where=digest.short)
         return data
@@ -47,6 +56,11 @@ class Link:
         body = msgspec.msgpack.encode(report)
         self._send("POST", "/telemetry", content=body, headers=headers)
 
+    def present(self, status: GatewayStatus) -> None:
+        """Say what this gateway serves; returning means that the control plane knows."""
+        headers = {"content-type": "application/json"}
+        self._send("POST", "/gateways", content=msgspec.json.encode(status), headers=headers)
+
     def segment(self, segment: msgspec.Struct) -> None:
         """Tell the root of a shipped segment of the decision log."""
         headers = {"content-type": "application/json"}
@@ -56,14 +70,14 @@ class Link:
         """Close the connections."""
         self._http.close()
 
-    def _send(self, method: str, path: str, **request: Any) -> Any:
+    def _send(self, method: str, path: str, *, but: frozenset[int] = _NONE, **request: Any) -> Any:
         try:
             answer = self._http.request(method, path, **request)
         except self._errors as error:
             raise Unavailable(
                 f"the control plane does not answer: {error}", where=self._url
             ) from None
-        if answer.status_code >= 400:
+        if answer.status_code >= 400 and answer.status_code not in but:
             raise Unavailable(
                 f"the control plane says {answer.status_code} to {method} {path}",
                 where=self._url,

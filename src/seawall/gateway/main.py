@@ -8,11 +8,13 @@ import signal
 import socket
 import ssl
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import structlog
 
 from seawall.adapters.decisions import DecisionLog
+from seawall.adapters.signing.keys import read_public_pem
 from seawall.adapters.telemetry.logs import set_up_logs
 from seawall.gateway.access import Access
 from seawall.gateway.engine import Engine, listen
@@ -23,13 +25,16 @@ from seawall.gateway.lag import LoopLag
 from seawall.gateway.link import Link
 from seawall.gateway.metrics import Metrics
 from seawall.gateway.outbox import Outbox
+from seawall.gateway.presence import Presence
 from seawall.gateway.process import Process
 from seawall.gateway.recorder import Recorder
+from seawall.gateway.refusals import Refusals
 from seawall.gateway.service import Service
 from seawall.gateway.settings import GatewaySettings
 from seawall.gateway.shared import Shared
 from seawall.gateway.state import State
 from seawall.gateway.tls import context
+from seawall.gateway.tracing import Tracer
 from seawall.gateway.worker import Worker
 
 _log: Any = structlog.get_logger("seawall.gateway")
@@ -49,7 +54,10 @@ class Gateway:
         state = State(settings.state_dir)
         self.name = settings.name or state.gateway_id()
         self.shared = Shared(settings.state_dir / "limits", worker)
-        self.holder = Holder(state, settings.public_keys, self.shared)
+        # each worker numbers its reports, and so is a gateway of its own to the control plane
+        suffix = f"-{worker}" if worker else ""
+        refusals = Refusals(settings.state_dir / "refusals" / str(worker), settings.clock)
+        self.holder = Holder(state, settings.public_keys, self.shared, refusals)
         for endpoint in settings.endpoints:
             self.holder.restore(endpoint)
         self.log = DecisionLog(
@@ -59,14 +67,17 @@ class Gateway:
             seal_seconds=settings.seal_seconds,
             keys=settings.keyring(),
         )
-        lag, tokens = LoopLag(), settings.tokens
-        access = None if tokens is None else Access(tokens, settings.clock)
+        lag, tokens, url = LoopLag(), settings.tokens, settings.trace_endpoint
+        access = None
+        if tokens is not None:
+            keys = [read_public_pem(pem) for pem in settings.public_keys]
+            access = Access(tokens, settings.clock, keys, settings.state_dir / "callers")
         recorder = Recorder(self.log)
         metrics = Metrics(settings.state_dir / "metrics", worker, settings.workers)
         self.process = Process(worker, lag)
         self.service = Service(self.log, recorder, settings.clock)
-        # each worker numbers its reports, and so is a gateway of its own to the control plane
-        suffix = f"-{worker}" if worker else ""
+        software, rate = version("seawall"), settings.trace_rate
+        self.tracer = Tracer(url, rate, self.name + suffix, software) if url else None
         self.worker = work = Worker(
             endpoints=settings.endpoints,
             link=Link(settings.control_url, settings.token),
@@ -75,12 +86,15 @@ class Gateway:
             status=lambda: read_status(settings),
             watch=watch,
             log=self.log,
+            presence=Presence(self.name + suffix, software, self.holder, refusals, settings.clock),
+            refusals=refusals,
             outbox=Outbox(settings.state_dir / f"telemetry{suffix}", self.name + suffix),
             metrics=metrics,
             flush_seconds=settings.flush_seconds,
             poll_seconds=settings.poll_seconds,
             access=access,
             process=self.process,
+            tracer=self.tracer,
         )
         self.app = GatewayApp(
             service=self.service,
@@ -92,10 +106,13 @@ class Gateway:
             page=lambda: metrics.text(work.gauges(), work.shared()),
             lag=lag,
             tokens=access,
+            tracer=self.tracer,
         )
 
     def close(self) -> None:
-        """Flush what was counted, and seal the log."""
+        """Flush what was counted, seal the log, and send the last spans."""
+        if self.tracer is not None:
+            self.tracer.stop()
         self.worker.stop()
         self.log.close()
 
@@ -143,6 +160,8 @@ async def serve(
     if any(name not in gateway.holder.live for name in settings.endpoints):
         await asyncio.to_thread(gateway.worker.poll)  # another worker may answer already
     gateway.worker.start()
+    if gateway.tracer is not None:
+        gateway.tracer.start()
     _spare_collections()
     host, port = listening.getsockname()[:2]
     _log.info("listening", host=host, port=port, gateway=gateway.name, worker=worker)

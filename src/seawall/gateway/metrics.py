@@ -10,6 +10,7 @@ import contextlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -23,6 +24,8 @@ Labels = tuple[tuple[str, str], ...]
 Values = Mapping[tuple[str, Labels], int | float]
 _PICK = {"bundle_number": min, "control_plane_up": min, "killed": max, "upstream_circuit": max}
 """What is shown of several workers; of all others it is the sum."""
+ARMS = 64
+"""Of so many arms of versions totals are kept; the one that was counted longest ago makes room."""
 _HELP = {
     "decisions_total": "Rows decided.",
     "errors_total": "Rows whose model failed.",
@@ -55,6 +58,13 @@ _HELP = {
     "worker_cold_start_seconds": "From a worker's start to when it answered callers.",
     "worker_queue_delay_seconds": "How late the worker's event loop is.",
     "worker_saturation_ratio": "Share of a processor that a worker took lately.",
+    "worker_starts_total": "Times a worker was started.",
+    "token_files_refused_total": "Files of callers' tokens that were not signed, or older.",
+    "spans_exported_total": "Spans of traced requests that the collector took.",
+    "spans_dropped_total": "Spans that were not sent: too many waited, or the collector refused.",
+    "span_export_failures_total": "Times the collector did not answer, or asked to wait.",
+    "traces_waiting": "Traced requests whose spans wait for the collector.",
+    "build_info": "The version of Seawall, as a label.",
 }
 
 
@@ -89,6 +99,8 @@ class Metrics:
             key: np.array(counts, dtype=np.int64) for key, (counts, _) in self._kept.latency.items()
         }
         self._sums = {key: total for key, (_, total) in self._kept.latency.items()}
+        self._arms = dict.fromkeys(filter(None, map(_arm, (*self._latency, *self._totals))))
+        """In the order in which they were last counted."""
         self.replies: Counter[tuple[str, int]] = Counter()
         """By route and status, since the process started."""
         self._before = dict(self._totals)
@@ -100,12 +112,16 @@ class Metrics:
             counters = read(body) if stream == "counters" else None
             if isinstance(counters, Counters):
                 key: Labels = (("endpoint", endpoint), ("version", version), ("arm", arm))
+                self._arms.pop(key, None)
+                self._arms[key] = None
                 self._add(key, counters)
                 if latency := counters.latency:
                     binned = np.array(latency.binned(edges).counts, dtype=np.int64)
-                    self._latency[key] = self._latency.get(key, 0) + binned
+                    self._latency[key] = self._latency.pop(key, 0) + binned  # in order
                     sum_ = latency.mean * latency.n / 1e3
                     self._sums[key] = self._sums.get(key, 0.0) + sum_
+        while len(self._arms) > ARMS:
+            self._forget(next(iter(self._arms)))
         replies: Values = {
             ("replies_total", (("route", route), ("status", str(status)))): count
             for (route, status), count in list(self.replies.items())
@@ -131,6 +147,13 @@ class Metrics:
                 kept.append(found if number < self._workers else _Kept(found.totals, found.latency))
         return _page(kept, shared)
 
+    def _forget(self, arm: Labels) -> None:
+        """Show no more of an arm, so that the page does not grow with every version."""
+        del self._arms[arm]
+        self._totals = {n: v for n, v in self._totals.items() if _arm(n) != arm}
+        self._latency.pop(arm, None)
+        self._sums.pop(arm, None)
+
     def _add(self, key: Labels, counters: Counters) -> None:
         totals = self._totals
         for name in _COUNTS:
@@ -142,6 +165,12 @@ class Metrics:
         for name, count in counters.guards.items():
             guard, _, action = name.rpartition(": ")
             _count(totals, ("guard_total", (*key, ("guard", guard), ("action", action))), count)
+
+
+def _arm(key: Any) -> Labels | None:
+    """The endpoint, version and arm that a total or a latency is of; None when it is of none."""
+    labels: Labels = key[1] if isinstance(key[0], str) else key
+    return labels[:3] if len(labels) >= 3 and labels[2][0] == "arm" else None
 
 
 def _count(totals: dict[tuple[str, Labels], float], key: tuple[str, Labels], more: float) -> None:

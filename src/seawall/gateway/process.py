@@ -27,8 +27,11 @@ class Process:
         self._cold_start = _age()
 
     def counts(self) -> dict[tuple[str, Labels], float]:
-        """Seconds of processor time."""
-        return {("worker_cpu_seconds_total", self._labels): process_time()}
+        """Seconds of processor time, and this start."""
+        return {
+            ("worker_cpu_seconds_total", self._labels): process_time(),
+            ("worker_starts_total", self._labels): 1,
+        }
 
     def gauges(self) -> dict[tuple[str, Labels], float]:
         """Memory in bytes, seconds of the start, queue delay, and share of a processor taken."""

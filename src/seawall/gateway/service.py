@@ -13,6 +13,7 @@ from seawall.gateway.given import Context, Given, text
 from seawall.gateway.live import Live
 from seawall.gateway.plain import Plain, Plainly
 from seawall.gateway.recorder import Recorder, Served, Turned
+from seawall.gateway.trace import step
 from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns
 from seawall.serving.decide import Answer, Scores, Steps, run
 from seawall.serving.observed import ACTION, observed
@@ -93,28 +94,22 @@ class Service:
         Raises `Invalid` when the endpoint rejects inputs that do not fit, and `Unavailable` when
         nothing may answer or the log does not take the decisions.
         """
-        rows, steps = self._steps(live, given)
+        rows, steps = self._steps(live, given, context)
         answers = run(steps, live.models)
-        spent = _spent(context)
-        records = self._records(live, given, rows, answers, spent, _said(given, context))
-        self._log.append_packed(records, durable=live.bundle.log == "durable")
-        return self._decided(live, given, context, rows, answers)
+        return self._kept(live, given, context, rows, answers)
 
     async def decide_durably(self, live: Live, given: Given, context: Context) -> Decided:
         """The same, waiting on the event loop until the decisions are on the disk."""
-        rows, steps = self._steps(live, given)
+        rows, steps = self._steps(live, given, context)
         return await self._committed(live, given, context, rows, run(steps, live.models))
 
     async def decide_afar(self, live: Live, given: Given, context: Context) -> Decided:
         """The same with remote models; raises `Limited` when a server is too busy."""
-        rows, steps = self._steps(live, given)
+        rows, steps = self._steps(live, given, context)
         answers = await asking.answers(steps, live)
         if live.bundle.log == "durable":
             return await self._committed(live, given, context, rows, answers)
-        spent = _spent(context)
-        records = self._records(live, given, rows, answers, spent, _said(given, context))
-        self._log.append_packed(records, durable=False)
-        return self._decided(live, given, context, rows, answers)
+        return self._kept(live, given, context, rows, answers)
 
     def observe(
         self, live: Live, given: Given, scores: Scores, context: Context, latency: float
@@ -130,15 +125,25 @@ class Service:
         self._log.append_packed(records, durable=False)
         self._served(live, given, rows, answers, latency)
 
+    def _kept(
+        self, live: Live, given: Given, context: Context, rows: _Rows, answers: list[Answer]
+    ) -> Decided:
+        spent = _spent(context)
+        with step(context.trace, "log"):
+            records = self._records(live, given, rows, answers, spent, _said(given, context))
+            self._log.append_packed(records, durable=live.bundle.log == "durable")
+        return self._decided(live, given, context, rows, answers)
+
     async def _committed(
         self, live: Live, given: Given, context: Context, rows: _Rows, answers: list[Answer]
     ) -> Decided:
         spent = _spent(context)
-        records = self._records(live, given, rows, answers, spent, _said(given, context))
-        await self._log.commit(records)
+        with step(context.trace, "log"):
+            records = self._records(live, given, rows, answers, spent, _said(given, context))
+            await self._log.commit(records)
         return self._decided(live, given, context, rows, answers)
 
-    def _steps(self, live: Live, given: Given) -> tuple[_Rows, Steps]:
+    def _steps(self, live: Live, given: Given, context: Context) -> tuple[_Rows, Steps]:
         bundle, count = live.bundle, len(given.batch.rows)
         if count > bundle.limits.rows:
             raise BadInput(
@@ -150,7 +155,8 @@ class Service:
             raise Invalid(given.violations, count)
         rows = self._rows(live, given, time_ns)
         positions = [position(h) for h in rows.hashes]
-        return rows, live.decider.decide(given.batch, positions, rows.at, killed=live.killed)
+        steps = live.decider.decide(given.batch, positions, rows.at, killed=live.killed)
+        return rows, steps if context.trace is None else context.trace.asking(steps, live)
 
     def _rows(self, live: Live, given: Given, time_ns: int) -> _Rows:
         salt = live.bundle.salt

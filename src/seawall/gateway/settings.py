@@ -21,7 +21,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     name in logs and telemetry; by default one is made and kept in `state_dir`, which belongs to
     one gateway process. `flush_seconds`, `poll_seconds` and `ship_seconds` are real time, all
     other time is the clock's. `decision_keys` is the file of keys that decisions are encrypted with
-    at rest; None for none.
+    at rest; None for none. Spans of traced requests go to the OTLP collector at `trace_endpoint`,
+    nowhere without one; `trace_rate` is the share traced of requests whose caller traces nothing.
     """
 
     control_url: str
@@ -47,6 +48,8 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     connections: Connections = Connections()
     clock: Clock = SystemClock()
     decision_keys: Path | None = None
+    trace_endpoint: str = ""
+    trace_rate: float = 0.0
 
     def check(self) -> None:
         """Raise `BadInput` for what cannot work."""
@@ -56,6 +59,13 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
             raise BadInput("no public key to check bundles with", remedy="give the control plane's")
         if not self.control_url.startswith(("http://", "https://")):
             raise BadInput(f"{self.control_url!r} is no address", remedy="write http://HOST:PORT")
+        if self.trace_endpoint and not self.trace_endpoint.startswith(("http://", "https://")):
+            raise BadInput(
+                f"{self.trace_endpoint!r} is no collector's address",
+                remedy="write http://HOST:4318/v1/traces",
+            )
+        if not 0.0 <= self.trace_rate <= 1.0:
+            raise BadInput(f"a share of {self.trace_rate:g}", remedy="trace a share of 0 to 1")
         if not 1 <= self.workers <= WORKERS:
             raise BadInput(f"{self.workers} workers", remedy=f"ask for 1 to {WORKERS}")
         if (self.tls_cert is None) != (self.tls_key is None):

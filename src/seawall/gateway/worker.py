@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from importlib.metadata import version
 from time import monotonic
 from typing import Any
 
@@ -19,8 +20,11 @@ from seawall.gateway.keeper import Status
 from seawall.gateway.link import Link
 from seawall.gateway.metrics import Labels, Metrics
 from seawall.gateway.outbox import Outbox
+from seawall.gateway.presence import Presence
 from seawall.gateway.process import Process
 from seawall.gateway.recorder import Recorder
+from seawall.gateway.refusals import Refusals
+from seawall.gateway.tracing import Tracer
 from seawall.kernel import Unavailable
 
 MANY_ROWS = 100_000
@@ -28,6 +32,8 @@ MANY_ROWS = 100_000
 NOTICE_SECONDS = 0.2
 """So soon a worker notices what another worker or the operator changed on disk."""
 CIRCUIT = {"closed": 0, "half-open": 1, "open": 2}
+AGAIN_SECONDS = 30.0
+"""So long after a bundle was refused it is asked for again, the same or another."""
 _log: Any = structlog.get_logger("seawall.gateway")
 
 
@@ -45,19 +51,24 @@ class Worker(threading.Thread):
         watch: Callable[[], None],
         log: DecisionLog,
         outbox: Outbox,
+        presence: Presence,
+        refusals: Refusals,
         metrics: Metrics,
         flush_seconds: float,
         poll_seconds: float,
         access: Access | None = None,
         process: Process,
+        tracer: Tracer | None = None,
     ) -> None:
         super().__init__(name="seawall-gateway-worker", daemon=True)
         self._endpoints, self._link, self._holder = endpoints, link, holder
         self._recorder, self._outbox = recorder, outbox
         self._status, self._watch = status, watch
         self._log, self._metrics = log, metrics
+        self._presence, self._refusals = presence, refusals
+        self._again: dict[str, float] = {}
         self._flush_seconds, self._poll_seconds = flush_seconds, poll_seconds
-        self._access, self._process = access, process
+        self._access, self._process, self._tracer = access, process, tracer
         self._etags: dict[str, str] = {}
         self._stopping = threading.Event()
         self.connected: bool | None = None
@@ -102,6 +113,12 @@ class Worker(threading.Thread):
     def poll(self) -> None:
         """Ask for every endpoint's bundle."""
         for endpoint in self._endpoints:
+            due = monotonic() + AGAIN_SECONDS
+            if not self._refusals.open(endpoint):
+                self._again.pop(endpoint, None)
+            elif self._again.setdefault(endpoint, due) <= monotonic():
+                self._etags.pop(endpoint, None)  # what was wrong may be right by now
+                self._again[endpoint] = due
             try:
                 answer = self._link.bundle(endpoint, self._etags.get(endpoint, ""))
                 if answer is not None:
@@ -123,12 +140,17 @@ class Worker(threading.Thread):
                 self._link.report(report)
                 self._outbox.acknowledge(report)
                 self._heard()
+            self._presence.tell(self._link)
         except Unavailable as error:
             self._missed(error)
 
     def counts(self) -> dict[tuple[str, Labels], float]:
         """What happened since the process started, beside what was served."""
         found = self._process.counts()
+        if self._tracer is not None:
+            found |= self._tracer.counts()
+        if self._access is not None:
+            found["token_files_refused_total", ()] = self._access.refused
         for (name, why), count in self._holder.refused.items():
             found["bundles_refused_total", (("endpoint", name), ("reason", why))] = count
         for (name, outcome), count in list(self._holder.remotes.tally.items()):
@@ -155,11 +177,13 @@ class Worker(threading.Thread):
             found["upstream_circuit", label] = CIRCUIT[remote.breaker.state]
             found["upstream_limit", label] = remote.turns.limit
             found["upstream_under_way", label] = remote.turns.under_way
+        if self._tracer is not None:
+            found |= self._tracer.gauges()
         return found | self._process.gauges()
 
     def shared(self) -> dict[tuple[str, Labels], float]:
         """How the keeper stands, the same whichever worker is asked."""
-        return self._status().gauges()
+        return self._status().gauges() | {("build_info", (("version", version("seawall")),)): 1}
 
     def _heard(self) -> None:
         if self.connected is False:

@@ -521,3 +521,37 @@ def test_the_process_says_that_it_answers_and_looks_at_its_endpoints(http: TestC
     told = http.get("/healthz").json()
     assert told["status"] == "ok"
     assert told["rounds"] >= 0
+
+
+def test_gateways_say_what_they_serve_and_everybody_may_read_it(
+    world: World, http: TestClient, bearer: Headers
+) -> None:
+    world.serving()
+    serving = {"income": {"number": 1, "digest": str(Digest.of(b"bundle"))}}
+    status = {"gateway": "north", "software": "0.1.0", "started": START.isoformat()}
+    body = status | {"serving": serving}
+    assert http.post(f"{API}/gateways", json=body).status_code == 401
+    refused = http.post(f"{API}/gateways", json=body, headers=bearer(world.ada))
+    assert refused.status_code == 403
+    wrong = body | {"gateway": "x" * 300}
+    answer = http.post(f"{API}/gateways", json=wrong, headers=bearer(world.gateway))
+    assert (answer.status_code, "gateway" in told(answer)["error"]) == (400, True)
+    assert http.post(f"{API}/gateways", json=body, headers=bearer(world.gateway)).json() == {
+        "known": True
+    }
+    (found,) = http.get(f"{API}/gateways", headers=bearer(world.iris)).json()
+    assert found == {
+        "gateway": "north",
+        "endpoint": "income",
+        "state": "current",
+        "bundle": 1,
+        "issued": 1,
+        "since": None,
+        "heard": found["heard"],
+        "started": found["started"],
+        "software": "0.1.0",
+        "killed": False,
+        "refusal": None,
+    }
+    answer = http.get(f"{API}/gateways?endpoint=what", headers=bearer(world.iris))
+    assert answer.status_code == 404

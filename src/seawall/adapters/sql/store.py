@@ -11,6 +11,7 @@ from sqlalchemy import Connection, func, select
 
 from seawall.adapters.sql.audit import SqlAudit
 from seawall.adapters.sql.database import Database
+from seawall.adapters.sql.gateways import SqlGateways
 from seawall.adapters.sql.outbox import SqlOutbox
 from seawall.adapters.sql.tables import commits, record_history
 from seawall.adapters.sql.telemetry import SqlTelemetry
@@ -31,7 +32,7 @@ class SqlStore:
 
     The tables must exist: call `migrate(url)` first. Safe to use from many threads. Every method
     raises `Unavailable` when the database does not answer; the next call connects anew.
-    `audit`, `outbox` and `telemetry` are its other tables.
+    `audit`, `outbox`, `telemetry` and `gateways` are its other tables.
     """
 
     def __init__(self, url: str, clock: Clock, ids: Ids | None = None) -> None:
@@ -40,6 +41,7 @@ class SqlStore:
         self.audit = SqlAudit(self.database)
         self.outbox = SqlOutbox(self.database, clock, self.transaction)
         self.telemetry = SqlTelemetry(self.database)
+        self.gateways = SqlGateways(self.database)
 
     @contextmanager
     def transaction(self, actor: Actor) -> Generator[SqlTransaction]:

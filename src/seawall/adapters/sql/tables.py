@@ -106,6 +106,15 @@ telemetry_reports = Table(
     Column("sequence", BigInteger, primary_key=True, autoincrement=False),
 )
 
+# What each gateway said last: one row, which the next one replaces.
+gateways = Table(
+    "gateways",
+    metadata,
+    Column("name", Key, primary_key=True),
+    Column("heard_ns", BigInteger, nullable=False),
+    Column("body", Text, nullable=False),
+)
+
 telemetry = Table(
     "telemetry",
     metadata,

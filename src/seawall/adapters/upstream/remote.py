@@ -16,6 +16,7 @@ from seawall.kernel import Corrupt
 from seawall.serving.cross_field import plain_value
 from seawall.serving.remote import RemoteServer
 from seawall.serving.signature import Signature
+from seawall.serving.trace import outgoing_headers
 
 SCORES = ("probabilities", "probability", "score", "scores", "predict_proba")
 """Outputs and columns that are looked for by name; where there is none, the last one is taken."""
@@ -101,7 +102,7 @@ class RemoteModel:
         return found
 
     def _ask(self, matrix: NDArray[np.float32]) -> tuple[dict[str, str], bytes]:
-        server, own = self._server, self._headers()
+        server, own = self._server, self._headers() | outgoing_headers()
         if server.protocol == "mlflow":
             frame = {"columns": self._names, "data": self._rows(matrix)}
             return _JSON | own, _encode({"dataframe_split": frame})

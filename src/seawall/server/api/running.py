@@ -13,7 +13,7 @@ from litestar.response import Response
 
 from seawall.access.action import Action
 from seawall.adapters.decisions import Segment
-from seawall.app import again, bundles, decisions, respond, rollouts, telemetry, watch
+from seawall.app import again, bundles, decisions, gateways, respond, rollouts, telemetry, watch
 from seawall.incidents.alert import Alert
 from seawall.incidents.incident import Incident
 from seawall.kernel import BadInput, NotFound, convert, now, to_builtins
@@ -22,6 +22,7 @@ from seawall.rollout.rollout import Rollout
 from seawall.server.api.inventory import Asked, Said, app_of
 from seawall.server.auth import who_asks
 from seawall.serving.endpoint import Endpoint
+from seawall.serving.gateways import GatewayStatus
 from seawall.serving.telemetry import Report
 from seawall.slo.budget import budget
 from seawall.slo.objective import Objective
@@ -166,6 +167,23 @@ async def report(request: Asked) -> dict[str, bool]:
     return {"new": await run_sync(telemetry.absorb, app, who, told)}
 
 
+@post("/gateways", sync_to_thread=True, status_code=200)
+def gateway_status(request: Asked, data: JSONBody[dict[str, Any]]) -> dict[str, bool]:
+    """Take what a gateway says of itself."""
+    gateways.attend(app_of(request), who_asks(request), convert(data, GatewayStatus))
+    return {"known": True}
+
+
+@get("/gateways", sync_to_thread=True)
+def list_gateways(request: Asked, endpoint: FromQuery[str] = "") -> list[dict[str, Any]]:
+    """Which gateway serves which bundle, at one endpoint or at all."""
+    app = app_of(request)
+    app.allow(who_asks(request), Action.READ, endpoint=endpoint)
+    if endpoint:
+        app.store.get(Endpoint, endpoint)
+    return [to_builtins(s) for s in gateways.standings(app, endpoint)]
+
+
 @post("/segments", sync_to_thread=True, status_code=200)
 def sealed_segment(request: Asked, data: JSONBody[dict[str, Any]]) -> dict[str, bool]:
     """Put the root of a sealed decision segment on the audit log, once."""
@@ -270,6 +288,8 @@ HANDLERS = [
     drift,
     bundle,
     report,
+    gateway_status,
+    list_gateways,
     sealed_segment,
     show_decision,
     prove_decision,

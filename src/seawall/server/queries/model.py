@@ -15,7 +15,7 @@ from seawall.registry.version import Version
 from seawall.rollout.rollout import Rollout
 from seawall.server.pages import formats, paths, views
 from seawall.server.pages.views import Fact, Mark, Need, Status
-from seawall.server.queries import budgets, fairness, history, inputs, quality, service
+from seawall.server.queries import budgets, fairness, gateways, history, inputs, quality, service
 from seawall.server.queries.inventory import health
 from seawall.server.queries.overview import RolloutHead
 from seawall.server.queries.rollout_controls import roll_back
@@ -88,6 +88,8 @@ def model(visit: Visit, name: str) -> views.Model:
         fairness=fairness.by_group(traffic),
         service=service.service(traffic),
         invalid=service.invalid(traffic),
+        gateways=gateways.gateways(app, endpoint.name),
+        bundle=deployment.number,
         decisions=tuple(
             _row(r) for r in decisions.recent(app, visit.who, endpoint.name, DECISIONS)
         ),

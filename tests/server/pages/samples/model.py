@@ -109,6 +109,12 @@ def model() -> views.Model:
             views.VersionShare(version="v4", stage="canary", status=WAITING, share=0.05, since=NOW - 1 * DAY, digest=digest("v4")[:12]),
             views.VersionShare(version="v5", stage="validated", status=Status("none", "shadow"), shadow=True, since=NOW - 3 * HOUR, digest=digest("v5")[:12], note="sees every request, decides none"),
         ),
+        bundle=14,
+        gateways=(
+            views.GatewayRow(name="eu-west-2", status=Status("bad", "refuses"), bundle=12, software="0.1.0", heard=NOW - timedelta(seconds=21), since=NOW - 3 * HOUR, note="refused bundle 13: an artefact came with another digest (be087dc4cb72)"),
+            views.GatewayRow(name="us-east-1", status=Status("warning", "behind"), bundle=13, software="0.0.9", heard=NOW - timedelta(seconds=9), since=NOW - 1 * HOUR),
+            views.GatewayRow(name="eu-west-1", status=Status("good", "current"), bundle=14, software="0.1.0", heard=NOW - timedelta(seconds=2)),
+        ),
         rollout=ROLLOUT,
         rollout_status="v3 → v4 at 5 %, undecided",
         features=features(),

@@ -118,6 +118,18 @@ class VersionShare(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+class GatewayRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One gateway: the bundle it serves, since when it lags or is silent, what it refused."""
+
+    name: str
+    status: Status
+    bundle: int | None
+    software: str
+    heard: datetime
+    since: datetime | None = None
+    note: str = ""
+
+
 class FieldFailure(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that failed input validation on one field, and what it probably is."""
 
@@ -146,6 +158,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
 
     `service`: latency quantiles, errors, fallbacks against their objectives. `prediction`: the
     scores against the baseline's, `threshold` marked. `rollout`: key of the one that runs.
+    `bundle`: the number issued last, which `gateways` serve or lag behind.
     """
 
     frame: Frame
@@ -168,5 +181,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     fairness: tuple[Fairness, ...] = ()
     service: tuple[Judged, ...] = ()
     invalid: tuple[FieldFailure, ...] = ()
+    gateways: tuple[GatewayRow, ...] = ()
+    bundle: int | None = None
     decisions: tuple[DecisionRow, ...] = ()
     history: tuple[HistoryEntry, ...] = ()
