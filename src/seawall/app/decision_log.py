@@ -11,7 +11,8 @@ from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.adapters import decisions
 from seawall.adapters.decisions import DecisionLog
-from seawall.adapters.decisions.erasure import PERSONAL, Erased
+from seawall.adapters.decisions.erasure import Erased
+from seawall.adapters.decisions.erasures import PERSONAL
 from seawall.adapters.decisions.schema import ACTIONS, EVENTS, OUTCOMES, OVERRIDES
 from seawall.app.decisions import log_folders
 from seawall.app.root import App

@@ -1,12 +1,11 @@
 """Erasing a person's values: gone from the disk, proofs intact, whenever the shipper came by."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
+from tests.adapters.decisions.disk import holds
 
 from seawall.adapters.decisions import (
-    DecisionLog,
     Keyring,
     carry_out,
     compact,
@@ -18,47 +17,16 @@ from seawall.adapters.decisions import (
     ship,
 )
 from seawall.adapters.decisions import ship as ship_module
-from seawall.adapters.decisions.erasure import PERSONAL, undone
+from seawall.adapters.decisions.erasures import PERSONAL, undone
 from seawall.kernel import BadInput
 from seawall.serving.decision import leaf_hash
 
 ADA = "ada-lovelace-1815"
 
 
-@pytest.fixture
-def wal(tmp_path):
-    return tmp_path / "wal"
-
-
-@pytest.fixture
-def table(tmp_path):
-    return str(tmp_path / "table")
-
-
 @pytest.fixture(params=[None, Keyring(bytes(32))], ids=["plain", "encrypted"])
 def keys(request):
     return request.param
-
-
-@pytest.fixture
-def log(wal, clock, keys):
-    return DecisionLog(wal, gateway="edge-1", clock=clock, keys=keys)
-
-
-def holds(folder: Path | str, text: str) -> list[str]:
-    """The files below a folder that hold the text, looked for column by column in Parquet."""
-    import pyarrow.parquet as pq
-
-    found = []
-    for path in Path(folder).rglob("*"):
-        if path.is_file():
-            data = path.read_bytes()
-            if path.suffix == ".parquet" and "_delta_log" not in str(path):
-                rows = pq.ParquetFile(path).read().to_pylist()
-                data += repr(rows).encode() + b"".join(r.get("record") or b"" for r in rows)
-            if text.encode() in data:
-                found.append(path.name)
-    return found
 
 
 def test_an_erased_subjects_values_are_on_the_disk_no_more_and_the_proofs_hold(

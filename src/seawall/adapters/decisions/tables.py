@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 ATTEMPTS = 12
 """How often a commit that lost to another is tried on the table as it then stands."""
 _UNLIKE = {"id", "key", "score", "latency_ms", "time", "position", "unit"}
-_OPAQUE = {"record", "input", "output", "leaves", "reason"}
+_OPAQUE = {"record", "input", "output", "leaves", "reason", "content"}
 """What is never skipped by; its bounds would only repeat values."""
 _READING = {"datafusion.execution.parquet.pushdown_filters": "true"}
 _GROUP_ROWS = {DECISIONS: 65_536, SUBJECTS: 65_536, SEGMENTS: 8}
