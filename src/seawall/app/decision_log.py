@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -30,7 +31,7 @@ TOLD: dict[str, type[Outcome] | type[FollowUp]] = {
 }
 """What may be told of decisions, by the name of its table."""
 MOST = 100_000
-"""So many are told at once."""
+"""So many are told, or read for an audit, at once."""
 
 
 def tell(app: App, who: Identity, kind: str, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -78,6 +79,33 @@ def of_subject(app: App, who: Identity, subject: str) -> list[DecisionRecord]:
     return decisions.find_subject(
         str(app.decisions), subject, wal_folders=log_folders(app), keys=app.decision_keys
     )
+
+
+def audit(
+    app: App, who: Identity, endpoint: str, since: datetime, until: datetime, reason: str
+) -> list[dict[str, Any]]:
+    """Shipped decisions of a span beside what is kept apart from them, for a fairness audit.
+
+    At most `MOST`, the oldest; the audit log has who asked, for which span and why.
+    """
+    app.allow(who, Action.READ_PROTECTED, endpoint=endpoint)
+    if not reason.strip():
+        raise BadInput("reading protected attributes needs a reason", remedy="say what it is for")
+    if since.tzinfo is None or until.tzinfo is None or since >= until:
+        raise BadInput("a span goes from a time to a later one, both with their zone")
+    app.store.get(Endpoint, endpoint)
+    rows = decisions.fairness_rows(
+        str(app.decisions),
+        endpoint,
+        since=since,
+        until=until,
+        limit=MOST,
+        apart_keys=app.protected_keys,
+    )
+    with app.store.transaction(who.actor) as tx:
+        detail = {"since": since, "until": until, "decisions": len(rows), "reason": reason}
+        tx.record("decision:protected:read", endpoint, detail)
+    return rows
 
 
 def erase(app: App, who: Identity, subject: str, fields: Sequence[str], reason: str) -> Erased:

@@ -84,6 +84,7 @@ def gateway(
             tls_client_ca=tls_client_ca,
             clock=clock_of(known),
             decision_keys=known.decision_keys,
+            protected_keys=known.protected_keys,
         )
     )
 

@@ -156,8 +156,8 @@ class Keeper:
         settings = self._settings
         bundles = Bundles(State(settings.state_dir), settings.public_keys)
         folder, log = settings.labels_folder, settings.log_folder
-        keys = settings.keyring()
-        return Joins(folder, log, bundles, self._outbox, settings.clock, keys)
+        keys = {"keys": settings.keyring(), "apart_keys": settings.apart_keyring()}
+        return Joins(folder, log, bundles, self._outbox, settings.clock, **keys)
 
     def _say(self) -> None:
         totals = msgspec.structs.asdict(self._joins.totals)

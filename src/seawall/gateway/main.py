@@ -58,6 +58,7 @@ class Gateway:
             clock=settings.clock,
             seal_seconds=settings.seal_seconds,
             keys=settings.keyring(),
+            apart_keys=settings.apart_keyring(),
         )
         lag, tokens = LoopLag(), settings.tokens
         access = None if tokens is None else Access(tokens, settings.clock)

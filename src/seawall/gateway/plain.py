@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seawall.adapters.decisions import DecisionLog
+from seawall.adapters.decisions.apart import paired
 from seawall.gateway.given import Context, text
 from seawall.gateway.live import Live
 from seawall.gateway.recorder import Recorder, Served
@@ -75,6 +76,7 @@ class Plain:
             latency_ms=latency,
             said=Said(context.caller, context.purpose, context.trace_id),
         )
+        record = paired(record, live.keeping.apart(sent))
         self._log.append_packed((record,), durable=False)
         spent = (perf_counter() - context.started) * 1e3
         self._recorder.served(

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from seawall.adapters.decisions import DecisionLog
+from seawall.adapters.decisions.apart import paired
 from seawall.gateway.given import Context, Given, text
 from seawall.gateway.live import Live
 from seawall.gateway.plain import Plain, Plainly
@@ -122,7 +123,7 @@ class Service:
             action=text(given.parameters.get("action")),
         )
         latency = (perf_counter() - context.started) * 1e3
-        return [
+        packed = [
             live.packer(
                 answer,
                 decision_id=decision_id,
@@ -136,6 +137,7 @@ class Service:
                 plan.ids, plan.hashes, given.subjects, given.kept, answers, strict=True
             )
         ]
+        return [*map(paired, packed, given.apart)]
 
     def _served(
         self, live: Live, given: Given, context: Context, plan: _Plan, answers: list[Answer]

@@ -125,6 +125,15 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return next((a for a in self.arms if a.name == name), None)
 
     @property
+    def apart(self) -> frozenset[str]:
+        """The protected fields that the privacy rule keeps out of records, or not plain in them.
+
+        They are kept apart, for audits of fairness alone.
+        """
+        others = self.privacy.get("*", "plain")
+        return frozenset(n for n in self.protected if self.privacy.get(n, others) != "plain")
+
+    @property
     def privacy_key(self) -> bytes:
         """The key of the tokens and digests that the privacy rule makes, 32 bytes."""
         return hashlib.blake2b(b"privacy", digest_size=32, key=self.salt).digest()

@@ -17,6 +17,7 @@ from seawall.adapters.decisions.erasures import undone
 from seawall.adapters.decisions.keyring import Keyring
 from seawall.adapters.decisions.replacing import VACUUM, delete
 from seawall.adapters.decisions.schema import DECISIONS, ERASED, PROTECTED, SEGMENTS, SUBJECTS
+from seawall.adapters.decisions.shadows import SHADOWS
 from seawall.adapters.decisions.tables import literal, open_table, table_errors, writing
 from seawall.adapters.decisions.told import KINDS
 from seawall.kernel import Clock, now
@@ -54,7 +55,7 @@ def compact(
     for erasure in left:
         carry_out(table, erasure, keys=keys)
     files: dict[str, tuple[int, int]] = {}
-    for kind in (DECISIONS, SUBJECTS, SEGMENTS, PROTECTED, ERASED, *KINDS):
+    for kind in (DECISIONS, SUBJECTS, SEGMENTS, PROTECTED, ERASED, SHADOWS, *KINDS):
         with table_errors(table, kind):
             if before := _count(table, kind):
                 _merge(table, kind)
@@ -77,7 +78,7 @@ def _end(root: str, retention: Mapping[str, int], today: date) -> dict[str, int]
     if over:
         last = max(day for _, day in over) + timedelta(days=1)
         oldest = min([last, *left])
-        for kind in (*KINDS, ERASED):
+        for kind in (*KINDS, SHADOWS, ERASED):
             delete(root, kind, f'"day" < {literal(oldest)}')
     return dict(Counter(e for e, _ in over))
 
