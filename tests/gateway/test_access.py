@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from tests.gateway.conftest import Serve, Served
 from tests.gateway.control import GOOD, START, Control, bundle
 
-from seawall.gateway.access import Access, Scope, new_token, revoke_token
+from seawall.gateway.access import SCOPES, Access, Scope, new_token, revoke_token
 from seawall.gateway.settings import GatewaySettings
 from seawall.gateway.tls import context
 from seawall.kernel import BadInput, Conflict, FixedClock, Forbidden, Unauthenticated
@@ -46,12 +46,15 @@ def callers(served: Served) -> list[str | None]:
 
 def test_each_scope_opens_its_own_doors_and_no_other(control: Control, serve: Serve, file: Path):
     control.issue(bundle())
-    secrets = {scope: make(file, f"{scope}r", scope) for scope in ("decide", "outcomes", "kill")}
-    other = make(file, "elsewhere", "decide", "outcomes", "kill", endpoint="n")
+    secrets = {scope: make(file, f"{scope}r", scope) for scope in SCOPES}
+    other = make(file, "elsewhere", *SCOPES, endpoint="n")
     served = serve(tokens=file)
     doors = {
         "decide": ("/invocations", BODY),
         "outcomes": ("/outcomes", []),
+        "actions": ("/actions", []),
+        "overrides": ("/overrides", []),
+        "events": ("/events", []),
         "kill": ("/admin/endpoints/m/unkill", None),
     }
     for scope, (path, body) in doors.items():

@@ -93,7 +93,9 @@ def gateway(
 def new(
     name: str = typer.Argument(help="The caller, as decision records name it."),
     endpoint: list[str] = typer.Option(..., "--endpoint", help="May be given several times."),
-    scope: list[str] = typer.Option(["decide"], "--scope", help="decide, outcomes or kill."),
+    scope: list[str] = typer.Option(
+        ["decide"], "--scope", help="decide, outcomes, actions, overrides, events or kill."
+    ),
     days: int | None = typer.Option(None, "--days", min=1, help="How long it is valid."),
     file: Path = typer.Option(Path(".seawall/gateway-tokens.json"), "--file"),
 ) -> None:

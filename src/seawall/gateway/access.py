@@ -21,7 +21,7 @@ import structlog
 from seawall.gateway.state import replace
 from seawall.kernel import BadInput, Clock, Conflict, Forbidden, NotFound, Unauthenticated, nearest
 
-Scope = Literal["decide", "outcomes", "kill"]
+Scope = Literal["decide", "outcomes", "actions", "overrides", "events", "kill"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")
 _log: Any = structlog.get_logger("seawall.gateway")

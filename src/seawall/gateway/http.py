@@ -12,7 +12,6 @@ from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
-import msgspec
 import structlog
 
 from seawall.gateway import access, reply
@@ -25,8 +24,8 @@ from seawall.gateway.live import Live
 from seawall.gateway.metrics import Metrics
 from seawall.gateway.protocol import Call, call_of, only_json
 from seawall.gateway.reply import Reply, plain
-from seawall.gateway.request import decode
 from seawall.gateway.service import Decided, Invalid, Service
+from seawall.gateway.telling import KINDS, Kind
 from seawall.kernel import (
     Conflict,
     Forbidden,
@@ -36,7 +35,6 @@ from seawall.kernel import (
     Unavailable,
     nearest,
 )
-from seawall.serving.outcome import Told
 from seawall.serving.typed import LONGEST
 
 Scope = MutableMapping[str, Any]
@@ -47,7 +45,6 @@ _OF_CALLER = (b"seawall-caller", b"seawall-purpose", b"traceparent")
 INLINE_ROWS = 64
 """Up to so many rows a request is answered on the event loop; more go to a thread."""
 _log: Any = structlog.get_logger("seawall.gateway")
-_outcomes = msgspec.json.Decoder(list[Told] | Told)
 
 
 class _TooLarge(SeawallError):
@@ -167,8 +164,8 @@ class GatewayApp:
                     _only_version(live, call.version)
                 with self._entered(request, live) as context:
                     return await self._ask(call, live, context)
-            case ("POST", "outcomes"):
-                return await self._learn(request)
+            case ("POST", "outcomes" | "actions" | "overrides" | "events" as kind):
+                return await self._learn(request, kind)
             case ("POST", "admin", "endpoints", name, "kill" | "unkill" as action):
                 return self._switch(request, name, killed=action == "kill")
             case ("GET" | "HEAD", *path):
@@ -256,13 +253,11 @@ class GatewayApp:
             return await self._service.decide_durably(live, given, context)
         return self._service.decide(live, given, context)
 
-    async def _learn(self, request: Request) -> Reply:
-        # an outcome names a decision by its id, whatever the endpoint
-        self._may(request, "outcomes", *self._endpoints)
+    async def _learn(self, request: Request, kind: Kind) -> Reply:
+        # what is told names a decision by its id, whatever the endpoint
+        self._may(request, kind, *self._endpoints)
         only_json(request.headers)
-        given = decode(_outcomes, request.body)
-        told = given if isinstance(given, list) else [given]
-        return plain(200, await asyncio.to_thread(self._service.learn, told))
+        return plain(200, await asyncio.to_thread(self._service.learn, kind, request.body))
 
     def _may(self, request: Request, scope: access.Scope, *endpoints: str) -> str | None:
         """The caller's name by its token; None where no tokens are asked for."""
@@ -347,7 +342,7 @@ def _route(path: tuple[str, ...]) -> str:
 
 
 _ROUTES = frozenset(
-    {"invocations", "infer", "outcomes", "kill", "unkill", "metrics", "healthz", "readyz"}
+    {"invocations", "infer", "kill", "unkill", "metrics", "healthz", "readyz", *KINDS}
 )
 
 

@@ -13,9 +13,10 @@ from seawall.gateway.given import Context, Given, text
 from seawall.gateway.live import Live
 from seawall.gateway.plain import Plain, Plainly
 from seawall.gateway.recorder import Recorder, Served, Turned
+from seawall.gateway.telling import Kind, learn
 from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns
 from seawall.serving.decide import Answer, Steps, run
-from seawall.serving.outcome import OutcomeReport, Told, checked
+from seawall.serving.outcome import OutcomeReport
 from seawall.serving.packing import Said
 from seawall.serving.route import position, unit_hash
 from seawall.serving.validate import REFUSING, Violation
@@ -160,8 +161,6 @@ class Service:
             )
         return Decided(live, plan.ids, answers)
 
-    def learn(self, told: Sequence[Told]) -> OutcomeReport:
-        """Keep outcomes durably in the log; the keeper joins them to their decisions."""
-        outcomes, rejected = checked(told)
-        self._log.append_outcomes(outcomes)
-        return OutcomeReport(received=len(outcomes), rejected=rejected)
+    def learn(self, kind: Kind, body: bytes) -> OutcomeReport:
+        """Keep durably what is told of decisions; the keeper joins outcomes to them."""
+        return learn(self._log, kind, body)
