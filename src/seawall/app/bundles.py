@@ -165,6 +165,7 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
         label_age_seconds=endpoint.label_age_seconds,
         latency_objective_ms=endpoint.latency_objective_ms,
         log=endpoint.log,
+        log_failure=endpoint.log_failure,
         policy=tx.get(Policy, endpoint.policy).digest,
         safe=deployment.candidate is None,
         killed=deployment.killed,

@@ -174,13 +174,17 @@ class GatewayApp:
                 raise _NotAllowed(f"no {request.method} here", where="/" + "/".join(request.path))
 
     def _look(self, request: Request, path: list[str]) -> Reply:
-        ready = all(name in self._holder.live for name in self._endpoints)
         match path:
             case ["healthz" | "ping" | "health"] | ["v2", "health", "live"]:
-                return plain(200, {"live": True})
+                # to be started again would not help against a full disk
+                return plain(200, {"live": True, "log": self._service.trouble or "ok"})
             case ["readyz"] | ["v2", "health", "ready"]:
-                waiting = [n for n in self._endpoints if n not in self._holder.live]
-                return plain(200 if ready else 503, {"ready": ready, "waiting_for": waiting})
+                live, trouble = self._holder.live, self._service.trouble
+                waiting = [n for n in self._endpoints if n not in live]
+                refusing = [n for n, e in live.items() if trouble and e.refuses_unlogged]
+                ready = not waiting and not refusing
+                about = {"waiting_for": waiting, "refusing": refusing, "log": trouble or "ok"}
+                return plain(200 if ready else 503, {"ready": ready, **about})
             case ["metrics"]:
                 text = self._page().encode()
                 return Reply(200, [(b"content-type", b"text/plain; version=0.0.4")], text)

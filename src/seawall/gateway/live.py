@@ -39,6 +39,7 @@ class Live:
         self.killed = killed
         self.inline = all(arm.format == "onnx" for arm in bundle.arms)
         """Whether every model answers in this process, in microseconds."""
+        self.refuses_unlogged = bundle.log_failure == "refuse"
         self.names = bundle.signature.names
         self.keeping = Keeping(bundle)
         self.grids = dict(bundle.grids)

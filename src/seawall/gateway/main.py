@@ -82,6 +82,7 @@ class Gateway:
             poll_seconds=settings.poll_seconds,
             access=access,
             process=self.process,
+            unlogged=self.service.unlogged,
         )
         self.app = GatewayApp(
             service=self.service,

@@ -18,7 +18,7 @@ from seawall.adapters.decisions.apart import paired
 from seawall.gateway.given import Context, text
 from seawall.gateway.live import Live
 from seawall.gateway.recorder import Recorder, Served
-from seawall.kernel import Clock, Ids, from_ns
+from seawall.kernel import Clock, Ids, Unavailable, from_ns
 from seawall.serving.decide import Answer
 from seawall.serving.packing import Said
 from seawall.serving.route import position, unit_hash
@@ -77,7 +77,10 @@ class Plain:
             said=Said(context.caller, context.purpose, context.trace_id),
         )
         record = paired(record, live.keeping.apart(sent))
-        self._log.append_packed((record,), durable=False)
+        try:
+            self._log.append_packed((record,), durable=False)
+        except Unavailable:
+            return None  # `Service` does as the bundle says
         spent = (perf_counter() - context.started) * 1e3
         self._recorder.served(
             Served(live, time_ns, [decision_id], wide.tobytes(), [answer], spent, ())

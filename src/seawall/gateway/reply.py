@@ -47,7 +47,8 @@ def decided_headers(decided: Decided) -> Headers:
     if others:
         arms |= {a.arm.name: a.arm.version for a in others}
         verdict = max((a.verdict for a in decided.answers), key=VERDICTS.index)
-    return _headers(decided.ids[0], ",".join(arms.values()), ",".join(arms), verdict)
+    headers = _headers(decided.ids[0], ",".join(arms.values()), ",".join(arms), verdict)
+    return headers if decided.logged else [*headers, (b"seawall-logged", b"no")]
 
 
 def _headers(decision_id: str, versions: str, arms: str, verdict: str) -> Headers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from time import perf_counter
@@ -44,6 +45,7 @@ class Decided(NamedTuple):
     live: Live
     ids: list[str]
     answers: list[Answer]
+    logged: bool
 
 
 class _Plan(NamedTuple):
@@ -62,8 +64,16 @@ class Service:
     def __init__(self, log: DecisionLog, recorder: Recorder, clock: Clock) -> None:
         self._log, self._recorder = log, recorder
         self._clock, self._ids = clock, Ids(clock)
+        self.unlogged: Counter[str] = Counter()
+        """Rows answered that the disk did not take, by endpoint."""
         self._plain: dict[str, Plain] = {}
         """By endpoint, made for the bundle that it serves."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the disk does not take decisions now; None when it does."""
+        trouble = self._log.health().trouble
+        return trouble and f"the decision log {trouble}"
 
     def refuse(self, live: Live) -> None:
         """Count a request that a limit turned away."""
@@ -86,15 +96,30 @@ class Service:
         plan = self._plan(live, given)
         answers = run(plan.steps, live.models)
         records = self._records(live, given, context, plan, answers)
-        self._log.append_packed(records, durable=live.bundle.log == "durable")
-        return self._served(live, given, context, plan, answers)
+        logged = True
+        try:
+            self._log.append_packed(records, durable=live.bundle.log == "durable")
+        except Unavailable as error:
+            logged = self._unlogged(live, len(records), error)
+        return self._served(live, given, context, plan, answers, logged=logged)
 
     async def decide_durably(self, live: Live, given: Given, context: Context) -> Decided:
         """The same, waiting on the event loop until the decisions are on the disk."""
         plan = self._plan(live, given)
         answers = run(plan.steps, live.models)
-        await self._log.commit(self._records(live, given, context, plan, answers))
-        return self._served(live, given, context, plan, answers)
+        records, logged = self._records(live, given, context, plan, answers), True
+        try:
+            await self._log.commit(records)
+        except Unavailable as error:
+            logged = self._unlogged(live, len(records), error)
+        return self._served(live, given, context, plan, answers, logged=logged)
+
+    def _unlogged(self, live: Live, rows: int, error: Unavailable) -> bool:
+        """Count rows that the disk did not take, or raise what it said, as the bundle has it."""
+        if live.bundle.log_failure == "refuse":
+            raise error
+        self.unlogged[live.bundle.endpoint] += rows
+        return False
 
     def _plan(self, live: Live, given: Given) -> _Plan:
         bundle, rows = live.bundle, len(given.batch.rows)
@@ -141,7 +166,14 @@ class Service:
         return [*map(paired, packed, given.apart)]
 
     def _served(
-        self, live: Live, given: Given, context: Context, plan: _Plan, answers: list[Answer]
+        self,
+        live: Live,
+        given: Given,
+        context: Context,
+        plan: _Plan,
+        answers: list[Answer],
+        *,
+        logged: bool,
     ) -> Decided:
         spent = (perf_counter() - context.started) * 1e3
         self._recorder.served(
@@ -159,7 +191,7 @@ class Service:
             raise Unavailable(
                 "the model failed, and there is no fallback", where=live.bundle.endpoint
             )
-        return Decided(live, plan.ids, answers)
+        return Decided(live, plan.ids, answers, logged)
 
     def learn(self, kind: Kind, body: bytes) -> OutcomeReport:
         """Keep durably what is told of decisions; the keeper joins outcomes to them."""

@@ -63,6 +63,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     of the privacy rule. `unit` names the input field or request parameter that is the routing key;
     a request without it is routed by the decision's own id. `protected` names fields of the request
     that serve only as groups in labelled summaries. `grids` are those of the baseline, by field.
+    `log_failure` says what becomes of a request whose decision the disk does not take: it is
+    refused, or answered with a word that it was not logged.
     """
 
     endpoint: str
@@ -82,6 +84,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     label_age_seconds: float = 7 * 86_400.0
     latency_objective_ms: float | None = None
     log: Literal["enqueued", "durable"] = "enqueued"
+    log_failure: Literal["refuse", "serve"] = "refuse"
     policy: Digest | None = None
     safe: bool = False
     killed: bool = False

@@ -10,6 +10,7 @@ import msgspec
 
 from seawall.adapters.decisions.apart import sealed_pair
 from seawall.adapters.decisions.commit import GroupCommit
+from seawall.adapters.decisions.health import Disk, DiskHealth
 from seawall.adapters.decisions.keyring import Keyring
 from seawall.adapters.decisions.read import read_decisions, read_outcomes
 from seawall.adapters.decisions.schema import DECISIONS
@@ -48,8 +49,9 @@ class DecisionLog:
         self._apart_keys = apart_keys or keys
         name = WalName(gateway, Ids(clock)(), 0)
         after = timedelta(seconds=seal_seconds)
+        self._disk = disk = Disk(self._folder)
         self._wals = {
-            kind: Wal(self._folder / kind, name, clock, seal_rows=seal_rows, seal_after=after)
+            kind: Wal(self._folder / kind, name, clock, disk, seal_rows=seal_rows, seal_after=after)
             for kind in (DECISIONS, *KINDS, SHADOWS)
         }
         self._decisions = self._wals[DECISIONS]
@@ -127,13 +129,21 @@ class DecisionLog:
         """The outcomes received since then that are not shipped yet; raises as `pending` does."""
         return (o for o in read_outcomes(self._folder) if o.received >= since)
 
+    def health(self) -> DiskHealth:
+        """How the disk below stands."""
+        return self._disk.health()
+
     def seal(self) -> None:
         """Make what was appended so far ready to be shipped, and return when it is."""
         for wal in self._wals.values():
             wal.seal()
 
     def seal_if_due(self) -> None:
-        """Seal the files that are old enough; call it now and then, traffic or not."""
+        """Seal the files that are old enough; call it now and then, traffic or not.
+
+        Also sees whether a disk that did not take something takes it again.
+        """
+        self._disk.look()
         for wal in self._wals.values():
             wal.seal_if_due()
 
