@@ -124,7 +124,7 @@ def erase(app: App, who: Identity, subject: str, fields: Sequence[str], reason: 
     with app.store.transaction(who.actor) as tx:
         detail = {"fields": list(erasure.fields), "until": erasure.time, "reason": reason}
         tx.record("decision:subject:erased", erasure.id, detail)
-    return decisions.carry_out(table, erasure, keys=keys)
+    return decisions.carry_out(table, erasure, clock=app.clock, keys=keys)
 
 
 def compact(app: App, who: Identity) -> decisions.Compacted:

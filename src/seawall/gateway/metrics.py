@@ -22,8 +22,12 @@ _COUNTS = ("decisions", "errors", "fallbacks", "rejected", "refused", "slow")
 Labels = tuple[tuple[str, str], ...]
 Values = Mapping[tuple[str, Labels], int | float]
 _PICK = {
-    "bundle_number": min, "control_plane_up": min, "killed": max,
-    "log_failing": max, "log_sync_seconds": max, "log_free_bytes": min,
+    "bundle_number": min,
+    "control_plane_up": min,
+    "killed": max,
+    "log_failing": max,
+    "log_sync_seconds": max,
+    "log_free_bytes": min,
 }
 """What is shown of several workers; of all others it is the sum."""
 _HELP = {
@@ -57,6 +61,7 @@ _HELP = {
     "worker_memory_bytes": "Resident memory of a worker.",
     "worker_cold_start_seconds": "From a worker's start to when it answered callers.",
     "worker_queue_delay_seconds": "How late the worker's event loop is.",
+    "worker_clock_jump_seconds": "How far the wall clock was set forward since a worker's start.",
     "worker_saturation_ratio": "Share of a processor that a worker took lately.",
 }
 

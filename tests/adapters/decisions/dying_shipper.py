@@ -62,7 +62,9 @@ def main(folder: str, table: str, start: str, step: str, subject: str = "") -> N
     if subject:
         erasures = importlib.import_module("seawall.adapters.decisions.erasures")
         wanted = erasures.record_erasure(table, subject, erasures.PERSONAL, clock=clock)
-        importlib.import_module("seawall.adapters.decisions.erasure").carry_out(table, wanted)
+        importlib.import_module("seawall.adapters.decisions.erasure").carry_out(
+            table, wanted, clock=clock
+        )
         importlib.import_module("seawall.adapters.decisions.compaction").compact(table, clock=clock)
 
 

@@ -102,7 +102,12 @@ def test_it_is_erased_with_its_person_wherever_it_is(
     put(wal, clock, [*hers, *his], rings)
     if moment == "after shipping":
         ship(wal, table, clock=clock, keys=rings[0])
-    carry_out(table, record_erasure(table, ADA, fields, clock=clock, keys=rings[0]), keys=rings[0])
+    carry_out(
+        table,
+        record_erasure(table, ADA, fields, clock=clock, keys=rings[0]),
+        clock=clock,
+        keys=rings[0],
+    )
     ship(wal, table, clock=clock, keys=rings[0])
     kept = open_table(table, PROTECTED).to_pyarrow_table().to_pylist()
     of = {r.id: {k["attribute"] for k in kept if k["decision_id"] == r.id} for r in (*hers, *his)}

@@ -122,7 +122,7 @@ def test_erasing_and_compacting_killed_between_any_two_steps_are_finished_by_the
             shipper.stdin.write(f"{folder} {table} {clock.now_ns()} {step} ada\n")
             status = int(shipper.stdout.readline())
             ship(folder, table, clock=clock)
-            carry_out(table, record_erasure(table, "ada", PERSONAL, clock=clock))
+            carry_out(table, record_erasure(table, "ada", PERSONAL, clock=clock), clock=clock)
             compact(table, clock=clock)
             assert values(table, DECISIONS, "id") == [record.id for record in made]
             assert undone(table) == []

@@ -42,7 +42,9 @@ def told_of_her(id_, at):
 
 
 def erase_her(table, clock, keys):
-    return carry_out(table, record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys), keys=keys)
+    return carry_out(
+        table, record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys), clock=clock, keys=keys
+    )
 
 
 @pytest.mark.parametrize("decision", ["shipped", "waiting", "shipped last"])
@@ -126,7 +128,7 @@ def test_erasing_one_field_leaves_what_was_told(log, wal, table, decide, clock, 
     log.close()
     ship(wal, table, clock=clock, keys=keys)
     erasure = record_erasure(table, ADA, ["input.age"], clock=clock, keys=keys)
-    assert carry_out(table, erasure, keys=keys).told == 0
+    assert carry_out(table, erasure, clock=clock, keys=keys).told == 0
     assert dict(story(table, hers.id, keys=keys))[OVERRIDES].reason == HER
 
 

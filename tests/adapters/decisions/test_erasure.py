@@ -39,7 +39,7 @@ def test_an_erased_subjects_values_are_on_the_disk_no_more_and_the_proofs_hold(
     before = {r.id: prove(table, r.id, keys=keys).leaf_hash for r in (*hers, *his)}
     assert (holds(table, ADA) == []) == (keys is not None)
     erased = carry_out(
-        table, record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys), keys=keys
+        table, record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys), clock=clock, keys=keys
     )
     assert erased.decisions == 3
     assert holds(table, ADA) == []
@@ -57,7 +57,7 @@ def test_what_waits_in_the_log_is_not_shown_and_is_erased_as_it_is_shipped(
     (hers,) = decide(1, subject=ADA)
     log.append([hers], durable=False)
     erasure = record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys)
-    assert carry_out(table, erasure, keys=keys).decisions == 0
+    assert carry_out(table, erasure, clock=clock, keys=keys).decisions == 0
     assert find(table, hers.id, wal_folders=[wal], keys=keys).subject is None
     assert find_subject(table, ADA, wal_folders=[wal], keys=keys) == []
     assert recent(table, [wal], None, 1, keys=keys)[0].input == {}
@@ -82,7 +82,7 @@ def test_an_erasure_while_a_file_is_shipped_leaves_nothing(
         new = real(root, kind, rows, **once)
         if kind == moment:
             erasure = record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys)
-            carry_out(table, erasure, keys=keys)
+            carry_out(table, erasure, clock=clock, keys=keys)
             if dies:
                 raise KeyboardInterrupt
         return new
@@ -103,7 +103,9 @@ def test_an_erasure_while_a_file_is_shipped_leaves_nothing(
 
 def test_a_later_decision_about_the_subject_is_kept(log, wal, table, decide, clock, keys):
     log.append(decide(1, subject=ADA), durable=False)
-    carry_out(table, record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys), keys=keys)
+    carry_out(
+        table, record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys), clock=clock, keys=keys
+    )
     clock.advance(timedelta(hours=1))
     later = decide(1, subject=ADA)
     log.append(later, durable=False)
@@ -118,7 +120,7 @@ def test_one_field_may_be_erased_and_the_rest_is_still_found(log, wal, table, de
     log.close()
     ship(wal, table, clock=clock, keys=keys)
     erasure = record_erasure(table, ADA, ["input.age"], clock=clock, keys=keys)
-    carry_out(table, erasure, keys=keys)
+    carry_out(table, erasure, clock=clock, keys=keys)
     (left,) = find_subject(table, ADA, keys=keys)
     assert left.input == {"work": "Private"}
 

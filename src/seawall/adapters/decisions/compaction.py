@@ -53,7 +53,7 @@ def compact(
     ended = _end(table, retention or {}, now(clock).date())
     left = undone(table)
     for erasure in left:
-        carry_out(table, erasure, keys=keys)
+        carry_out(table, erasure, clock=clock, keys=keys)
     files: dict[str, tuple[int, int]] = {}
     for kind in (DECISIONS, SUBJECTS, SEGMENTS, PROTECTED, ERASED, SHADOWS, *KINDS):
         with table_errors(table, kind):

@@ -22,6 +22,7 @@ from seawall.adapters.decisions.keyring import Keyring, opened, sealed
 from seawall.adapters.decisions.replacing import delete, delete_of, delete_replaced, replace
 from seawall.adapters.decisions.schema import DECISIONS, PROTECTED, SUBJECTS
 from seawall.adapters.decisions.tables import is_in, open_table, select
+from seawall.kernel import Clock, now
 from seawall.serving.decision import from_bytes, to_bytes
 
 _PLACED = ("id", "day", "segment", "position", "record")
@@ -37,12 +38,12 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     """Decisions of which later text was erased, counted for each kind of what was told."""
 
 
-def carry_out(table: str, erasure: Erasure, *, keys: Keyring | None = None) -> Erased:
+def carry_out(table: str, erasure: Erasure, *, clock: Clock, keys: Keyring | None = None) -> Erased:
     """Replace the rows of an erasure, and delete the files that held them; may be repeated."""
     wanted = is_in("key", erasure.keys)
     places = select(table, SUBJECTS, f"SELECT id, day FROM t WHERE {wanted}")  # noqa: S608
     days = {row["id"]: row["day"] for row in places}
-    count = erase_rows(table, days, Erasing([erasure], keys), keys=keys)
+    count = erase_rows(table, days, Erasing([erasure], keys, now(clock)), keys=keys)
     told = erase_beside(table, days, erasure.fields)
     if "subject" in erasure.fields:
         forget(table, days)

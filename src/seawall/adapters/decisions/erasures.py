@@ -34,11 +34,17 @@ class Erasure(msgspec.Struct, frozen=True):
 
 
 class Erasing:
-    """What some erasures make of decisions."""
+    """What some erasures make of decisions that are there at the `present` moment.
 
-    def __init__(self, known: Iterable[Erasure], keys: Keyring | None) -> None:
+    A decision that was made after an erasure stays. One from after the present was made by a clock
+    that was ahead, so nobody knows which came first, and it goes.
+    """
+
+    def __init__(
+        self, known: Iterable[Erasure], keys: Keyring | None, present: datetime | None = None
+    ) -> None:
         self._by_key = [(k, e) for e in known for k in e.keys]
-        self._keys = keys
+        self._keys, self._present = keys, present
 
     def __bool__(self) -> bool:
         return bool(self._by_key)
@@ -48,8 +54,12 @@ class Erasing:
         if not self._by_key or record.subject is None:
             return frozenset()
         filed = {subject_key(name) for name in filed_under(record.subject, self._keys)}
-        mine = [e for k, e in self._by_key if k in filed and record.time <= e.time]
+        mine = [e for k, e in self._by_key if k in filed and self._is_before(record, e)]
         return frozenset(name for e in mine for name in e.fields)
+
+    def _is_before(self, record: DecisionRecord, erasure: Erasure) -> bool:
+        ahead = self._present is not None and record.time > self._present
+        return ahead or record.time <= erasure.time
 
     def __call__(self, record: DecisionRecord) -> DecisionRecord:
         """The decision without what is to be erased: itself when that is nothing."""

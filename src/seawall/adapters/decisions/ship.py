@@ -89,7 +89,7 @@ def _ship_decisions(
     name = WalName.parse(path.name)
     id_ = f"{name.log}-{name.number:06d}"
     data, known, segment = path.read_bytes(), erasures(root), None
-    found = logged(data, id_, Erasing(known, keys), keys)
+    found = logged(data, id_, Erasing(known, keys, shipped), keys)
     if isinstance(found, Logged):
         segment = Segment(
             id=id_,
@@ -109,7 +109,7 @@ def _ship_decisions(
             if len(rows):
                 once(kind, rows)
         if not new or erasures(root) != known:
-            _look_again(data, root, id_, keys)
+            _look_again(data, root, id_, shipped, keys)
         else:
             _erase_beside(root, found)
         once(SEGMENTS, _segment_rows(segment, found.leaves))
@@ -117,9 +117,11 @@ def _ship_decisions(
     return segment
 
 
-def _look_again(data: bytes, root: str, segment: str, keys: Keyring | None) -> None:
+def _look_again(
+    data: bytes, root: str, segment: str, present: datetime, keys: Keyring | None
+) -> None:
     """Erase from rows that were committed before an erasure was known what it says."""
-    change = Erasing(erasures(root), keys)
+    change = Erasing(erasures(root), keys, present)
     found = logged(data, segment, change, keys)
     if isinstance(found, Logged) and found.changed:
         days = {id_: day_of(id_) for id_ in found.changed}
