@@ -69,8 +69,8 @@ def find_subject(
     """Every decision about a subject, oldest first, by way of the index `subjects`."""
     waiting = [r for r in _waiting(table, wal_folders, keys) if r.subject == subject]
     filed = [subject_key(name) for name in filed_under(subject, keys)]
-    days = {row["id"]: row["day"] for row in _rows(table, SUBJECTS, ["id", "day"], key=filed)}
-    shipped = [r for r in _records(table, days, keys) if r.subject == subject]
+    places = _rows(table, SUBJECTS, ["id", "day", "endpoint"], key=filed)
+    shipped = [r for r in _records(table, places, keys) if r.subject == subject]
     return _in_order([*shipped, *waiting])
 
 
@@ -219,14 +219,16 @@ def prove(table: str, decision_id: str, *, keys: Keyring | None = None) -> Decis
 
 
 def _records(
-    table: str, days: Mapping[str, date], keys: Keyring | None
+    table: str, places: Iterable[Mapping[str, Any]], keys: Keyring | None
 ) -> Iterator[DecisionRecord]:
-    """The decisions with these ids, by their day."""
-    ids = sorted(days)
-    for at in range(0, len(ids), AT_ONCE):
-        part = ids[at : at + AT_ONCE]
-        where = sorted({days[id_] for id_ in part})
-        for row in _rows(table, DECISIONS, ["record"], day=where, id=part):
+    """The decisions with these ids, in these days and endpoints."""
+    ordered = sorted(places, key=lambda place: place["id"])
+    for at in range(0, len(ordered), AT_ONCE):
+        part = ordered[at : at + AT_ONCE]
+        where: dict[str, Any] = {
+            name: sorted({place[name] for place in part}) for name in ("day", "endpoint", "id")
+        }
+        for row in _rows(table, DECISIONS, ["record"], **where):
             yield _record(row, keys)
 
 
