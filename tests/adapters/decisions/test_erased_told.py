@@ -27,9 +27,9 @@ ADA = "ada-lovelace-1815"
 HER = "her mother is ill"
 
 
-@pytest.fixture(params=[None, Keyring(bytes(32))], ids=["plain", "encrypted"])
-def keys(request):
-    return request.param
+@pytest.fixture
+def keys():
+    return Keyring(bytes(32))
 
 
 def told_of_her(id_, at):

@@ -93,9 +93,9 @@ def logged(
             except (Corrupt, msgspec.DecodeError, ValueError, TypeError, OverflowError):
                 damage.append(Damage(start, start + HEADER_BYTES + len(payload)))
                 continue
-            kept = change(record)
-            if gone := change.fields(record):
-                changed[record.id] = gone
+            kept = record
+            if record.subject is not None and (gone := change.fields(record)):
+                kept, changed[record.id] = change(record), gone
                 apart = {} if "input" in gone else _without(apart, gone)
             if apart:
                 beside[len(records)] = apart

@@ -136,6 +136,7 @@ def day_of(decision_id: str) -> date:
     return id_time(decision_id).date()
 
 
+@cache
 def month_of(day: date) -> str:
     """The partition of the index of subjects: `2026-03`."""
     return day.isoformat()[:7]
