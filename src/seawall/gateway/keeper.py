@@ -135,8 +135,11 @@ class Keeper:
         self._say()
 
     def ship(self) -> None:
-        """Ship the files of which every row was joined."""
+        """Ship the files of which every row was joined, and give back the memory it took."""
+        import pyarrow as pa
+
         self._shipper.work(self._joins.is_read)
+        pa.default_memory_pool().release_unused()
 
     def prune(self) -> None:
         """Forget decisions too old for any label that is still to come."""
