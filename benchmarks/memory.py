@@ -1,9 +1,9 @@
 """The resident memory of every process of a gateway while millions of requests go through it.
 
 Each figure is the most that was seen, every few seconds, since the figure before it: the keeper
-takes more while it ships a file than in between. Two workers, their supervisor and their keeper, the control plane gone: what waits for it must not
-grow with the requests either. Labels of some decisions are told on the way.
-`python -m benchmarks.memory REQUESTS` does any number of requests.
+takes more while it ships a file than in between. Two workers, their supervisor and their keeper,
+the control plane gone: what waits for it must not grow with the requests either. Labels of some
+decisions are told on the way. `python -m benchmarks.memory REQUESTS` does any number of requests.
 """
 
 from __future__ import annotations
