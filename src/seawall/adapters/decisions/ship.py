@@ -88,8 +88,8 @@ def _ship_decisions(
 ) -> Segment | None:
     name = WalName.parse(path.name)
     id_ = f"{name.log}-{name.number:06d}"
-    data, known, segment = path.read_bytes(), erasures(root), None
-    found = logged(data, id_, Erasing(known, keys, shipped), keys)
+    known, segment = erasures(root), None
+    found = logged(path.read_bytes(), id_, Erasing(known, keys, shipped), keys)
     if isinstance(found, Logged):
         segment = Segment(
             id=id_,
@@ -109,7 +109,7 @@ def _ship_decisions(
             if len(rows):
                 once(kind, rows)
         if not new or erasures(root) != known:
-            _look_again(data, root, id_, shipped, keys)
+            _look_again(path.read_bytes(), root, id_, shipped, keys)
         else:
             _erase_beside(root, found)
         once(SEGMENTS, _segment_rows(segment, found.leaves))
