@@ -132,6 +132,14 @@ def ids_of(rng: np.random.Generator, day: date, count: int) -> Any:
     return out
 
 
+def endpoints(ids: Any) -> Any:
+    """Where each of these decisions was made, said by its last digit."""
+    import pyarrow as pa
+
+    codes = pa.array((ids[:, 35] & 1).astype(np.int8))
+    return pa.DictionaryArray.from_arrays(codes, list(ENDPOINTS)).cast(pa.string())
+
+
 def strings(matrix: Any, *, binary: bool = False) -> Any:
     import pyarrow as pa
 
@@ -166,7 +174,7 @@ def decisions(day: date, ids: Any, who: Any) -> Any:
     fields |= {
         "id": strings(ids),
         "time": pa.repeat(pa.scalar(noon, pa.timestamp("us", tz="UTC")), count),
-        "endpoint": pa.array([ENDPOINTS[i * 2 // count] for i in range(count)]),
+        "endpoint": endpoints(ids),
         "day": pa.repeat(pa.scalar(day), count),
         "segment": pa.repeat(pa.scalar("bench-000001"), count),
         "position": pa.array(np.arange(count, dtype=np.int32)),
@@ -193,7 +201,7 @@ def index(parts: list[Any]) -> Any:
         "month": pa.repeat(pa.scalar(month_of(parts[0][0])), len(keys)),
         "key": pa.array(keys[order]),
         "id": strings(ids),
-        "endpoint": pa.repeat(pa.scalar(ENDPOINTS[0]), len(keys)),
+        "endpoint": endpoints(ids),
         "day": pa.array(days[order]),
     }
     return table(SUBJECTS, fields, len(keys))

@@ -10,10 +10,11 @@ import uvloop
 
 
 class Load(NamedTuple):
-    """Requests a second, and the 99th percentile of the time to answer, in milliseconds."""
+    """Requests a second, the 99th percentile of the time to answer in milliseconds, how many."""
 
     rate: float
     p99_ms: float
+    count: int
 
 
 class _Caller(asyncio.Protocol):
@@ -100,4 +101,4 @@ async def _load(port: int, request: bytes, connections: int, seconds: float, eve
     async with asyncio.timeout(seconds + 10):
         await asyncio.gather(*(caller.done for caller in callers))
     took = time.perf_counter() - began
-    return Load(len(spent) / took, sorted(spent)[int(len(spent) * 0.99)] * 1e3)
+    return Load(len(spent) / took, sorted(spent)[int(len(spent) * 0.99)] * 1e3, len(spent))

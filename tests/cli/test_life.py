@@ -128,6 +128,8 @@ def test_the_decision_log_is_kept_on_the_command_line(office: Office, tmp_path: 
     assert "row 1" in office.refused("otto", "decision", "tell", str(file), "--as", "actions")
     assert "iris is" in office.refused("iris", "decision", "tell", str(file))
     assert "No decision" in office.run("otto", "decision", "subject", "nobody").stdout
+    audit = ("decision", "audit", "income", str(tmp_path / "audit.parquet"), "--reason", "yearly")
+    assert "may not read_protected" in office.refused("otto", *audit)
     erase = ("decision", "erase", "nobody", "--reason", "asked")
     assert office.json("otto", *erase, "--yes")["decisions"] == 0
     assert "No decision was shipped" not in office.run("otto", "decision", "compact").stdout

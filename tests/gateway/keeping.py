@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from seawall.adapters.decisions import DecisionLog
+from seawall.adapters.decisions import DecisionLog, Keyring
 from seawall.adapters.signing.envelope import seal
 from seawall.adapters.signing.keys import public_pem
 from seawall.gateway.joins import Joins
@@ -57,7 +57,15 @@ class Told:
 class Place:
     """A gateway's state folder, without the gateway."""
 
-    def __init__(self, folder: Path, given: Bundle, key: Any, clock: Clock) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        given: Bundle,
+        key: Any,
+        clock: Clock,
+        apart_keys: Keyring | None = None,
+    ) -> None:
+        self.apart_keys = apart_keys
         self.folder, self.clock, self.bundle = folder, clock, given
         self._keys = (public_pem(key.public_key()),)
         self._state = State(folder)
@@ -70,13 +78,26 @@ class Place:
         self.joins = self.open()
 
     def writer(self, seal_rows: int = 50_000) -> DecisionLog:
-        return DecisionLog(self.log_folder, gateway="g", clock=self.clock, seal_rows=seal_rows)
+        return DecisionLog(
+            self.log_folder,
+            gateway="g",
+            clock=self.clock,
+            seal_rows=seal_rows,
+            apart_keys=self.apart_keys,
+        )
 
     def open(self) -> Joins:
         """What a keeper opens when it starts."""
         self.outbox = Outbox(self.folder / "labels" / "telemetry", "g/labels")
         bundles = Bundles(self._state, self._keys)
-        return Joins(self.folder / "labels", self.log_folder, bundles, self.outbox, self.clock)
+        return Joins(
+            self.folder / "labels",
+            self.log_folder,
+            bundles,
+            self.outbox,
+            self.clock,
+            apart_keys=self.apart_keys,
+        )
 
     def record(self, score: float | None, sex: str, at: datetime | None = None) -> DecisionRecord:
         return DecisionRecord(

@@ -24,7 +24,7 @@ from tests.gateway.process import Process, wait
 
 from seawall.adapters.signing.envelope import seal, unseal
 from seawall.adapters.signing.keys import private_pem, public_pem
-from seawall.gateway.access import PAYLOAD_TYPE, Access, Scope, new_token, revoke_token
+from seawall.gateway.access import PAYLOAD_TYPE, SCOPES, Access, Scope, new_token, revoke_token
 from seawall.gateway.settings import GatewaySettings
 from seawall.gateway.tls import context
 from seawall.kernel import BadInput, Conflict, FixedClock, Forbidden, Unauthenticated
@@ -61,12 +61,15 @@ def callers(served: Served) -> list[str | None]:
 
 def test_each_scope_opens_its_own_doors_and_no_other(control: Control, serve: Serve, file: Path):
     control.issue(bundle())
-    secrets = {scope: make(file, f"{scope}r", scope) for scope in ("decide", "outcomes", "kill")}
-    other = make(file, "elsewhere", "decide", "outcomes", "kill", endpoint="n")
+    secrets = {scope: make(file, f"{scope}r", scope) for scope in SCOPES}
+    other = make(file, "elsewhere", *SCOPES, endpoint="n")
     served = serve(tokens=file, public_keys=(control.public_key, PUBLIC))
     doors = {
         "decide": ("/invocations", BODY),
         "outcomes": ("/outcomes", []),
+        "actions": ("/actions", []),
+        "overrides": ("/overrides", []),
+        "events": ("/events", []),
         "kill": ("/admin/endpoints/m/unkill", None),
     }
     for scope, (path, body) in doors.items():

@@ -18,10 +18,12 @@ from hypothesis import strategies as st
 from tests.gateway.control import START, bundle
 from tests.gateway.keeping import Place, totals
 
-from seawall.adapters.decisions import ShadowScore, ship
+from seawall.adapters.decisions import Keyring, ShadowScore, ship
+from seawall.adapters.decisions.apart import paired
 from seawall.adapters.decisions.tail import ends
 from seawall.gateway import joins as module
 from seawall.kernel import FixedClock, Ids, from_ns, to_ns
+from seawall.serving.decision import to_bytes
 from seawall.serving.outcome import Outcome
 from seawall.serving.telemetry import decode
 
@@ -339,12 +341,40 @@ def test_a_write_that_a_full_disk_withdrew_is_followed_by_what_came_after(
     )
 
 
-def test_a_protected_field_that_the_log_hides_has_no_groups(tmp_path: Path):
-    hiding = bundle(privacy={"sex": "token"})
-    place = Place(tmp_path, hiding, KEY, FixedClock(START))
-    record = place.record(0.9, "token:" + "0" * 64)
-    place.log.append([record], durable=False)
+@pytest.mark.parametrize("rule", ["drop", "token", "digest"])
+@pytest.mark.parametrize("keys", [None, Keyring(b"a" * 32)])
+def test_a_protected_field_that_records_hide_has_groups_and_with_keys_no_decision_names_its_own(
+    tmp_path: Path, rule: Any, keys: Keyring | None
+):
+    place = Place(tmp_path, bundle(privacy={"sex": rule}), KEY, FixedClock(START), keys)
+    groups = ["nonbinary", "nonbinary", "woman", None]
+    records = [place.record(0.9, "token:" + "0" * 64) for _ in groups]
+    kept = [
+        paired(to_bytes(r), {"sex": g} if g else {}) for r, g in zip(records, groups, strict=True)
+    ]
+    place.log.append_packed(kept, durable=False)
+    place.log.append_outcomes([Outcome(r.id, 1) for r in records])
+    place.joins.work()
+    place.joins = place.open()
+    place.deliver()
+    (body,) = place.told.bodies.values()
+    found: Any = decode("labels", body)
+    family = found.scores.family("sex")
+    counts = dict(zip(family.groups, family.counts.sum(axis=(1, 2)).tolist(), strict=True))
+    assert counts == {("nonbinary",): 2, ("woman",): 1, ("(missing)",): 1}
+    named = {p.name for p in tmp_path.rglob("*") if p.is_file() and b"nonbinary" in p.read_bytes()}
+    # counts by group are told to the control plane as they always were
+    assert (named <= {"commit", "waiting", "1.report"}) == (keys is not None)
+
+
+def test_without_the_key_of_what_is_kept_apart_labels_are_joined_without_groups(tmp_path: Path):
+    hiding = bundle(privacy={"sex": "drop"})
+    place = Place(tmp_path, hiding, KEY, FixedClock(START), Keyring(b"a" * 32))
+    record = place.record(0.9, "f")
+    place.log.append_packed([paired(to_bytes(record), {"sex": "woman"})], durable=False)
     place.log.append_outcomes([Outcome(record.id, 1)])
+    place.apart_keys = Keyring(b"b" * 32)
+    place.joins = place.open()
     place.joins.work()
     place.deliver()
     (body,) = place.told.bodies.values()

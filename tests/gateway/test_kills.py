@@ -1,12 +1,20 @@
-"""A gateway and its keeper killed with -9 at random: no label is lost, none is counted twice."""
+"""A whole gateway killed with -9 at random under load, process by process or all at once.
+
+No durable decision that was acknowledged is lost and none is there twice, in the table at the end;
+no label is lost and none is counted twice.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +23,36 @@ import pytest
 from tests.gateway.control import GOOD, Control, bundle
 from tests.gateway.process import Process, wait
 
+from seawall.adapters.decisions import prove
+from seawall.adapters.decisions.schema import DECISIONS
+from seawall.adapters.decisions.tables import open_table
+
 ROWS = [GOOD | {"age": age, "sex": "fm"[age % 2]} for age in range(20, 90, 7)]
+Start = Callable[..., Process]
+
+
+class Asker(threading.Thread):
+    """Asks for one decision after another, whatever happens to the gateway."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.port, self.ended = 0, False
+        self.acknowledged: list[str] = []
+
+    def run(self) -> None:
+        body, headers = json.dumps({"instances": [GOOD]}), {"content-type": "application/json"}
+        while not self.ended:
+            line = HTTPConnection("127.0.0.1", self.port, timeout=20)
+            with contextlib.suppress(OSError, HTTPException):
+                while not self.ended:
+                    line.request("POST", "/invocations", body, headers)
+                    answer = line.getresponse()
+                    text = answer.read()
+                    if answer.status == 200:
+                        found = json.loads(text)["predictions"]
+                        self.acknowledged += [p["decision_id"] for p in found]
+            line.close()
+            time.sleep(0.01)
 
 
 class Caller:
@@ -23,6 +60,7 @@ class Caller:
 
     def __init__(self, seed: int) -> None:
         self.random = random.Random(seed)
+        self.acknowledged: list[str] = []
         self.waiting: list[tuple[str, float]] = []
         self.told: list[tuple[float, int]] = []
 
@@ -30,7 +68,9 @@ class Caller:
         """A request, and labels of earlier ones."""
         answer = process.http.post("/invocations", json={"instances": ROWS})
         if answer.status_code == 200:
-            self.waiting += [(p["decision_id"], p["score"]) for p in answer.json()["predictions"]]
+            found = answer.json()["predictions"]
+            self.acknowledged += [p["decision_id"] for p in found]
+            self.waiting += [(p["decision_id"], p["score"]) for p in found]
         self.random.shuffle(self.waiting)
         self.tell(process)
 
@@ -46,36 +86,55 @@ class Caller:
             self.waiting = self.waiting[12:]
 
 
-def keeper_of(process: Process) -> psutil.Process | None:
+def processes(process: Process, module: str) -> list[psutil.Process]:
+    """The living processes of this module that a gateway started."""
     with contextlib.suppress(psutil.Error):
-        for child in psutil.Process(process.child.pid).children():
-            if "seawall.gateway.keeper" in " ".join(child.cmdline()):
-                return child
-    return None
+        return [
+            child
+            for child in psutil.Process(process.child.pid).children()
+            if f"seawall.gateway.{module}" in child.cmdline()
+        ]
+    return []
 
 
-def survive(
-    control: Control,
-    start: Callable[..., Process],
-    kills: int,
-    seed: int,
-) -> None:
-    control.issue(bundle())
-    process, caller = start(), Caller(seed)
+def kill(process: Process, start: Start, which: float) -> Process:
+    """Kill the keeper (which ships), a worker, or everything at once; go on when it serves."""
+    if which < 0.8:
+        module = "keeper" if which < 0.4 else "workers"
+        wait(lambda: processes(process, module) != [])
+        with contextlib.suppress(psutil.Error, IndexError):
+            processes(process, module)[0].kill()
+        return process
+    everything = [*processes(process, "workers"), *processes(process, "keeper")]
+    process.child.send_signal(signal.SIGKILL)
+    for one in everything:
+        with contextlib.suppress(psutil.Error):
+            one.kill()
+    process.end(signal.SIGKILL)
+    return start(workers=2)
+
+
+def survive(control: Control, start: Start, table: str, kills: int, seed: int) -> None:
+    control.issue(bundle(log="durable"))
+    process, caller = start(workers=2), Caller(seed)
+    askers = [Asker() for _ in range(2)]
+    for asker in askers:
+        asker.port = process.port
+        asker.start()
     for _ in range(kills):
         until = time.monotonic() + caller.random.uniform(0.0, 0.6)
         while time.monotonic() < until:
             with contextlib.suppress(httpx.HTTPError):
                 caller.go_on(process)
-        if caller.random.random() < 0.6:
-            wait(lambda p=process: keeper_of(p) is not None)  # type: ignore[misc]
-            with contextlib.suppress(psutil.Error, AttributeError):
-                keeper_of(process).kill()  # type: ignore[union-attr]
-        else:
-            process.end(signal.SIGKILL)
-            process = start()
+        process = kill(process, start, caller.random.random())
+        for asker in askers:
+            asker.port = process.port
+    for asker in askers:
+        asker.ended = True
+        asker.join(60)
     while caller.waiting:
-        caller.tell(process)
+        with contextlib.suppress(httpx.HTTPError):
+            caller.tell(process)
 
     def labels() -> Any:
         return control.body("labels")
@@ -86,21 +145,26 @@ def survive(
     right = sum((score >= 0.5) == bool(label) for score, label in caller.told)
     found = labels()
     assert (found.arrived, found.correct, found.late) == (len(caller.told), right, 0)
-    scores = found.scores
-    assert scores.labelled == len(caller.told)
+    assert found.scores.labelled == len(caller.told)
+    acknowledged = {*caller.acknowledged, *(i for a in askers for i in a.acknowledged)}
+    shipped: Any = open_table(table, DECISIONS)
+    kept = shipped.to_pyarrow_table(columns=["id"])["id"].to_pylist()
+    assert acknowledged - set(kept) == set()
+    assert len(kept) == len(set(kept))
+    assert len(acknowledged) > 10 * kills
+    for id_ in caller.random.sample(sorted(acknowledged), 5):
+        prove(table, id_)
 
 
-def test_no_label_is_lost_or_counted_twice_when_gateway_and_keeper_are_killed(
-    control: Control,
-    start: Callable[..., Process],
+def test_no_decision_or_label_is_lost_or_doubled_when_processes_are_killed(
+    control: Control, start: Start, tmp_path: Path
 ):
-    survive(control, start, 3, 1)
+    survive(control, start, str(tmp_path / "gateway" / "table"), 4, 1)
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(1800)
-def test_no_label_is_lost_or_counted_twice_through_a_hundred_kills(
-    control: Control,
-    start: Callable[..., Process],
+@pytest.mark.timeout(3_600)
+def test_no_decision_or_label_is_lost_or_doubled_through_two_hundred_kills(
+    control: Control, start: Start, tmp_path: Path
 ):
-    survive(control, start, 100, 2)
+    survive(control, start, str(tmp_path / "gateway" / "table"), 200, 2)

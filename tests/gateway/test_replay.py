@@ -192,7 +192,7 @@ def test_what_cannot_be_performed_again_says_why(
     retired = served.score(other)[0]["decision_id"]
     shipped(served)
     table = str(state / "table")
-    carry_out(table, record_erasure(table, "ada", ["input.age"], clock=clock))
+    carry_out(table, record_erasure(table, "ada", ["input.age"], clock=clock), clock=clock)
 
     def why(id_: str) -> str:
         told = again(state, id_).to_dict()

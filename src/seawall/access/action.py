@@ -20,6 +20,8 @@ class Action(StrEnum):
     """Declare an object; its `kind` is a fact of the resource."""
     READ = "read"
     READ_AUDIT = "read_audit"
+    READ_PROTECTED = "read_protected"
+    """Read protected attributes that are kept apart from decisions, for a fairness audit."""
     RECORD_OUTCOME = "record_outcome"
     ERASE = "erase"
     """Erase a person's values from past decisions, and end those past their retention."""

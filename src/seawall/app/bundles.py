@@ -167,6 +167,7 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
         latency_objective_ms=endpoint.latency_objective_ms,
         log=endpoint.log,
         mode=endpoint.mode,
+        log_failure=endpoint.log_failure,
         policy=tx.get(Policy, endpoint.policy).digest,
         safe=deployment.candidate is None,
         killed=deployment.killed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -11,7 +12,8 @@ from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.adapters import decisions
 from seawall.adapters.decisions import DecisionLog
-from seawall.adapters.decisions.erasure import PERSONAL, Erased
+from seawall.adapters.decisions.erasure import Erased
+from seawall.adapters.decisions.erasures import PERSONAL
 from seawall.adapters.decisions.schema import ACTIONS, EVENTS, OUTCOMES, OVERRIDES
 from seawall.app.decisions import log_folders
 from seawall.app.root import App
@@ -29,7 +31,7 @@ TOLD: dict[str, type[Outcome] | type[FollowUp]] = {
 }
 """What may be told of decisions, by the name of its table."""
 MOST = 100_000
-"""So many are told at once."""
+"""So many are told, or read for an audit, at once."""
 
 
 def tell(app: App, who: Identity, kind: str, rows: Sequence[Mapping[str, Any]]) -> int:
@@ -79,6 +81,33 @@ def of_subject(app: App, who: Identity, subject: str) -> list[DecisionRecord]:
     )
 
 
+def audit(
+    app: App, who: Identity, endpoint: str, since: datetime, until: datetime, reason: str
+) -> list[dict[str, Any]]:
+    """Shipped decisions of a span beside what is kept apart from them, for a fairness audit.
+
+    At most `MOST`, the oldest; the audit log has who asked, for which span and why.
+    """
+    app.allow(who, Action.READ_PROTECTED, endpoint=endpoint)
+    if not reason.strip():
+        raise BadInput("reading protected attributes needs a reason", remedy="say what it is for")
+    if since.tzinfo is None or until.tzinfo is None or since >= until:
+        raise BadInput("a span goes from a time to a later one, both with their zone")
+    app.store.get(Endpoint, endpoint)
+    rows = decisions.fairness_rows(
+        str(app.decisions),
+        endpoint,
+        since=since,
+        until=until,
+        limit=MOST,
+        apart_keys=app.protected_keys,
+    )
+    with app.store.transaction(who.actor) as tx:
+        detail = {"since": since, "until": until, "decisions": len(rows), "reason": reason}
+        tx.record("decision:protected:read", endpoint, detail)
+    return rows
+
+
 def erase(app: App, who: Identity, subject: str, fields: Sequence[str], reason: str) -> Erased:
     """Erase a subject's values from every past decision, and say so in the audit log.
 
@@ -95,7 +124,7 @@ def erase(app: App, who: Identity, subject: str, fields: Sequence[str], reason: 
     with app.store.transaction(who.actor) as tx:
         detail = {"fields": list(erasure.fields), "until": erasure.time, "reason": reason}
         tx.record("decision:subject:erased", erasure.id, detail)
-    return decisions.carry_out(table, erasure, keys=keys)
+    return decisions.carry_out(table, erasure, clock=app.clock, keys=keys)
 
 
 def compact(app: App, who: Identity) -> decisions.Compacted:

@@ -48,7 +48,9 @@ def show(app: App, who: Identity, decision_id: str) -> dict[str, Any]:
     """The record, all that was told of it since in the order it happened, and its proof if any."""
     app.allow(who, Action.READ, decision=decision_id)
     record = record_of(app, decision_id)
-    told = decisions.story(str(app.decisions), decision_id, wal_folders=log_folders(app))
+    told = decisions.story(
+        str(app.decisions), decision_id, wal_folders=log_folders(app), keys=app.decision_keys
+    )
     shown = to_builtins(
         msgspec.structs.replace(record, salt=b"", salts={}, erased=dict(record.erased))
     )

@@ -53,6 +53,12 @@ class App:
         path = self.settings.decision_keys
         return Keyring.read(path) if path else None
 
+    @property
+    def protected_keys(self) -> Keyring | None:
+        """What protected attributes kept apart are encrypted with; else as decisions are."""
+        path = self.settings.protected_keys
+        return Keyring.read(path) if path else self.decision_keys
+
     def allow(self, who: Identity, action: Action, **facts: Any) -> None:
         """Let the identity do this, or raise `Forbidden` with the policy's reason."""
         decision = permit(who, action, facts)

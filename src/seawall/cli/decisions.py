@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -151,6 +152,51 @@ def tell(
 
 
 @group.command()
+def audit(
+    endpoint: str,
+    out: Path = typer.Argument(help="A new Parquet file: `seawall evaluate` reads it."),
+    reason: str = typer.Option(..., "--reason", help="What it is for; it goes on record."),
+    since: datetime | None = typer.Option(None, "--since", help="By default 30 days ago (UTC)."),
+    until: datetime | None = typer.Option(None, "--until", help="By default now (UTC)."),
+    as_json: bool = Json,
+    url: str | None = Url,
+) -> None:
+    """Decisions beside the protected attributes that are kept apart from them, into a file."""
+    from seawall.kernel import BadInput
+
+    last = _utc(until) or datetime.now(UTC)
+    first = _utc(since) or last - timedelta(days=30)
+    if out.exists():
+        raise BadInput("the file is there already", where=str(out), remedy="name a new one")
+    body = {"endpoint": endpoint, "since": first, "until": last, "reason": reason}
+    with client(url) as server:
+        rows = server.post("/decisions/audit", body)["rows"]
+    if rows:
+        _write_rows(out, rows)
+    line = (
+        f"{len(rows):,} decisions are in {out}; it names people's protected attributes, so "
+        "keep it safe and delete it after the audit."
+    )
+    nothing = f"No shipped decision of {endpoint} in this span has an attribute kept apart."
+    done = {"rows": len(rows), "file": str(out) if rows else None}
+    emit(done, as_json, lambda c: c.print(line if rows else nothing, markup=False))
+
+
+def _utc(time: datetime | None) -> datetime | None:
+    return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
+
+
+def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
+    """As Parquet, which nobody but its owner can read."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path.touch(mode=0o600)
+    names = dict.fromkeys(name for row in rows for name in row)
+    pq.write_table(pa.table({n: [row.get(n) for row in rows] for n in names}), path)
+
+
+@group.command()
 def erase(
     subject: str = typer.Argument(help="The subject's pseudonym."),
     reason: str = typer.Option(..., "--reason", help="Why, for the record."),
@@ -170,8 +216,9 @@ def erase(
         body = {"subject": subject, "reason": reason, "fields": field}
         done = server.post("/decisions/erase", body)
     line = (
-        f"Erased from {done['decisions']:,} decisions in the table; "
-        "what still waits in a gateway's log is erased as it is shipped."
+        f"Erased from {done['decisions']:,} decisions in the table, "
+        "with what was told of them; what still waits in a gateway's log is erased as it is "
+        "shipped."
     )
     emit(done, as_json, lambda c: c.print(line, markup=False))
 

@@ -83,6 +83,8 @@ class EmbeddedGateway:
         env = os.environ | {"SEAWALL_TOKEN": self._token, "SEAWALL_CLOCK": known.clock}
         if known.decision_keys:
             env["SEAWALL_DECISION_KEYS"] = str(known.decision_keys.resolve())
+        if known.protected_keys:
+            env["SEAWALL_PROTECTED_KEYS"] = str(known.protected_keys.resolve())
         process = subprocess.Popen(command, env=env)  # noqa: S603 -- our own command
         self._tell(f"gateway at http://{host}:{known.gateway_port} for {', '.join(names)}")
         return process

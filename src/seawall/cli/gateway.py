@@ -91,6 +91,7 @@ def gateway(
             tls_client_ca=tls_client_ca,
             clock=clock_of(known),
             decision_keys=known.decision_keys,
+            protected_keys=known.protected_keys,
             trace_endpoint=known.trace_endpoint or "",
             trace_rate=known.trace_rate,
         )
@@ -135,7 +136,9 @@ def list_gateways(
 def new(
     name: str = typer.Argument(help="The caller, as decision records name it."),
     endpoint: list[str] = typer.Option(..., "--endpoint", help="May be given several times."),
-    scope: list[str] = typer.Option(["decide"], "--scope", help="decide, outcomes or kill."),
+    scope: list[str] = typer.Option(
+        ["decide"], "--scope", help="decide, outcomes, actions, overrides, events or kill."
+    ),
     days: int | None = typer.Option(None, "--days", min=1, help="How long it is valid."),
     file: Path = typer.Option(Path(".seawall/gateway-tokens.json"), "--file"),
     key: Path = Key,

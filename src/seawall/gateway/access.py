@@ -36,7 +36,7 @@ from seawall.kernel import (
     nearest,
 )
 
-Scope = Literal["decide", "outcomes", "kill"]
+Scope = Literal["decide", "outcomes", "actions", "overrides", "events", "kill"]
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 PAYLOAD_TYPE = "application/vnd.seawall.callers+json"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,63}")

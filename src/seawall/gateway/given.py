@@ -43,6 +43,8 @@ class Given(NamedTuple):
     subjects: Sequence[str | None]
     kept: Sequence[dict[str, Any]]
     """What the log keeps of the inputs, after the privacy rule."""
+    apart: Sequence[dict[str, Any]]
+    """What it keeps apart from them."""
     parameters: Mapping[str, Any]
     violations: tuple[Violation, ...] = ()
 
@@ -67,8 +69,9 @@ def given_typed(live: Live, rows: Sequence[TypedRow], parameters: Mapping[str, A
             sent if any(v is not None for v in sent) else None, unit, parameters, count
         )
     subjects = _for_each(None, "subject", parameters, count) if parameters else [None] * count
+    apart = [live.keeping.apart(row.sent) for row in rows]
     kept = [live.keeping.typed(row.sent) for row in rows]
-    return Given(batch, units, subjects, kept, parameters)
+    return Given(batch, units, subjects, kept, apart, parameters)
 
 
 def given_plainly(live: Live, body: bytes) -> Given | None:
@@ -88,12 +91,13 @@ def given_any(live: Live, ask: Ask) -> Given:
     units = None if unit is None else _for_each(ask.column(unit), unit, parameters, ask.rows)
     subjects = _for_each(ask.column("subject"), "subject", parameters, ask.rows)
     if ask.records is not None:
-        kept = [live.keeping.any(row) for row in ask.records]
+        rows: Sequence[Mapping[str, Any]] = ask.records
     else:
         there = {n: c for n in live.keeping.names if (c := ask.column(n)) is not None}
-        kept = [live.keeping.any({n: c[i] for n, c in there.items()}) for i in range(ask.rows)]
+        rows = [{n: c[i] for n, c in there.items()} for i in range(ask.rows)]
+    kept, apart = map(live.keeping.any, rows), map(live.keeping.apart, rows)
     batch = batch_of(checked)
-    return Given(batch, units, subjects, kept, parameters, checked.counted)
+    return Given(batch, units, subjects, [*kept], [*apart], parameters, checked.counted)
 
 
 def text(value: Any) -> str | None:

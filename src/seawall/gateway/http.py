@@ -12,7 +12,6 @@ from time import monotonic, perf_counter
 from typing import Any
 from urllib.parse import unquote
 
-import msgspec
 import structlog
 
 from seawall.gateway import access, reply
@@ -28,8 +27,8 @@ from seawall.gateway.metrics import Metrics
 from seawall.gateway.observe import Observer
 from seawall.gateway.protocol import Call, call_of, only_json
 from seawall.gateway.reply import Reply, plain
-from seawall.gateway.request import decode
 from seawall.gateway.service import Decided, Invalid, Service
+from seawall.gateway.telling import KINDS, Kind
 from seawall.gateway.trace import step
 from seawall.gateway.tracing import Tracer, traced
 from seawall.kernel import (
@@ -41,14 +40,12 @@ from seawall.kernel import (
     Unavailable,
     nearest,
 )
-from seawall.serving.outcome import Told
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _log: Any = structlog.get_logger("seawall.gateway")
-_outcomes = msgspec.json.Decoder(list[Told] | Told)
 
 
 class _TooLarge(SeawallError):
@@ -143,8 +140,8 @@ class GatewayApp:
                     _only_version(live, call.version)
                 with self.enter(request, live) as entered:
                     return await self._ask(call, live, entered.context)
-            case ("POST", "outcomes"):
-                return await self._learn(request)
+            case ("POST", "outcomes" | "actions" | "overrides" | "events" as kind):
+                return await self._learn(request, kind)
             case ("POST", "admin", "endpoints", name, "kill" | "unkill" as action):
                 return self._switch(request, name, killed=action == "kill")
             case ("GET" | "HEAD", *path):
@@ -153,13 +150,17 @@ class GatewayApp:
                 raise _NotAllowed(f"no {request.method} here", where="/" + "/".join(request.path))
 
     def _look(self, request: Request, path: list[str]) -> Reply:
-        ready = all(name in self.holder.live for name in self.endpoints)
         match path:
             case ["healthz" | "ping" | "health"] | ["v2", "health", "live"]:
-                return plain(200, {"live": True})
+                # to be started again would not help against a full disk
+                return plain(200, {"live": True, "log": self.service.trouble or "ok"})
             case ["readyz"] | ["v2", "health", "ready"]:
-                waiting = [n for n in self.endpoints if n not in self.holder.live]
-                return plain(200 if ready else 503, {"ready": ready, "waiting_for": waiting})
+                live, trouble = self.holder.live, self.service.trouble
+                waiting = [n for n in self.endpoints if n not in live]
+                refusing = [n for n, e in live.items() if trouble and e.refuses_unlogged]
+                ready = not waiting and not refusing
+                about = {"waiting_for": waiting, "refusing": refusing, "log": trouble or "ok"}
+                return plain(200 if ready else 503, {"ready": ready, **about})
             case ["metrics"]:
                 text = self._page().encode()
                 return Reply(200, [(b"content-type", b"text/plain; version=0.0.4")], text)
@@ -200,8 +201,10 @@ class GatewayApp:
                     if given := given_plainly(live, request.body):
                         return reply.invocation(await self._decide(live, given, context))
                 elif plainly := self.service.plain(live, request.body, context):
-                    self.service.keep([plainly])
-                    return reply.plain_invocation(plainly)
+                    failed = self.service.keep([plainly])
+                    if failed and live.refuses_unlogged:
+                        raise failed
+                    return reply.plain_invocation(plainly, logged=not failed)
             call = call_of(request.path, request.headers, request.body)
             assert call is not None
             return await self._ask(call, live, context)
@@ -212,7 +215,7 @@ class GatewayApp:
             given = given_any(live, ask)
         decided = await self._decide(live, given, context)
         if context.trace is not None:
-            context.trace.decided(*decided)
+            context.trace.decided(decided.live, decided.ids, decided.answers)
         return call.answer(decided, ask)
 
     def enter(self, request: Request, live: Live) -> Entered:
@@ -247,13 +250,11 @@ class GatewayApp:
             return await self.service.decide_durably(live, given, context)
         return self.service.decide(live, given, context)
 
-    async def _learn(self, request: Request) -> Reply:
-        # an outcome names a decision by its id, whatever the endpoint
-        self._may(request, "outcomes", *self.endpoints)
+    async def _learn(self, request: Request, kind: Kind) -> Reply:
+        # what is told names a decision by its id, whatever the endpoint
+        self._may(request, kind, *self.endpoints)
         only_json(request.headers)
-        given = decode(_outcomes, request.body)
-        told = given if isinstance(given, list) else [given]
-        return plain(200, await asyncio.to_thread(self.service.learn, told))
+        return plain(200, await asyncio.to_thread(self.service.learn, kind, request.body))
 
     def _may(self, request: Request, scope: access.Scope, *endpoints: str) -> str | None:
         """The caller's name by its token; None where no tokens are asked for."""
@@ -358,5 +359,5 @@ def _route(path: tuple[str, ...]) -> str:
 
 
 _ROUTES = frozenset(
-    {"invocations", "infer", "outcomes", "kill", "unkill", "metrics", "healthz", "readyz"}
+    {"invocations", "infer", "kill", "unkill", "metrics", "healthz", "readyz", *KINDS}
 )

@@ -99,7 +99,9 @@ class Joins:
         bundles: Bundles,
         outbox: Outbox,
         clock: Clock,
+        *,
         keys: Keyring | None = None,
+        apart_keys: Keyring | None = None,
     ) -> None:
         self._folder, self._log_folder, self._keys = folder, log_folder, keys
         self._outbox, self._clock = outbox, clock
@@ -110,9 +112,9 @@ class Joins:
         batch = self._commit.batch
         self._decisions = Index(folder / DECISIONS, logged.DECISION, batch)
         self._shadows = Index(folder / SHADOWS, logged.SHADOW, batch)
-        self._strata = Strata(folder / "strata")
+        self._strata = Strata(folder / "strata", apart_keys)
         self._shadow_strata = Strata(folder / "shadow-strata")
-        self._rows_of = DecisionRows(self._strata, bundles)
+        self._rows_of = DecisionRows(self._strata, bundles, apart_keys)
         self._ages: dict[int, int] = {}
         self._carry_out()
 

@@ -135,8 +135,11 @@ class Keeper:
         self._say()
 
     def ship(self) -> None:
-        """Ship the files of which every row was joined."""
+        """Ship the files of which every row was joined, and give back the memory it took."""
+        import pyarrow as pa
+
         self._shipper.work(self._joins.is_read)
+        pa.default_memory_pool().release_unused()
 
     def prune(self) -> None:
         """Forget decisions too old for any label that is still to come."""
@@ -156,8 +159,8 @@ class Keeper:
         settings = self._settings
         bundles = Bundles(State(settings.state_dir), settings.public_keys)
         folder, log = settings.labels_folder, settings.log_folder
-        keys = settings.keyring()
-        return Joins(folder, log, bundles, self._outbox, settings.clock, keys)
+        keys = {"keys": settings.keyring(), "apart_keys": settings.apart_keyring()}
+        return Joins(folder, log, bundles, self._outbox, settings.clock, **keys)
 
     def _say(self) -> None:
         totals = msgspec.structs.asdict(self._joins.totals)

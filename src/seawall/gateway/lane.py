@@ -93,14 +93,13 @@ class Lane:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        failed: SeawallError | None = None
-        try:
-            self._service.keep([one.plainly for one in waiting])
-        except SeawallError as error:
-            failed = error
+        failed = self._service.keep([one.plainly for one in waiting])
         for caller, entered, path, plainly in waiting:
             entered.leave()
-            said = refusal(failed, path) if failed else reply.plain_invocation(plainly)
+            if failed and plainly.live.refuses_unlogged:
+                said = refusal(failed, path)
+            else:
+                said = reply.plain_invocation(plainly, logged=not failed)
             self._answer(caller, path, said)
 
     def _answer(self, caller: Caller, path: tuple[str, ...], said: Reply) -> None:

@@ -53,6 +53,7 @@ class Live:
         here = [arm for arm in bundle.arms if arm.format != FORMAT]
         self.inline = all(arm.format == "onnx" for arm in here)
         """Whether every model that is not remote answers in this process, in microseconds."""
+        self.refuses_unlogged = bundle.log_failure == "refuse"
         self.names = bundle.signature.names
         self.keeping = Keeping(bundle)
         self.grids = dict(bundle.grids)

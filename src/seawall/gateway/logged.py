@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from seawall.adapters.decisions.apart import Apart, parted
 from seawall.adapters.decisions.keyring import Keyring, opened
 from seawall.adapters.decisions.shadows import ShadowScore
 from seawall.adapters.decisions.tail import End, Positions, read_new
@@ -44,6 +45,8 @@ class _Decision(msgspec.Struct, gc=False):
     threshold: float | None = None
     score: float | None = None
     input: msgspec.Raw = msgspec.Raw(b"\x80")
+    apart: Apart = {}
+    """Not of the record: what is kept apart from it."""
 
 
 class _Outcome(msgspec.Struct, gc=False):
@@ -96,9 +99,14 @@ def _decoded(decode: Callable[[memoryview], Any], payloads: list[memoryview]) ->
 
 def decisions(positions: Positions, upto: Mapping[str, End], keys: Keyring | None = None) -> Part:
     """The next decisions."""
-    if keys is None:
-        return read_part(_decision, positions, upto)
-    return read_part(lambda payload: _decision(opened(payload, keys)), positions, upto)
+
+    def read(payload: memoryview) -> _Decision:
+        own, apart = parted(payload)
+        one = _decision(own if keys is None else opened(own, keys))
+        one.apart = apart
+        return one
+
+    return read_part(read, positions, upto)
 
 
 def shadows(positions: Positions, upto: Mapping[str, End]) -> Part:
@@ -114,8 +122,8 @@ def outcomes(positions: Positions, upto: Mapping[str, End]) -> Part:
 class DecisionRows:
     """Makes decisions into rows; an arm and a model are what makes a cohort."""
 
-    def __init__(self, strata: Strata, bundles: Bundles) -> None:
-        self._strata, self._bundles = strata, bundles
+    def __init__(self, strata: Strata, bundles: Bundles, apart_keys: Keyring | None) -> None:
+        self._strata, self._bundles, self._apart_keys = strata, bundles, apart_keys
         self._readers: dict[Any, Reader] = {}
 
     def __call__(self, logged: Sequence[_Decision]) -> Rows:
@@ -129,7 +137,7 @@ class DecisionRows:
             cohort = cohorts.get(key)
             if cohort is None:
                 cohort = cohorts[key] = self._cohort(one)
-            groups = cohort[1](one.input)
+            groups = cohort[1](one.input, one.apart)
             code = codes.get((key, groups))
             if code is None:
                 code = codes[key, groups] = self._strata.code(cohort[0], groups)
@@ -151,7 +159,7 @@ class DecisionRows:
         threshold = 0.5 if one.threshold is None else one.threshold
         cohort = Cohort(one.endpoint, one.model, one.arm, threshold, terms.columns, age)
         key = (terms.columns, terms.hidden)
-        return cohort, self._readers.setdefault(key, Reader(*key))
+        return cohort, self._readers.setdefault(key, Reader(*key, self._apart_keys))
 
 
 def shadow_rows(logged: Sequence[ShadowScore], strata: Strata) -> Rows:

@@ -66,6 +66,7 @@ class Gateway:
             clock=settings.clock,
             seal_seconds=settings.seal_seconds,
             keys=settings.keyring(),
+            apart_keys=settings.apart_keyring(),
         )
         lag, tokens, url = LoopLag(), settings.tokens, settings.trace_endpoint
         access = None
@@ -95,6 +96,7 @@ class Gateway:
             access=access,
             process=self.process,
             tracer=self.tracer,
+            unlogged=self.service.unlogged,
         )
         self.app = GatewayApp(
             service=self.service,

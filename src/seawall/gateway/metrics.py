@@ -22,7 +22,15 @@ LATENCY_MS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1
 _COUNTS = ("decisions", "errors", "fallbacks", "rejected", "refused", "slow")
 Labels = tuple[tuple[str, str], ...]
 Values = Mapping[tuple[str, Labels], int | float]
-_PICK = {"bundle_number": min, "control_plane_up": min, "killed": max, "upstream_circuit": max}
+_PICK = {
+    "bundle_number": min,
+    "control_plane_up": min,
+    "killed": max,
+    "log_failing": max,
+    "log_sync_seconds": max,
+    "log_free_bytes": min,
+    "upstream_circuit": max,
+}
 """What is shown of several workers; of all others it is the sum."""
 ARMS = 64
 """Of so many arms of versions totals are kept; the one that was counted longest ago makes room."""
@@ -52,11 +60,17 @@ _HELP = {
     "outcomes_waiting": "Outcomes whose decision was not found yet.",
     "decisions_awaiting_labels": "Decisions held, so that a label finds them.",
     "label_rows_waiting": "Rows of labels that the control plane is not known to have.",
+    "log_failing": "Whether the disk did not take the last of the decision log.",
+    "log_refused_total": "Times that the disk did not take what was written to the decision log.",
+    "log_sync_seconds": "How long the last sync of the log took, or the present one so far.",
+    "log_free_bytes": "Room left on the disk of the decision log.",
+    "unlogged_total": "Rows answered that the disk did not take, where the endpoint serves on.",
     "log_bytes_behind": "Bytes of the decision log that the keeper has not read yet.",
     "worker_cpu_seconds_total": "Processor time of a worker.",
     "worker_memory_bytes": "Resident memory of a worker.",
     "worker_cold_start_seconds": "From a worker's start to when it answered callers.",
     "worker_queue_delay_seconds": "How late the worker's event loop is.",
+    "worker_clock_jump_seconds": "How far the wall clock was set forward since a worker's start.",
     "worker_saturation_ratio": "Share of a processor that a worker took lately.",
     "worker_starts_total": "Times a worker was started.",
     "token_files_refused_total": "Files of callers' tokens that were not signed, or older.",
@@ -131,10 +145,10 @@ class Metrics:
         latencies = {k: (n.tolist(), self._sums[k]) for k, n in self._latency.items()}
         kept = _Kept(dict(self._totals), latencies, dict(gauges))
         lists = (*(list(part.items()) for part in (kept.totals, kept.latency, kept.gauges)),)
+        self._kept = kept  # own page is right also when the disk takes nothing
         draft = self._folder / f".{self._worker}"
         draft.write_bytes(_encode(lists))
         draft.replace(self._folder / str(self._worker))
-        self._kept = kept
 
     def text(self, gauges: Values, shared: Values) -> str:
         """The page that is scraped: `gauges` of this worker now, `shared` of the whole gateway."""

@@ -31,6 +31,7 @@ class Outbox:
         self._folder, self._gateway = folder, gateway
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._waiting: dict[tuple[str, str, str, str, int], bytes] = {}
+        self._saved = True
         self._batch = 0
         with contextlib.suppress(FileNotFoundError):
             batch, rows = _kept.decode((folder / "waiting").read_bytes())
@@ -47,15 +48,17 @@ class Outbox:
         return len(self._waiting) + self._tried
 
     def add(self, rows: tuple[Row, ...], *, batch: int | None = None) -> None:
-        """Take rows; when this returns they are on disk. A batch not above the last is no news."""
+        """Take rows; when this returns they are on disk. A batch not above the last is no news.
+
+        Raises `OSError` when the disk does not take them; then they are held and saved with others.
+        """
         if not rows or (batch is not None and batch <= self._batch):
             return
         self._batch = self._batch if batch is None else batch
         for row in rows:
             held = self._waiting.get(row[:5])
             self._waiting[row[:5]] = row[5] if held is None else merge(held, row[5])
-        kept = tuple((*key, body) for key, body in self._waiting.items())
-        replace(self._folder / "waiting", msgspec.msgpack.encode((self._batch, kept)))
+        self._save()
 
     def next(self) -> Report | None:
         """The report to send, the same until it is acknowledged; None when there is none."""
@@ -63,10 +66,18 @@ class Outbox:
         if rows is None:
             if not self._waiting:
                 return None
+            if not self._saved:
+                self._save()
             (self._folder / "waiting").rename(self._path)
             rows = tuple((*key, body) for key, body in self._waiting.items())
             self._waiting, self._tried = {}, len(rows)
         return Report(gateway=self._gateway, sequence=self._acknowledged + 1, rows=rows)
+
+    def _save(self) -> None:
+        self._saved = False
+        kept = tuple((*key, body) for key, body in self._waiting.items())
+        replace(self._folder / "waiting", msgspec.msgpack.encode((self._batch, kept)))
+        self._saved = True
 
     def acknowledge(self, report: Report) -> None:
         """The control plane has this report."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from seawall.adapters.decisions.apart import paired
 from seawall.gateway.given import Context, text
 from seawall.gateway.live import Live
 from seawall.kernel import Clock, Ids, from_ns
@@ -87,5 +88,6 @@ class Plain:
             latency_ms=latency,
             said=Said(context.caller, context.purpose, context.trace_id),
         )
+        record = paired(record, live.keeping.apart(sent))
         values = wide.tobytes()
         return Plainly(decision_id, answer, record, live, time_ns, values, score, context.started)

@@ -21,6 +21,7 @@ class Process:
         self._labels: Labels = (("worker", str(worker)),)
         self._lag, self._cold_start = lag, 0.0
         self._last = monotonic(), process_time(), 0.0
+        self._clocks = time() - monotonic()
 
     def ready(self) -> None:
         """Note that callers are answered from now on."""
@@ -34,7 +35,9 @@ class Process:
         }
 
     def gauges(self) -> dict[tuple[str, Labels], float]:
-        """Memory in bytes, seconds of the start, queue delay, and share of a processor taken."""
+        """Memory in bytes, seconds of the start, queue delay, share of a processor taken, and
+        how far the wall clock was set forward (or back, negative) since the start.
+        """
         now, spent = monotonic(), process_time()
         since, before, busy = self._last
         if now - since >= 1.0:
@@ -45,6 +48,7 @@ class Process:
             ("worker_cold_start_seconds", self._labels): self._cold_start,
             ("worker_queue_delay_seconds", self._labels): self._lag.last(now),
             ("worker_saturation_ratio", self._labels): busy,
+            ("worker_clock_jump_seconds", self._labels): time() - now - self._clocks,
         }
 
 

@@ -14,6 +14,7 @@ from seawall.serving.signature import Field
 
 Headers = list[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")
+_UNLOGGED = (b"seawall-logged", b"no")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -47,7 +48,8 @@ def decided_headers(decided: Decided) -> Headers:
     if others:
         arms |= {a.arm.name: a.arm.version for a in others}
         verdict = max((a.verdict for a in decided.answers), key=VERDICTS.index)
-    return _headers(decided.ids[0], ",".join(arms.values()), ",".join(arms), verdict)
+    headers = _headers(decided.ids[0], ",".join(arms.values()), ",".join(arms), verdict)
+    return headers if decided.logged else [*headers, _UNLOGGED]
 
 
 def _headers(decision_id: str, versions: str, arms: str, verdict: str) -> Headers:
@@ -83,12 +85,14 @@ def invocation(decided: Decided) -> Reply:
     return Reply(200, decided_headers(decided), _encode({"predictions": rows(decided)}))
 
 
-def plain_invocation(plainly: Plainly) -> Reply:
+def plain_invocation(plainly: Plainly, *, logged: bool) -> Reply:
     """The same for one row in which all is well."""
     decision_id, answer = plainly.decision_id, plainly.answer
     arm, version = answer.arm.name, answer.arm.version
     said = _Passed(answer.score, answer.label, decision_id, arm, version)
     headers = _headers(decision_id, version, arm, said.verdict)
+    if not logged:
+        headers.append(_UNLOGGED)
     return Reply(200, headers, _encode({"predictions": (said,)}))
 
 

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from seawall.adapters.decisions import DecisionLog
+from seawall.adapters.decisions.apart import paired
 from seawall.gateway import asking
 from seawall.gateway.given import Context, Given, text
 from seawall.gateway.live import Live
 from seawall.gateway.plain import Plain, Plainly
 from seawall.gateway.recorder import Recorder, Served, Turned
+from seawall.gateway.telling import Kind, learn
 from seawall.gateway.trace import step
 from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns
 from seawall.serving.decide import Answer, Scores, Steps, run
 from seawall.serving.observed import ACTION, observed
-from seawall.serving.outcome import OutcomeReport, Told, checked
+from seawall.serving.outcome import OutcomeReport
 from seawall.serving.packing import Said
 from seawall.serving.route import position, unit_hash
 from seawall.serving.validate import REFUSING, Violation
@@ -45,6 +48,7 @@ class Decided(NamedTuple):
     live: Live
     ids: list[str]
     answers: list[Answer]
+    logged: bool
 
 
 class _Rows(NamedTuple):
@@ -62,8 +66,16 @@ class Service:
     def __init__(self, log: DecisionLog, recorder: Recorder, clock: Clock) -> None:
         self._log, self._recorder = log, recorder
         self._clock, self._ids = clock, Ids(clock)
+        self.unlogged: Counter[str] = Counter()
+        """Rows answered that the disk did not take, by endpoint."""
         self._plain: dict[str, Plain] = {}
         """By endpoint, made for the bundle that it serves."""
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the disk does not take decisions now; None when it does."""
+        trouble = self._log.health().trouble
+        return trouble and f"the decision log {trouble}"
 
     def refuse(self, live: Live) -> None:
         """Count a request that a limit turned away."""
@@ -77,10 +89,20 @@ class Service:
         """The answer to a plain request, for `keep`, or None; see `gateway.plain`."""
         return self._plain_of(live)(body, context)
 
-    def keep(self, answered: Sequence[Plainly]) -> None:
-        """Log and count what was answered plainly: all of it, or none, and raise `Unavailable`."""
-        self._log.append_packed([one.record for one in answered], durable=False)
+    def keep(self, answered: Sequence[Plainly]) -> Unavailable | None:
+        """Log and count what was answered plainly: all of it, or none, and then say why.
+
+        What was not logged counts where the endpoint serves on; elsewhere it must not be answered.
+        """
+        failed = None
+        try:
+            self._log.append_packed([one.record for one in answered], durable=False)
+        except Unavailable as error:
+            failed = error
+            answered = [one for one in answered if not one.live.refuses_unlogged]
+            self.unlogged.update(one.live.bundle.endpoint for one in answered)
         self._recorder.passed(answered, perf_counter())
+        return failed
 
     def _plain_of(self, live: Live) -> Plain:
         found = self._plain.get(live.bundle.endpoint)
@@ -102,6 +124,13 @@ class Service:
         """The same, waiting on the event loop until the decisions are on the disk."""
         rows, steps = self._steps(live, given, context)
         return await self._committed(live, given, context, rows, run(steps, live.models))
+
+    def _unlogged(self, live: Live, rows: int, error: Unavailable) -> bool:
+        """Count rows that the disk did not take, or raise what it said, as the bundle has it."""
+        if live.refuses_unlogged:
+            raise error
+        self.unlogged[live.bundle.endpoint] += rows
+        return False
 
     async def decide_afar(self, live: Live, given: Given, context: Context) -> Decided:
         """The same with remote models; raises `Limited` when a server is too busy."""
@@ -129,19 +158,27 @@ class Service:
         self, live: Live, given: Given, context: Context, rows: _Rows, answers: list[Answer]
     ) -> Decided:
         spent = _spent(context)
+        logged = True
         with step(context.trace, "log"):
             records = self._records(live, given, rows, answers, spent, _said(given, context))
-            self._log.append_packed(records, durable=live.bundle.log == "durable")
-        return self._decided(live, given, context, rows, answers)
+            try:
+                self._log.append_packed(records, durable=live.bundle.log == "durable")
+            except Unavailable as error:
+                logged = self._unlogged(live, len(records), error)
+        return self._decided(live, given, context, rows, answers, logged=logged)
 
     async def _committed(
         self, live: Live, given: Given, context: Context, rows: _Rows, answers: list[Answer]
     ) -> Decided:
         spent = _spent(context)
+        logged = True
         with step(context.trace, "log"):
             records = self._records(live, given, rows, answers, spent, _said(given, context))
-            await self._log.commit(records)
-        return self._decided(live, given, context, rows, answers)
+            try:
+                await self._log.commit(records)
+            except Unavailable as error:
+                logged = self._unlogged(live, len(records), error)
+        return self._decided(live, given, context, rows, answers, logged=logged)
 
     def _steps(self, live: Live, given: Given, context: Context) -> tuple[_Rows, Steps]:
         bundle, count = live.bundle, len(given.batch.rows)
@@ -174,7 +211,7 @@ class Service:
         latency: float,
         said: Said,
     ) -> list[bytes]:
-        return [
+        packed = [
             live.packer(
                 answer,
                 decision_id=decision_id,
@@ -188,6 +225,7 @@ class Service:
                 rows.ids, rows.hashes, given.subjects, given.kept, answers, strict=True
             )
         ]
+        return [*map(paired, packed, given.apart)]
 
     def _served(
         self, live: Live, given: Given, rows: _Rows, answers: list[Answer], latency: float
@@ -198,20 +236,25 @@ class Service:
         )
 
     def _decided(
-        self, live: Live, given: Given, context: Context, rows: _Rows, answers: list[Answer]
+        self,
+        live: Live,
+        given: Given,
+        context: Context,
+        rows: _Rows,
+        answers: list[Answer],
+        *,
+        logged: bool,
     ) -> Decided:
         self._served(live, given, rows, answers, _spent(context))
         if all(a.failed and a.label is None for a in answers):
             raise Unavailable(
                 "the model failed, and there is no fallback", where=live.bundle.endpoint
             )
-        return Decided(live, rows.ids, answers)
+        return Decided(live, rows.ids, answers, logged)
 
-    def learn(self, told: Sequence[Told]) -> OutcomeReport:
-        """Keep outcomes durably in the log; the keeper joins them to their decisions."""
-        outcomes, rejected = checked(told)
-        self._log.append_outcomes(outcomes)
-        return OutcomeReport(received=len(outcomes), rejected=rejected)
+    def learn(self, kind: Kind, body: bytes) -> OutcomeReport:
+        """Keep durably what is told of decisions; the keeper joins outcomes to them."""
+        return learn(self._log, kind, body)
 
 
 def _said(given: Given, context: Context) -> Said:

@@ -21,8 +21,9 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     name in logs and telemetry; by default one is made and kept in `state_dir`, which belongs to
     one gateway process. `flush_seconds`, `poll_seconds` and `ship_seconds` are real time, all
     other time is the clock's. `decision_keys` is the file of keys that decisions are encrypted with
-    at rest; None for none. Spans of traced requests go to the OTLP collector at `trace_endpoint`,
-    nowhere without one; `trace_rate` is the share traced of requests whose caller traces nothing.
+    at rest, `protected_keys` those of protected attributes kept apart; None for none. Spans of
+    traced requests go to the OTLP collector at `trace_endpoint`, nowhere without one; `trace_rate`
+    is the share traced of requests whose caller traces nothing.
     """
 
     control_url: str
@@ -48,6 +49,7 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     connections: Connections = Connections()
     clock: Clock = SystemClock()
     decision_keys: Path | None = None
+    protected_keys: Path | None = None
     trace_endpoint: str = ""
     trace_rate: float = 0.0
 
@@ -87,6 +89,10 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
     def keyring(self) -> Keyring | None:
         """The keys of `decision_keys`; raises `BadInput` when they cannot be read."""
         return Keyring.read(self.decision_keys) if self.decision_keys else None
+
+    def apart_keyring(self) -> Keyring | None:
+        """The keys of protected attributes: of `protected_keys`, or else of the decisions."""
+        return Keyring.read(self.protected_keys) if self.protected_keys else self.keyring()
 
     @property
     def labels_folder(self) -> Path:

@@ -12,12 +12,14 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
+from seawall.adapters.decisions.apart import Apart, value_of
 from seawall.adapters.decisions.frame import frame, scan
+from seawall.adapters.decisions.keyring import Keyring, opened, sealed
 from seawall.adapters.signing.envelope import unseal
 from seawall.adapters.signing.keys import read_public_pem
 from seawall.gateway.live import Cohort
 from seawall.gateway.state import State
-from seawall.kernel import SeawallError
+from seawall.kernel import BadInput, Corrupt, SeawallError
 from seawall.serving.bundle import Bundle
 
 MOST_STRATA = 50_000
@@ -44,14 +46,17 @@ class Terms(NamedTuple):
     label_age_seconds: float
     columns: tuple[str, ...]
     hidden: frozenset[str]
-    """Columns that the privacy rule keeps out of the log, or in it only as a digest or token."""
+    """Columns that the privacy rule hides in records: they are kept apart from them."""
 
 
 class Strata:
-    """Numbers strata in the order they are met, and remembers them in a file of frames."""
+    """Numbers strata in the order they are met, and remembers them in a file of frames.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    They name groups that are kept apart from decisions, and so are under the keys of those.
+    """
+
+    def __init__(self, path: Path, apart_keys: Keyring | None = None) -> None:
+        self._path, self._keys = path, apart_keys
         self.cohorts: list[Cohort] = []
         """Every cohort met."""
         self.groups: list[Groups] = []
@@ -64,7 +69,8 @@ class Strata:
             found = scan(path.read_bytes())
             os.truncate(path, found.end)
             for payload in found.payloads.values():
-                for stratum in msgspec.msgpack.decode(payload, type=list[Stratum]):
+                read = opened(payload, apart_keys)
+                for stratum in msgspec.msgpack.decode(read, type=list[Stratum]):
                     self._add(stratum)
 
     def code(self, cohort: Cohort, groups: Groups) -> int:
@@ -83,7 +89,7 @@ class Strata:
         """Have on disk every number that was given."""
         if self._new:
             with self._path.open("ab") as file:
-                file.write(frame(msgspec.msgpack.encode(self._new)))
+                file.write(frame(sealed(msgspec.msgpack.encode(self._new), self._keys)))
                 file.flush()
                 os.fsync(file.fileno())
             self._new = []
@@ -148,18 +154,18 @@ class Bundles:
 
 
 def _terms(bundle: Bundle) -> Terms:
-    others = bundle.privacy.get("*", "plain")
-    hidden = {c for c in bundle.protected if bundle.privacy.get(c, others) != "plain"}
-    return Terms(bundle.label_age_seconds, bundle.protected, frozenset(hidden))
+    return Terms(bundle.label_age_seconds, bundle.protected, bundle.apart)
 
 
 class Reader:
-    """Reads the groups of a decision from its input as it lies in the log, by the columns asked.
+    """Reads the groups of a decision from the log, by the columns asked.
 
-    A hidden column has no value: nobody could name its groups.
+    Those of a hidden column are in what is kept apart; one whose key is not here has no value.
     """
 
-    def __init__(self, columns: tuple[str, ...], hidden: frozenset[str]) -> None:
+    def __init__(
+        self, columns: tuple[str, ...], hidden: frozenset[str], apart_keys: Keyring | None = None
+    ) -> None:
         names = [f"f{place}" for place in range(len(columns))]
         fields: list[tuple[str, Any, Any]] = [(name, Any, None) for name in names]
         rename = dict(zip(names, columns, strict=True))
@@ -167,16 +173,28 @@ class Reader:
         self._decode: Callable[[msgspec.Raw], Any] = msgspec.msgpack.Decoder(row).decode
         self._take = msgspec.structs.astuple
         self._empty = not columns
-        self._hidden = [name in hidden for name in columns] if hidden else None
+        self._hidden = [(at, name) for at, name in enumerate(columns) if name in hidden]
+        self._keys, self._complained = apart_keys, False
 
-    def __call__(self, input_: msgspec.Raw) -> Groups:
+    def __call__(self, input_: msgspec.Raw, apart: Apart) -> Groups:
         """A value of each column, None where it is absent or no name."""
         if self._empty:
             return ()
         values = self._take(self._decode(input_))
         if self._hidden:
-            values = [None if gone else v for v, gone in zip(values, self._hidden, strict=True)]
+            values = [*values]
+            for at, name in self._hidden:
+                values[at] = self._value(apart[name]) if name in apart else None
         return tuple(v if type(v) is str and len(v) <= LONGEST else group(v) for v in values)
+
+    def _value(self, content: bytes) -> Any:
+        try:
+            return value_of(content, self._keys)
+        except (BadInput, Corrupt) as error:
+            if not self._complained:
+                _log.error("protected attributes cannot be read", error=str(error))
+                self._complained = True
+            return None
 
 
 def group(value: Any) -> str | None:

@@ -6,7 +6,7 @@ The control plane may be gone for any time: polls fail, reports wait on disk, se
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from time import monotonic
 from typing import Any
@@ -58,6 +58,7 @@ class Worker(threading.Thread):
         poll_seconds: float,
         access: Access | None = None,
         process: Process,
+        unlogged: Mapping[str, int],
         tracer: Tracer | None = None,
     ) -> None:
         super().__init__(name="seawall-gateway-worker", daemon=True)
@@ -69,6 +70,7 @@ class Worker(threading.Thread):
         self._again: dict[str, float] = {}
         self._flush_seconds, self._poll_seconds = flush_seconds, poll_seconds
         self._access, self._process, self._tracer = access, process, tracer
+        self._unlogged = unlogged
         self._etags: dict[str, str] = {}
         self._stopping = threading.Event()
         self.connected: bool | None = None
@@ -132,9 +134,11 @@ class Worker(threading.Thread):
     def flush(self) -> None:
         """Summarise what was served, keep it, and deliver what waits."""
         rows = self._recorder.flush().rows()
-        self._outbox.add(rows)
-        self._metrics.absorb(rows, self.counts(), self.gauges())
         self._log.seal_if_due()
+        try:
+            self._metrics.absorb(rows, self.counts(), self.gauges())
+        finally:
+            self._outbox.add(rows)
         try:
             while report := self._outbox.next():
                 self._link.report(report)
@@ -151,6 +155,9 @@ class Worker(threading.Thread):
             found |= self._tracer.counts()
         if self._access is not None:
             found["token_files_refused_total", ()] = self._access.refused
+        found["log_refused_total", ()] = self._log.health().refused
+        for name, count in list(self._unlogged.items()):
+            found["unlogged_total", (("endpoint", name),)] = count
         for (name, why), count in self._holder.refused.items():
             found["bundles_refused_total", (("endpoint", name), ("reason", why))] = count
         for (name, outcome), count in list(self._holder.remotes.tally.items()):
@@ -167,6 +174,10 @@ class Worker(threading.Thread):
             ("control_plane_up", ()): int(bool(self.connected)),
             ("telemetry_rows_waiting", ()): self._outbox.waiting,
         }
+        disk = self._log.health()
+        found["log_failing", ()] = int(disk.trouble is not None)
+        found["log_sync_seconds", ()] = disk.sync_seconds
+        found["log_free_bytes", ()] = disk.free_bytes
         for name, live in self._holder.live.items():
             label: Labels = (("endpoint", name),)
             found["bundle_number", label] = live.bundle.number
@@ -198,5 +209,7 @@ class Worker(threading.Thread):
     def _guarded(self, work: Any) -> None:
         try:
             work()
+        except OSError as error:
+            _log.error("the disk does not take it", work=work.__name__, error=error.strerror)
         except Exception:  # noqa: BLE001 -- the outermost loop of the worker
             _log.exception("worker", work=work.__name__)

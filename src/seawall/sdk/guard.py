@@ -142,6 +142,7 @@ class Guard:
                 latency_ms=(perf_counter() - started) * 1e3,
                 said=said,
             )
+            packed = _paired(packed, keeping.apart(record))
             self._log.append_packed((packed,), durable=self.bundle.log == "durable")
         return GuardDecision(
             decision_id,
@@ -187,21 +188,23 @@ class Guard:
         if self._log and rows:
             subjects = values[subject] if subject else [None] * rows
             spent = (perf_counter() - started) * 1e3 / rows
+            sent = [{n: c[i] for n, c in values.items()} for i in range(rows)]
+            packed = [
+                self._packer(
+                    answer,
+                    decision_id=decision_id,
+                    at=at,
+                    unit=digest,
+                    kept=self._keeping.any(row),
+                    latency_ms=spent,
+                    said=said._replace(subject=None if about is None else str(about)),
+                )
+                for row, answer, decision_id, digest, about in zip(
+                    sent, answers, ids, hashes, subjects, strict=True
+                )
+            ]
             self._log.append_packed(
-                [
-                    self._packer(
-                        answer,
-                        decision_id=decision_id,
-                        at=at,
-                        unit=digest,
-                        kept=self._keeping.any({n: c[i] for n, c in values.items()}),
-                        latency_ms=spent,
-                        said=said._replace(subject=None if about is None else str(about)),
-                    )
-                    for i, (answer, decision_id, digest, about) in enumerate(
-                        zip(answers, ids, hashes, subjects, strict=True)
-                    )
-                ],
+                [*map(_paired, packed, map(self._keeping.apart, sent))],
                 durable=bundle.log == "durable",
             )
         return [
@@ -228,6 +231,12 @@ def values_of(column: Any) -> Sequence[Any]:
         table = [*names, None]
         return [table[code] for code in np.asarray(codes).tolist()]
     return column.tolist() if isinstance(column, np.ndarray) else list(column)
+
+
+def _paired(packed: bytes, values: dict[str, Any]) -> bytes:
+    from seawall.adapters.decisions.apart import paired
+
+    return paired(packed, values)
 
 
 def _log(folder: Path | str, clock: Clock | None) -> DecisionLog:

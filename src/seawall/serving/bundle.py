@@ -68,6 +68,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     of the privacy rule. `unit` names the input field or request parameter that is the routing key;
     a request without it is routed by the decision's own id. `protected` names fields of the request
     that serve only as groups in labelled summaries. `grids` are those of the baseline, by field.
+    `log_failure` says what becomes of a request whose decision the disk does not take: it is
+    refused, or answered with a word that it was not logged.
     """
 
     endpoint: str
@@ -87,6 +89,7 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     label_age_seconds: float = 7 * 86_400.0
     latency_objective_ms: float | None = None
     log: Literal["enqueued", "durable"] = "enqueued"
+    log_failure: Literal["refuse", "serve"] = "refuse"
     policy: Digest | None = None
     mode: Mode = "serve"
     safe: bool = False
@@ -143,6 +146,15 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def arm(self, name: str) -> Arm | None:
         """The arm of this name, if there is one."""
         return next((a for a in self.arms if a.name == name), None)
+
+    @property
+    def apart(self) -> frozenset[str]:
+        """The protected fields that the privacy rule keeps out of records, or not plain in them.
+
+        They are kept apart, for audits of fairness alone.
+        """
+        others = self.privacy.get("*", "plain")
+        return frozenset(n for n in self.protected if self.privacy.get(n, others) != "plain")
 
     @property
     def privacy_key(self) -> bytes:

@@ -53,6 +53,8 @@ class Endpoint(
     latency_objective_ms: float | None = None
     window_hours: int = 24
     log: Literal["enqueued", "durable"] = "enqueued"
+    log_failure: Literal["refuse", "serve"] = "refuse"
+    """What becomes of a request whose decision the gateway's disk does not take."""
     retention_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """For how many days decisions are kept; None for ever."""
 

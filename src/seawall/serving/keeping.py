@@ -19,6 +19,7 @@ class Keeping:
         self.names = tuple(dict.fromkeys((*bundle.signature.names, *bundle.protected)))
         self._drop = bundle.unit if bundle.unit not in self.names else None
         self._rules, self._key = bundle.privacy, bundle.privacy_key
+        self._apart = tuple(sorted(bundle.apart))
 
     def typed(self, sent: dict[str, Any]) -> dict[str, Any]:
         """Of a row that a `TypedReader` took; the row may be changed."""
@@ -30,6 +31,10 @@ class Keeping:
         """Of a row with values of any kind: each in a form that a log can keep."""
         kept = {name: keepable(row[name]) for name in self.names if name in row}
         return apply_privacy(kept, self._rules, self._key) if self._rules else kept
+
+    def apart(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What of a row is kept apart from its record: protected fields that the rule hides."""
+        return {name: keepable(row[name]) for name in self._apart if row.get(name) is not None}
 
 
 def keepable(value: Any) -> Any:

@@ -1,11 +1,42 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from seawall.adapters.decisions import DecisionLog, Keyring
 from seawall.kernel import FixedClock, Ids, now
 from seawall.serving.decision import DecisionRecord
+
+
+@pytest.fixture
+def wal(tmp_path: Path) -> Path:
+    """A log folder."""
+    return tmp_path / "wal"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> str:
+    """Where the tables go."""
+    return str(tmp_path / "table")
+
+
+@pytest.fixture
+def keys() -> Keyring | None:
+    """What decisions are encrypted with."""
+    return None
+
+
+@pytest.fixture
+def log(
+    wal: Path, clock: FixedClock, keys: Keyring | None, request: pytest.FixtureRequest
+) -> DecisionLog:
+    """A gateway's log; a module may say how many rows fill a file."""
+    rows: int = getattr(request.module, "SEAL_ROWS", 50_000)
+    return DecisionLog(
+        wal, gateway="edge-1", clock=clock, seal_rows=rows, seal_seconds=60, keys=keys
+    )
 
 
 @pytest.fixture

@@ -25,7 +25,9 @@ CALLS = [
     ("seawall.adapters.decisions.ship", "_finish"),
     ("seawall.adapters.decisions.ship", "sync_folder"),
     ("seawall.adapters.decisions.wal", "sync_folder"),
-    ("seawall.adapters.decisions.erasure", "append_once"),
+    ("seawall.adapters.decisions.erasures", "append_once"),
+    ("seawall.adapters.decisions.erased", "append_once"),
+    ("seawall.adapters.decisions.erased", "forget_words"),
     ("seawall.adapters.decisions.erasure", "forget"),
     ("seawall.adapters.decisions.erasure", "delete_replaced"),
     ("seawall.adapters.decisions.compaction", "_merge"),
@@ -58,9 +60,11 @@ def main(folder: str, table: str, start: str, step: str, subject: str = "") -> N
     clock = FixedClock(from_ns(int(start)))
     ship(folder, table, clock=clock)
     if subject:
-        erasure = importlib.import_module("seawall.adapters.decisions.erasure")
-        wanted = erasure.record_erasure(table, subject, erasure.PERSONAL, clock=clock)
-        erasure.carry_out(table, wanted)
+        erasures = importlib.import_module("seawall.adapters.decisions.erasures")
+        wanted = erasures.record_erasure(table, subject, erasures.PERSONAL, clock=clock)
+        importlib.import_module("seawall.adapters.decisions.erasure").carry_out(
+            table, wanted, clock=clock
+        )
         importlib.import_module("seawall.adapters.decisions.compaction").compact(table, clock=clock)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from seawall.adapters.decisions import (
-    DecisionLog,
     compact,
     find,
     find_subject,
@@ -22,21 +21,6 @@ from seawall.adapters.decisions.schema import DECISIONS, SEGMENTS, SUBJECTS
 from seawall.adapters.decisions.tables import open_table
 from seawall.kernel import NotFound, now
 from seawall.serving.outcome import Outcome
-
-
-@pytest.fixture
-def wal(tmp_path):
-    return tmp_path / "wal"
-
-
-@pytest.fixture
-def table(tmp_path):
-    return str(tmp_path / "table")
-
-
-@pytest.fixture
-def log(wal, clock):
-    return DecisionLog(wal, gateway="edge-1", clock=clock)
 
 
 def fill(log, wal, table, decide, clock, days, endpoint="income"):

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from tests.adapters.decisions.disk import holds
 
 from seawall.adapters.decisions import (
     DecisionLog,
@@ -21,11 +22,12 @@ from seawall.adapters.decisions import (
     record_erasure,
     ship,
 )
-from seawall.adapters.decisions.erasure import PERSONAL, undone
-from seawall.adapters.decisions.schema import DECISIONS, OUTCOMES, SEGMENTS
+from seawall.adapters.decisions.erasures import PERSONAL, undone
+from seawall.adapters.decisions.schema import DECISIONS, OUTCOMES, OVERRIDES, SEGMENTS
 from seawall.adapters.decisions.tables import open_table
 from seawall.kernel import SystemClock, Unavailable
 from seawall.serving.decision import leaf_hash
+from seawall.serving.followup import Override
 from seawall.serving.outcome import Outcome
 
 HERE = Path(__file__).parent
@@ -115,17 +117,20 @@ def test_erasing_and_compacting_killed_between_any_two_steps_are_finished_by_the
             made = [*decide(2, subject="ada"), *decide(2, subject="bob")]
             for record in made:
                 log.append([record], durable=False)
+                log.append_told([Override(record.id, 1, "dana", f"{record.subject} is ill")])
                 log.seal()
             shipper.stdin.write(f"{folder} {table} {clock.now_ns()} {step} ada\n")
             status = int(shipper.stdout.readline())
             ship(folder, table, clock=clock)
-            carry_out(table, record_erasure(table, "ada", PERSONAL, clock=clock))
+            carry_out(table, record_erasure(table, "ada", PERSONAL, clock=clock), clock=clock)
             compact(table, clock=clock)
             assert values(table, DECISIONS, "id") == [record.id for record in made]
             assert undone(table) == []
             assert find_subject(table, "ada") == []
             assert find_subject(table, "bob") == made[2:]
             assert [prove(table, r.id).leaf_hash for r in made] == [leaf_hash(r) for r in made]
+            assert values(table, OVERRIDES, "reason") == ["(erased)"] * 2 + ["bob is ill"] * 2
+            assert holds(table, "ada is ill") == []
             if status == 0:
                 break
             assert status == -signal.SIGKILL

@@ -1,12 +1,11 @@
 """Erasing a person's values: gone from the disk, proofs intact, whenever the shipper came by."""
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
+from tests.adapters.decisions.disk import holds
 
 from seawall.adapters.decisions import (
-    DecisionLog,
     Keyring,
     carry_out,
     compact,
@@ -18,47 +17,16 @@ from seawall.adapters.decisions import (
     ship,
 )
 from seawall.adapters.decisions import ship as ship_module
-from seawall.adapters.decisions.erasure import PERSONAL, undone
+from seawall.adapters.decisions.erasures import PERSONAL, undone
 from seawall.kernel import BadInput
 from seawall.serving.decision import leaf_hash
 
 ADA = "ada-lovelace-1815"
 
 
-@pytest.fixture
-def wal(tmp_path):
-    return tmp_path / "wal"
-
-
-@pytest.fixture
-def table(tmp_path):
-    return str(tmp_path / "table")
-
-
 @pytest.fixture(params=[None, Keyring(bytes(32))], ids=["plain", "encrypted"])
 def keys(request):
     return request.param
-
-
-@pytest.fixture
-def log(wal, clock, keys):
-    return DecisionLog(wal, gateway="edge-1", clock=clock, keys=keys)
-
-
-def holds(folder: Path | str, text: str) -> list[str]:
-    """The files below a folder that hold the text, looked for column by column in Parquet."""
-    import pyarrow.parquet as pq
-
-    found = []
-    for path in Path(folder).rglob("*"):
-        if path.is_file():
-            data = path.read_bytes()
-            if path.suffix == ".parquet" and "_delta_log" not in str(path):
-                rows = pq.ParquetFile(path).read().to_pylist()
-                data += repr(rows).encode() + b"".join(r.get("record") or b"" for r in rows)
-            if text.encode() in data:
-                found.append(path.name)
-    return found
 
 
 def test_an_erased_subjects_values_are_on_the_disk_no_more_and_the_proofs_hold(
@@ -71,7 +39,7 @@ def test_an_erased_subjects_values_are_on_the_disk_no_more_and_the_proofs_hold(
     before = {r.id: prove(table, r.id, keys=keys).leaf_hash for r in (*hers, *his)}
     assert (holds(table, ADA) == []) == (keys is not None)
     erased = carry_out(
-        table, record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys), keys=keys
+        table, record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys), clock=clock, keys=keys
     )
     assert erased.decisions == 3
     assert holds(table, ADA) == []
@@ -89,7 +57,7 @@ def test_what_waits_in_the_log_is_not_shown_and_is_erased_as_it_is_shipped(
     (hers,) = decide(1, subject=ADA)
     log.append([hers], durable=False)
     erasure = record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys)
-    assert carry_out(table, erasure, keys=keys).decisions == 0
+    assert carry_out(table, erasure, clock=clock, keys=keys).decisions == 0
     assert find(table, hers.id, wal_folders=[wal], keys=keys).subject is None
     assert find_subject(table, ADA, wal_folders=[wal], keys=keys) == []
     assert recent(table, [wal], None, 1, keys=keys)[0].input == {}
@@ -114,7 +82,7 @@ def test_an_erasure_while_a_file_is_shipped_leaves_nothing(
         new = real(root, kind, rows, **once)
         if kind == moment:
             erasure = record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys)
-            carry_out(table, erasure, keys=keys)
+            carry_out(table, erasure, clock=clock, keys=keys)
             if dies:
                 raise KeyboardInterrupt
         return new
@@ -135,7 +103,9 @@ def test_an_erasure_while_a_file_is_shipped_leaves_nothing(
 
 def test_a_later_decision_about_the_subject_is_kept(log, wal, table, decide, clock, keys):
     log.append(decide(1, subject=ADA), durable=False)
-    carry_out(table, record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys), keys=keys)
+    carry_out(
+        table, record_erasure(table, ADA, PERSONAL, clock=clock, keys=keys), clock=clock, keys=keys
+    )
     clock.advance(timedelta(hours=1))
     later = decide(1, subject=ADA)
     log.append(later, durable=False)
@@ -150,7 +120,7 @@ def test_one_field_may_be_erased_and_the_rest_is_still_found(log, wal, table, de
     log.close()
     ship(wal, table, clock=clock, keys=keys)
     erasure = record_erasure(table, ADA, ["input.age"], clock=clock, keys=keys)
-    carry_out(table, erasure, keys=keys)
+    carry_out(table, erasure, clock=clock, keys=keys)
     (left,) = find_subject(table, ADA, keys=keys)
     assert left.input == {"work": "Private"}
 

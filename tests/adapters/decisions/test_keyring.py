@@ -12,16 +12,6 @@ OLD, NEW = b"o" * 32, b"n" * 32
 ADA = "ada-lovelace-1815"
 
 
-@pytest.fixture
-def wal(tmp_path):
-    return tmp_path / "wal"
-
-
-@pytest.fixture
-def table(tmp_path):
-    return str(tmp_path / "table")
-
-
 def put(wal, clock, records, keys):
     log = DecisionLog(wal, gateway="edge-1", clock=clock, keys=keys)
     log.append(records, durable=False)

@@ -14,10 +14,7 @@ from seawall.adapters.decisions import DecisionLog
 from seawall.kernel import BadInput, Corrupt, Unavailable, now
 from seawall.serving.outcome import Outcome
 
-
-@pytest.fixture
-def log(tmp_path, clock):
-    return DecisionLog(tmp_path, gateway="edge-1", clock=clock, seal_rows=10, seal_seconds=60)
+SEAL_ROWS = 10
 
 
 def names(folder: Path, pattern: str) -> list[str]:
@@ -52,31 +49,31 @@ def test_outcomes_are_kept_with_the_time_they_were_received(log, decide, clock):
     ]
 
 
-def test_a_file_is_sealed_when_it_is_full(log, decide, tmp_path):
+def test_a_file_is_sealed_when_it_is_full(log, decide, wal):
     for record in decide(25):
         log.append([record], durable=True)
-    assert len(names(tmp_path, "*.wal")) == 2
-    assert len(names(tmp_path, "*.open")) == 1
+    assert len(names(wal, "*.wal")) == 2
+    assert len(names(wal, "*.open")) == 1
     log.close()
-    assert names(tmp_path, "*.open") == []
+    assert names(wal, "*.open") == []
 
 
-def test_a_file_is_sealed_when_it_is_old_with_or_without_traffic(log, decide, clock, tmp_path):
+def test_a_file_is_sealed_when_it_is_old_with_or_without_traffic(log, decide, clock, wal):
     log.append(decide(1), durable=False)
     log.seal_if_due()
-    assert names(tmp_path, "*.wal") == []
+    assert names(wal, "*.wal") == []
     clock.advance(timedelta(seconds=61))
     log.append(decide(1), durable=True)
     clock.advance(timedelta(seconds=61))
     log.seal_if_due()
     log.close()
-    assert len(names(tmp_path, "*.wal")) == 2
+    assert len(names(wal, "*.wal")) == 2
 
 
-def test_closing_a_log_without_rows_leaves_no_file(log, tmp_path):
+def test_closing_a_log_without_rows_leaves_no_file(log, wal):
     log.append([], durable=True)
     log.close()
-    assert names(tmp_path, "*") == []
+    assert names(wal, "*") == []
 
 
 def test_a_gateway_may_have_any_name(tmp_path, decide, clock):
@@ -147,7 +144,7 @@ def test_a_full_disk_keeps_none_of_the_batch_and_all_of_those_before(
 
 
 def test_a_failed_sync_acknowledges_nobody_and_a_new_file_is_begun(
-    log, decide, clock, tmp_path, monkeypatch
+    log, decide, clock, wal, monkeypatch
 ):
     sync = os.fdatasync
     log.append(decide(1), durable=True)
@@ -161,13 +158,11 @@ def test_a_failed_sync_acknowledges_nobody_and_a_new_file_is_begun(
     monkeypatch.setattr(os, "fdatasync", sync)
     after = decide(1)
     log.append(after, durable=True)
-    assert len(names(tmp_path, "*.open")) == 2
+    assert len(names(wal, "*.open")) == 2
     assert list(log.pending(now(clock)))[-1:] == after
 
 
-def test_one_sync_serves_all_that_wrote_while_the_last_was_under_way(
-    log, decide, tmp_path, monkeypatch
-):
+def test_one_sync_serves_all_that_wrote_while_the_last_was_under_way(log, decide, wal, monkeypatch):
     sync, began, go, calls = os.fdatasync, threading.Event(), threading.Event(), list[int]()
 
     def slow(fd: int) -> None:
@@ -183,7 +178,7 @@ def test_one_sync_serves_all_that_wrote_while_the_last_was_under_way(
     ]
     work[0].start()
     began.wait(30)
-    (path,) = (tmp_path / "decisions").glob("*.open")
+    (path,) = (wal / "decisions").glob("*.open")
     one = path.stat().st_size
     for thread in work[1:]:
         thread.start()
@@ -215,13 +210,13 @@ def test_many_threads_lose_and_repeat_nothing(tmp_path, decide, clock):
 
 
 def test_a_flipped_bit_is_reported_with_its_place_after_everything_else_was_read(
-    log, decide, clock, tmp_path
+    log, decide, clock, wal
 ):
     made = decide(5)
     for record in made:
         log.append([record], durable=False)
     log.close()
-    (path,) = (tmp_path / "decisions").glob("*.wal")
+    (path,) = (wal / "decisions").glob("*.wal")
     data = bytearray(path.read_bytes())
     second = len(data) // 5
     data[second + 40] ^= 4
@@ -234,7 +229,7 @@ def test_a_flipped_bit_is_reported_with_its_place_after_everything_else_was_read
     assert abs(int(reported.value.where.rpartition(":")[2]) - second) < 10
 
 
-def test_a_stray_file_in_the_folder_is_named(log, tmp_path, clock):
-    (tmp_path / "decisions" / "notes.wal").write_text("x")
+def test_a_stray_file_in_the_folder_is_named(log, wal, clock):
+    (wal / "decisions" / "notes.wal").write_text("x")
     with pytest.raises(Corrupt, match=r"not the name of a write-ahead log file \(notes\.wal\)"):
         list(log.pending(now(clock)))

@@ -7,14 +7,11 @@ import os
 import msgspec
 import pytest
 
-from seawall.adapters.decisions import DecisionLog, prove, ship
+from seawall.adapters.decisions import prove, ship
 from seawall.kernel import Corrupt, Unavailable, now
 from seawall.serving.decision import to_bytes
 
-
-@pytest.fixture
-def log(tmp_path, clock):
-    return DecisionLog(tmp_path / "wal", gateway="edge-1", clock=clock, seal_rows=10)
+SEAL_ROWS = 10
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -26,25 +23,23 @@ def test_packed_records_are_kept_as_records_are(log, decide, clock, durable):
     assert list(log.pending(now(clock))) == made
 
 
-def test_a_record_packed_in_another_order_is_proven_all_the_same(log, tmp_path, decide, clock):
+def test_a_record_packed_in_another_order_is_proven_all_the_same(log, wal, table, decide, clock):
     (made,) = decide(1)
     log.append_packed([msgspec.msgpack.encode(made)], durable=False)
     log.close()
-    table = str(tmp_path / "table")
-    ship(tmp_path / "wal", table, clock=clock)
+    ship(wal, table, clock=clock)
     assert prove(table, made.id).record == made
 
 
 def test_bytes_that_are_no_record_become_damage_and_nothing_else_is_lost(
-    log, tmp_path, decide, clock
+    log, wal, table, decide, clock
 ):
     made = decide(2)
     strange = [b"", b"\xc1", b"\x80", msgspec.msgpack.encode({"id": "x", "time": 1})]
     log.append_packed([to_bytes(made[0]), *strange, to_bytes(made[1])], durable=False)
     log.close()
-    table = str(tmp_path / "table")
     with pytest.raises(Corrupt, match="and 3 more places"):
-        ship(tmp_path / "wal", table, clock=clock)
+        ship(wal, table, clock=clock)
     assert [prove(table, r.id).record for r in made] == made
 
 

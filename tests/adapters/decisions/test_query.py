@@ -29,21 +29,6 @@ from seawall.serving.decision import DecisionRecord, erase, leaf_hash, to_bytes
 from seawall.serving.outcome import Outcome
 
 
-@pytest.fixture
-def wal(tmp_path):
-    return tmp_path / "wal"
-
-
-@pytest.fixture
-def table(tmp_path):
-    return str(tmp_path / "table")
-
-
-@pytest.fixture
-def log(wal, clock):
-    return DecisionLog(wal, gateway="edge-1", clock=clock)
-
-
 def as_row(record: DecisionRecord, row: dict) -> dict:
     """The row as it would be if this were its record."""
     day, packed = row["day"], to_bytes(record)

@@ -14,20 +14,7 @@ from seawall.kernel import Corrupt, SeawallError, Unavailable, now
 from seawall.serving.decision import from_bytes, leaf_hash
 from seawall.serving.outcome import Outcome
 
-
-@pytest.fixture
-def wal(tmp_path):
-    return tmp_path / "wal"
-
-
-@pytest.fixture
-def table(tmp_path):
-    return str(tmp_path / "table")
-
-
-@pytest.fixture
-def log(wal, clock):
-    return DecisionLog(wal, gateway="edge-1", clock=clock, seal_rows=10)
+SEAL_ROWS = 10
 
 
 def rows(table, kind):

@@ -7,27 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seawall.adapters.decisions import DecisionLog, outcomes_of, ship, story, told_of
+from seawall.adapters.decisions import outcomes_of, ship, story, told_of
 from seawall.adapters.decisions.schema import ACTIONS, EVENTS, OUTCOMES, OVERRIDES
 from seawall.adapters.decisions.told import ReceivedOutcome, in_order
 from seawall.kernel import BadInput, Ids, SystemClock, now
 from seawall.serving.followup import ActionTaken, BusinessEvent, Override
 from seawall.serving.outcome import Outcome
-
-
-@pytest.fixture
-def wal(tmp_path):
-    return tmp_path / "wal"
-
-
-@pytest.fixture
-def table(tmp_path):
-    return str(tmp_path / "table")
-
-
-@pytest.fixture
-def log(wal, clock):
-    return DecisionLog(wal, gateway="edge-1", clock=clock)
 
 
 @pytest.mark.parametrize("label", [0, 1, 2.5, -3, "spam", "1"])

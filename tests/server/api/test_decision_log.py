@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from litestar.testing import TestClient
 from tests.app.world import World
@@ -14,8 +15,9 @@ from tests.server.api.test_rest import API, told
 from seawall.access.identity import Identity
 from seawall.access.role import Role
 from seawall.adapters.decisions import DecisionLog, ship
+from seawall.adapters.decisions.apart import paired
 from seawall.kernel import Ids, now
-from seawall.serving.decision import DecisionRecord
+from seawall.serving.decision import DecisionRecord, to_bytes
 
 ADA = "ada-1815"
 
@@ -136,3 +138,29 @@ def test_upkeep_ends_days_past_the_endpoints_retention(
     world.clock.advance(timedelta(days=40))
     assert http.post(f"{API}/decisions/compact", headers=otto).json()["ended"] == {"income": 1}
     assert http.get(f"{API}/decisions/{made[0].id}", headers=otto).status_code == 404
+
+
+def test_reading_what_is_kept_apart_needs_a_role_and_a_reason_and_goes_on_record(
+    http: TestClient, world: World, bearer: Headers, made: list[DecisionRecord]
+) -> None:
+    world.declare()
+    folder = world.app.folder / "gateway" / "decisions"
+    log = DecisionLog(folder, gateway="edge", clock=world.clock)
+    record = msgspec.structs.replace(made[0], id=Ids(world.clock)())
+    log.append_packed([paired(to_bytes(record), {"sex": "nonbinary"})], durable=True)
+    log.close()
+    ship(folder, str(world.app.decisions), clock=world.clock)
+    vera, otto = bearer(world.vera), bearer(world.otto)
+    span = [(now(world.clock) + timedelta(days=d)).isoformat() for d in (-1, 1)]
+    body = {"endpoint": "income", "since": span[0], "until": span[1], "reason": "yearly audit"}
+    path = f"{API}/decisions/audit"
+    assert http.post(path, headers=otto, json=body).status_code == 403
+    assert "reason" in told(http.post(path, headers=vera, json=body | {"reason": " "}))["error"]
+    backwards = body | {"until": span[0]}
+    assert "span" in told(http.post(path, headers=vera, json=backwards))["error"]
+    (row,) = http.post(path, headers=vera, json=body).json()["rows"]
+    assert (row["id"], row["sex"], row["score"]) == (record.id, "nonbinary", 0.7)
+    shown = http.get(f"{API}/decisions/{record.id}", headers=vera).text
+    assert "nonbinary" not in shown
+    (entry,) = world.app.store.audit.find(action="decision:protected:read", limit=9)
+    assert (entry.entry.detail["decisions"], entry.entry.detail["reason"]) == (1, "yearly audit")

@@ -11,8 +11,10 @@ the log while it is written (tail.py) may keep a file from being shipped before 
 `prove` and the others (query.py) read the tables, and the files that are still to be shipped.
 """
 
+from seawall.adapters.decisions.audit import fairness_rows
 from seawall.adapters.decisions.compaction import Compacted, compact
-from seawall.adapters.decisions.erasure import carry_out, record_erasure
+from seawall.adapters.decisions.erasure import carry_out
+from seawall.adapters.decisions.erasures import record_erasure
 from seawall.adapters.decisions.keyring import Keyring
 from seawall.adapters.decisions.log import DecisionLog
 from seawall.adapters.decisions.query import (
@@ -40,6 +42,7 @@ __all__ = [
     "carry_out",
     "check_told",
     "compact",
+    "fairness_rows",
     "find",
     "find_subject",
     "outcomes_of",

@@ -6,17 +6,26 @@ record is held longer than its batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from hashlib import sha256
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
+from seawall.adapters.decisions.apart import Apart, parted
 from seawall.adapters.decisions.frame import HEADER_BYTES, Damage, scan
 from seawall.adapters.decisions.keyring import Keyring, opened, sealed
-from seawall.adapters.decisions.schema import COLUMNS, DECISIONS, SUBJECTS, day_of, month_of, schema
+from seawall.adapters.decisions.schema import (
+    COLUMNS,
+    DECISIONS,
+    PROTECTED,
+    SUBJECTS,
+    day_of,
+    month_of,
+    schema,
+)
 from seawall.kernel import Corrupt
 from seawall.serving.decision import DecisionRecord, from_bytes, to_bytes
 from seawall.serving.leaf import leaf_of
@@ -24,22 +33,33 @@ from seawall.serving.leaf import leaf_of
 ROWS = 512
 """Records in a batch: few, so that their memory is used again."""
 
-Change = Callable[[DecisionRecord], DecisionRecord]
+
+class Change(Protocol):
+    """What erasures make of a record (erasures.py)."""
+
+    def fields(self, record: DecisionRecord) -> frozenset[str]:
+        """What of it is to be erased."""
+        ...
+
+    def __call__(self, record: DecisionRecord) -> DecisionRecord:
+        """The record without that; itself when that is nothing."""
+        ...
 
 
 class Logged(NamedTuple):
     """What a file of decisions holds, ready for the tables."""
 
     decisions: Any
-    """A `pyarrow.Table`, and so is the next."""
+    """A `pyarrow.Table`, and so are the next two."""
     subjects: Any
+    protected: Any
     leaves: list[bytes]
     ids: tuple[str, str]
     """The first and the last."""
     times: tuple[datetime, datetime]
     """The earliest and the latest."""
-    changed: dict[str, date]
-    """The day of each record that was changed, by its id."""
+    changed: dict[str, frozenset[str]]
+    """The fields that were erased of each record of which any were, by its id."""
     damage: tuple[Damage, ...]
 
 
@@ -55,32 +75,38 @@ def logged(
 
     found = scan(data)
     damage, leaves = list(found.damage), list[bytes]()
-    rows, subjects = list[Any](), list[Any]()
+    rows, subjects, protected = list[Any](), list[Any](), list[Any]()
     first = last = ""
     earliest = latest = None
-    changed = dict[str, date]()
+    changed = dict[str, frozenset[str]]()
     payloads = iter(found.payloads.items())
     while part := list(islice(payloads, ROWS)):
         records, packed, days = list[DecisionRecord](), list[bytes](), list[date]()
+        beside = dict[int, Apart]()
         for start, payload in part:
             try:
-                record = from_bytes(opened(payload, keys))
+                own, apart = parted(payload)
+                record = from_bytes(opened(own, keys))
                 day = day_of(record.id)
                 bytes_ = to_bytes(record)
                 leaves.append(leaf_of(bytes_))
-            except (Corrupt, ValueError, TypeError, OverflowError):
+            except (Corrupt, msgspec.DecodeError, ValueError, TypeError, OverflowError):
                 damage.append(Damage(start, start + HEADER_BYTES + len(payload)))
                 continue
-            kept = change(record)
+            kept = record
+            if record.subject is not None and (gone := change.fields(record)):
+                kept, changed[record.id] = change(record), gone
+                apart = {} if "input" in gone else _without(apart, gone)
+            if apart:
+                beside[len(records)] = apart
             records.append(kept)
             days.append(day)
             packed.append(sealed(bytes_ if kept is record else to_bytes(kept), keys))
-            if kept is not record:
-                changed[record.id] = day
         if not records:
             continue
         rows.append(decision_rows(records, packed, days, segment, len(leaves) - len(records), keys))
         subjects.append(subject_rows(records, days, keys))
+        protected.append(protected_rows(records, days, beside))
         first, last = first or records[0].id, records[-1].id
         times = [r.time for r in records]
         earliest = min([*times, earliest] if earliest else times)
@@ -91,12 +117,17 @@ def logged(
     return Logged(
         pa.Table.from_batches(rows),
         pa.Table.from_batches(subjects),
+        pa.Table.from_batches(protected),
         leaves,
         (first, last),
         (earliest, latest),
         changed,
         spans,
     )
+
+
+def _without(apart: Apart, gone: frozenset[str]) -> Apart:
+    return {name: content for name, content in apart.items() if "input." + name not in gone}
 
 
 _OWN = {"day", "segment", "position", "input", "output", "record"}
@@ -143,6 +174,23 @@ def subject_rows(
             "id": [r.id for r, *_ in named],
             "endpoint": [r.endpoint for r, *_ in named],
             "day": [day for *_, day in named],
+        },
+    )
+
+
+def protected_rows(
+    records: Sequence[DecisionRecord], days: Sequence[date], beside: Mapping[int, Apart]
+) -> Any:
+    """A batch of `protected`: what is kept apart from some of the records, by their place."""
+    named = [(at, name, content) for at, a in beside.items() for name, content in a.items()]
+    return batch(
+        PROTECTED,
+        {
+            "decision_id": [records[at].id for at, *_ in named],
+            "day": [days[at] for at, *_ in named],
+            "endpoint": [records[at].endpoint for at, *_ in named],
+            "attribute": [name for _, name, _ in named],
+            "content": [content for *_, content in named],
         },
     )
 

@@ -12,16 +12,13 @@ from typing import Any
 
 import msgspec
 
-from seawall.adapters.decisions.erasure import VACUUM, carry_out, undone
+from seawall.adapters.decisions.erasure import carry_out
+from seawall.adapters.decisions.erasures import undone
 from seawall.adapters.decisions.keyring import Keyring
-from seawall.adapters.decisions.schema import DECISIONS, SEGMENTS, SUBJECTS
-from seawall.adapters.decisions.tables import (
-    ATTEMPTS,
-    literal,
-    open_table,
-    table_errors,
-    writing,
-)
+from seawall.adapters.decisions.replacing import VACUUM, delete
+from seawall.adapters.decisions.schema import DECISIONS, ERASED, PROTECTED, SEGMENTS, SUBJECTS
+from seawall.adapters.decisions.shadows import SHADOWS
+from seawall.adapters.decisions.tables import literal, open_table, table_errors, writing
 from seawall.adapters.decisions.told import KINDS
 from seawall.kernel import Clock, now
 
@@ -56,9 +53,9 @@ def compact(
     ended = _end(table, retention or {}, now(clock).date())
     left = undone(table)
     for erasure in left:
-        carry_out(table, erasure, keys=keys)
+        carry_out(table, erasure, clock=clock, keys=keys)
     files: dict[str, tuple[int, int]] = {}
-    for kind in (DECISIONS, SUBJECTS, SEGMENTS, *KINDS):
+    for kind in (DECISIONS, SUBJECTS, SEGMENTS, PROTECTED, ERASED, SHADOWS, *KINDS):
         with table_errors(table, kind):
             if before := _count(table, kind):
                 _merge(table, kind)
@@ -75,28 +72,15 @@ def _end(root: str, retention: Mapping[str, int], today: date) -> dict[str, int]
     over = sorted({(e, day) for e, day in days if e in first and day < first[e]})
     for endpoint in sorted({e for e, _ in over}):
         before = literal(first[endpoint])
-        _delete(root, DECISIONS, f'"endpoint" = {literal(endpoint)} AND "day" < {before}')
-        _delete(root, SUBJECTS, f'"endpoint" = {literal(endpoint)} AND "day" < {before}')
+        for kind in (DECISIONS, SUBJECTS, PROTECTED):
+            delete(root, kind, f'"endpoint" = {literal(endpoint)} AND "day" < {before}')
     left = [day for e, day in days if (e, day) not in over]
     if over:
-        oldest = min(left, default=today)
-        for kind in KINDS:
-            _delete(root, kind, f'"day" < {literal(min(oldest, max(d for _, d in over)))}')
+        last = max(day for _, day in over) + timedelta(days=1)
+        oldest = min([last, *left])
+        for kind in (*KINDS, SHADOWS, ERASED):
+            delete(root, kind, f'"day" < {literal(oldest)}')
     return dict(Counter(e for e, _ in over))
-
-
-def _delete(root: str, kind: str, where: str) -> None:
-    from deltalake.exceptions import CommitFailedError
-
-    with table_errors(root, kind):
-        for left in reversed(range(ATTEMPTS)):
-            try:
-                if table := open_table(root, kind):
-                    table.delete(where, writer_properties=writing(kind))
-                return
-            except CommitFailedError:
-                if not left:
-                    raise
 
 
 def _clean(root: str, kind: str) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 import msgspec
 
+from seawall.adapters.decisions.apart import sealed_pair
 from seawall.adapters.decisions.commit import GroupCommit
+from seawall.adapters.decisions.health import Disk, DiskHealth
 from seawall.adapters.decisions.keyring import Keyring
 from seawall.adapters.decisions.read import read_decisions, read_outcomes
 from seawall.adapters.decisions.schema import DECISIONS
@@ -28,7 +30,8 @@ class DecisionLog:
 
     `enqueued` records are with the operating system: they survive the death of the process, not of
     the machine. `durable` ones are synced to the disk. Several processes may share the folder.
-    With `keys`, decisions are encrypted before they are written.
+    With `keys`, decisions are encrypted before they are written; what is kept apart from them
+    (apart.py) is under `apart_keys` or, without any, under the same.
     """
 
     def __init__(
@@ -40,12 +43,15 @@ class DecisionLog:
         seal_rows: int = 50_000,
         seal_seconds: float = 60.0,
         keys: Keyring | None = None,
+        apart_keys: Keyring | None = None,
     ) -> None:
         self._folder, self._clock, self._keys = Path(folder), clock, keys
+        self._apart_keys = apart_keys or keys
         name = WalName(gateway, Ids(clock)(), 0)
         after = timedelta(seconds=seal_seconds)
+        self._disk = disk = Disk(self._folder)
         self._wals = {
-            kind: Wal(self._folder / kind, name, clock, seal_rows=seal_rows, seal_after=after)
+            kind: Wal(self._folder / kind, name, clock, disk, seal_rows=seal_rows, seal_after=after)
             for kind in (DECISIONS, *KINDS, SHADOWS)
         }
         self._decisions = self._wals[DECISIONS]
@@ -69,23 +75,26 @@ class DecisionLog:
     def append_packed(self, payloads: Sequence[bytes], *, durable: bool) -> None:
         """Keep decisions that are packed already, as `append` does but without a second look.
 
-        Each payload is what `serving.decision.to_bytes` makes of a record. Whoever packs it has
+        Each payload is what `serving.decision.to_bytes` makes of a record, or `apart.paired` of
+        that and protected attributes. Whoever packs it has
         typed values; one that is not canonical is shipped in its canonical form, one that is no
         record at all becomes damage.
         """
-        if keys := self._keys:
-            payloads = [keys.seal(payload) for payload in payloads]
-        self._decisions.append(payloads, durable=durable)
+        self._decisions.append(self._sealed(payloads), durable=durable)
 
     async def commit(self, payloads: Sequence[bytes]) -> None:
         """Keep packed decisions durably, and let the event loop go on until they are on the disk.
 
         All that wait on one loop share one sync. Raises `Unavailable` as `append` does.
         """
-        if keys := self._keys:
-            payloads = [keys.seal(payload) for payload in payloads]
         if payloads:
-            await self._commits(payloads)
+            await self._commits(self._sealed(payloads))
+
+    def _sealed(self, payloads: Sequence[bytes]) -> Sequence[bytes]:
+        keys, apart_keys = self._keys, self._apart_keys
+        if apart_keys is None:
+            return payloads
+        return [sealed_pair(payload, keys, apart_keys) for payload in payloads]
 
     def append_outcomes(self, outcomes: Sequence[Outcome], *, durable: bool = True) -> None:
         """Keep these outcomes: all or none. One without a time was observed now."""
@@ -120,13 +129,21 @@ class DecisionLog:
         """The outcomes received since then that are not shipped yet; raises as `pending` does."""
         return (o for o in read_outcomes(self._folder) if o.received >= since)
 
+    def health(self) -> DiskHealth:
+        """How the disk below stands."""
+        return self._disk.health()
+
     def seal(self) -> None:
         """Make what was appended so far ready to be shipped, and return when it is."""
         for wal in self._wals.values():
             wal.seal()
 
     def seal_if_due(self) -> None:
-        """Seal the files that are old enough; call it now and then, traffic or not."""
+        """Seal the files that are old enough; call it now and then, traffic or not.
+
+        Also sees whether a disk that did not take something takes it again.
+        """
+        self._disk.look()
         for wal in self._wals.values():
             wal.seal_if_due()
 

@@ -14,7 +14,8 @@ from typing import Any, cast
 import msgspec
 
 from seawall.adapters.decisions.columns import subject_key
-from seawall.adapters.decisions.erasure import erasing, erasures
+from seawall.adapters.decisions.erased import WORDED, marked, wordless
+from seawall.adapters.decisions.erasures import TOLD, Erasing, erasures
 from seawall.adapters.decisions.keyring import Keyring, filed_under, opened
 from seawall.adapters.decisions.read import read_decisions, read_told
 from seawall.adapters.decisions.schema import (
@@ -52,7 +53,7 @@ def find(
         try:
             for record in read_decisions(Path(folder), keys):
                 if record.id == decision_id:
-                    return erasing(erasures(table), keys)(record)
+                    return Erasing(erasures(table), keys)(record)
         except Corrupt as error:
             damaged = error
     for row in _rows(table, DECISIONS, ["record"], day=day, id=decision_id):
@@ -68,8 +69,8 @@ def find_subject(
     """Every decision about a subject, oldest first, by way of the index `subjects`."""
     waiting = [r for r in _waiting(table, wal_folders, keys) if r.subject == subject]
     filed = [subject_key(name) for name in filed_under(subject, keys)]
-    days = {row["id"]: row["day"] for row in _rows(table, SUBJECTS, ["id", "day"], key=filed)}
-    shipped = [r for r in _records(table, days, keys) if r.subject == subject]
+    places = _rows(table, SUBJECTS, ["id", "day", "endpoint"], key=filed)
+    shipped = [r for r in _records(table, places, keys) if r.subject == subject]
     return _in_order([*shipped, *waiting])
 
 
@@ -80,27 +81,56 @@ def outcomes_of(
     return told_of(table, OUTCOMES, decision_id, wal_folders=wal_folders)
 
 
-def told_of(table: str, kind: str, decision_id: str, *, wal_folders: Folders = ()) -> list[Any]:
-    """The outcomes, actions, overrides or events of a decision, each once, in their order."""
+def told_of(
+    table: str,
+    kind: str,
+    decision_id: str,
+    *,
+    wal_folders: Folders = (),
+    keys: Keyring | None = None,
+) -> list[Any]:
+    """The outcomes, actions, overrides or events of a decision, each once, in their order.
+
+    Without their text when the person decided about was erased.
+    """
+    folders = tuple(wal_folders)
     waiting = [
         one
-        for folder in wal_folders
+        for folder in folders
         for one in read_told(Path(folder), kind)
         if one.decision_id == decision_id
     ]
     columns = [name for name in COLUMNS[kind] if name != "day"]
     rows = _rows(table, kind, columns, day=day_of(decision_id), decision_id=decision_id)
     rows.sort(key=lambda row: (row["segment"], row["position"]))
-    return in_order([*(from_row(kind, row) for row in rows), *waiting])
+    told = in_order([*(from_row(kind, row) for row in rows), *waiting])
+    if told and kind in WORDED and _is_erased(table, decision_id, folders, keys):
+        return in_order(map(wordless, told))
+    return told
 
 
-def story(table: str, decision_id: str, *, wal_folders: Folders = ()) -> list[tuple[str, Any]]:
+def _is_erased(table: str, decision_id: str, folders: Folders, keys: Keyring | None) -> bool:
+    """Whether a decision was about somebody who was erased."""
+    if marked(table, [decision_id]):
+        return True
+    change = Erasing(erasures(table), keys)
+    return bool(change) and any(
+        TOLD in change.fields(record)
+        for folder in folders
+        for record in read_decisions(Path(folder), keys)
+        if record.id == decision_id
+    )
+
+
+def story(
+    table: str, decision_id: str, *, wal_folders: Folders = (), keys: Keyring | None = None
+) -> list[tuple[str, Any]]:
     """All that was told of a decision since, with its kind, in the order it happened."""
     folders = tuple(wal_folders)
     told = [
         (kind, one)
         for kind in KINDS
-        for one in told_of(table, kind, decision_id, wal_folders=folders)
+        for one in told_of(table, kind, decision_id, wal_folders=folders, keys=keys)
     ]
     return sorted(told, key=lambda t: (t[1].time, t[1].received))
 
@@ -189,14 +219,16 @@ def prove(table: str, decision_id: str, *, keys: Keyring | None = None) -> Decis
 
 
 def _records(
-    table: str, days: Mapping[str, date], keys: Keyring | None
+    table: str, places: Iterable[Mapping[str, Any]], keys: Keyring | None
 ) -> Iterator[DecisionRecord]:
-    """The decisions with these ids, by their day."""
-    ids = sorted(days)
-    for at in range(0, len(ids), AT_ONCE):
-        part = ids[at : at + AT_ONCE]
-        where = sorted({days[id_] for id_ in part})
-        for row in _rows(table, DECISIONS, ["record"], day=where, id=part):
+    """The decisions with these ids, in these days and endpoints."""
+    ordered = sorted(places, key=lambda place: place["id"])
+    for at in range(0, len(ordered), AT_ONCE):
+        part = ordered[at : at + AT_ONCE]
+        where: dict[str, Any] = {
+            name: sorted({place[name] for place in part}) for name in ("day", "endpoint", "id")
+        }
+        for row in _rows(table, DECISIONS, ["record"], **where):
             yield _record(row, keys)
 
 
@@ -206,7 +238,7 @@ def _record(row: Mapping[str, Any], keys: Keyring | None) -> DecisionRecord:
 
 def _waiting(table: str, folders: Folders, keys: Keyring | None) -> list[DecisionRecord]:
     """What is not shipped yet, without what was erased meanwhile."""
-    change = erasing(erasures(table), keys)
+    change = Erasing(erasures(table), keys)
     return [change(r) for folder in folders for r in read_decisions(Path(folder), keys)]
 
 

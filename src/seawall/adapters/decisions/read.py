@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from seawall.adapters.decisions.apart import parted
 from seawall.adapters.decisions.frame import HEADER_BYTES, Damage, scan
 from seawall.adapters.decisions.keyring import Keyring, opened
 from seawall.adapters.decisions.schema import DECISIONS, OUTCOMES
@@ -28,7 +29,7 @@ class Rows(msgspec.Struct, Generic[T], frozen=True):
 
 def decisions_in(data: bytes, keys: Keyring | None = None) -> Rows[DecisionRecord]:
     """The decisions in the bytes of a file."""
-    return rows_in(data, lambda payload: from_bytes(opened(payload, keys)))
+    return rows_in(data, lambda payload: from_bytes(opened(parted(payload)[0], keys)))
 
 
 def told_in(kind: str, data: bytes) -> Rows[Any]:

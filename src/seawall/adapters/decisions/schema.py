@@ -11,7 +11,8 @@ from seawall.kernel import id_time
 
 DECISIONS, OUTCOMES, SEGMENTS, SUBJECTS = "decisions", "outcomes", "segments", "subjects"
 ACTIONS, OVERRIDES, EVENTS = "actions", "overrides", "events"
-ERASURES = "erasures"
+ERASURES, ERASED = "erasures", "erased"
+PROTECTED = "protected"
 
 _PLACE = {"segment": "string", "position": "int32"}
 _TOLD = {"decision_id": "string", "day": "date32", "time": "time", "received": "time", **_PLACE}
@@ -82,6 +83,16 @@ COLUMNS: dict[str, dict[str, str]] = {
         "shipped": "time",
         "leaves": "binary",
     },
+    # protected attributes of a decision that its record does not have; never read but for audits
+    PROTECTED: {
+        "decision_id": "string",
+        "day": "date32",
+        "endpoint": "string",
+        "attribute": "string",
+        "content": "binary",
+    },
+    # decisions about somebody who was erased, text and all
+    ERASED: {"decision_id": "string", "day": "date32"},
     # who it is about is a number; `done` once no file holds the values any more
     ERASURES: {
         "id": "string",
@@ -100,6 +111,8 @@ PARTITIONS: dict[str, list[str]] = {
     EVENTS: ["day"],
     SHADOWS: ["day"],
     SEGMENTS: [],
+    PROTECTED: ["endpoint", "day"],
+    ERASED: ["day"],
     ERASURES: [],
 }
 # no value of a person here: what is skipped by stands in the table's own log, which nobody erases
@@ -112,6 +125,8 @@ SEARCHED: dict[str, str] = {
     EVENTS: "decision_id,received",
     SHADOWS: "decision_id",
     SEGMENTS: "id,first_time,last_time,shipped",
+    PROTECTED: "decision_id",
+    ERASED: "decision_id",
     ERASURES: "id",
 }
 
@@ -121,6 +136,7 @@ def day_of(decision_id: str) -> date:
     return id_time(decision_id).date()
 
 
+@cache
 def month_of(day: date) -> str:
     """The partition of the index of subjects: `2026-03`."""
     return day.isoformat()[:7]

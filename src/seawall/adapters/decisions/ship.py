@@ -16,17 +16,21 @@ from typing import Any
 import msgspec
 
 from seawall.adapters.decisions.columns import Logged, logged
-from seawall.adapters.decisions.erasure import (
-    delete_replaced,
-    erasing,
-    erasures,
-    forget,
-    replace,
-)
+from seawall.adapters.decisions.erased import WORDED, forget_words, marked, wordless
+from seawall.adapters.decisions.erasure import erase_beside, erase_rows, forget
+from seawall.adapters.decisions.erasures import Erasing, erasures
 from seawall.adapters.decisions.frame import Damage
 from seawall.adapters.decisions.keyring import Keyring
 from seawall.adapters.decisions.read import corrupt, files_in, told_in
-from seawall.adapters.decisions.schema import DECISIONS, SEGMENTS, SUBJECTS, schema
+from seawall.adapters.decisions.replacing import delete_replaced
+from seawall.adapters.decisions.schema import (
+    DECISIONS,
+    PROTECTED,
+    SEGMENTS,
+    SUBJECTS,
+    day_of,
+    schema,
+)
 from seawall.adapters.decisions.segment import Segment
 from seawall.adapters.decisions.shadows import SHADOWS
 from seawall.adapters.decisions.tables import append_once
@@ -84,8 +88,8 @@ def _ship_decisions(
 ) -> Segment | None:
     name = WalName.parse(path.name)
     id_ = f"{name.log}-{name.number:06d}"
-    data, known, segment = path.read_bytes(), erasures(root), None
-    found = logged(data, id_, erasing(known, keys), keys)
+    known, segment = erasures(root), None
+    found = logged(path.read_bytes(), id_, Erasing(known, keys, shipped), keys)
     if isinstance(found, Logged):
         segment = Segment(
             id=id_,
@@ -101,23 +105,39 @@ def _ship_decisions(
         )
         once = functools.partial(append_once, root, log=name.log, number=name.number)
         new = once(DECISIONS, found.decisions)
-        if len(found.subjects):
-            once(SUBJECTS, found.subjects)
+        for kind, rows in ((SUBJECTS, found.subjects), (PROTECTED, found.protected)):
+            if len(rows):
+                once(kind, rows)
         if not new or erasures(root) != known:
-            _look_again(data, root, id_, keys)
+            _look_again(path.read_bytes(), root, id_, shipped, keys)
+        else:
+            _erase_beside(root, found)
         once(SEGMENTS, _segment_rows(segment, found.leaves))
     _finish(path, found.damage if isinstance(found, Logged) else found, damaged)
     return segment
 
 
-def _look_again(data: bytes, root: str, segment: str, keys: Keyring | None) -> None:
+def _look_again(
+    data: bytes, root: str, segment: str, present: datetime, keys: Keyring | None
+) -> None:
     """Erase from rows that were committed before an erasure was known what it says."""
-    change = erasing(erasures(root), keys)
+    change = Erasing(erasures(root), keys, present)
     found = logged(data, segment, change, keys)
     if isinstance(found, Logged) and found.changed:
-        replace(root, found.changed, change, keys=keys)
-        forget(root, found.changed)
-        delete_replaced(root)
+        days = {id_: day_of(id_) for id_ in found.changed}
+        erase_rows(root, days, change, keys=keys)
+        forget(root, [id_ for id_, gone in found.changed.items() if "subject" in gone])
+        delete_replaced(root, (DECISIONS, SUBJECTS))
+        _erase_beside(root, found)
+
+
+def _erase_beside(root: str, found: Logged) -> None:
+    """Erase what the tables have beside decisions that were erased as they were shipped."""
+    by_fields: dict[frozenset[str], list[str]] = {}
+    for id_, gone in found.changed.items():
+        by_fields.setdefault(gone, []).append(id_)
+    for gone, ids in by_fields.items():
+        erase_beside(root, {id_: day_of(id_) for id_ in ids}, gone)
 
 
 def _segment_rows(segment: Segment, leaves: list[bytes]) -> Any:
@@ -132,10 +152,15 @@ def _ship_told(path: Path, root: str, kind: str, damaged: list[tuple[Path, Damag
 
     name, found = WalName.parse(path.name), told_in(kind, path.read_bytes())
     id_ = f"{name.log}-{name.number:06d}"
-    rows = [told_row(told, id_, position) for position, told in enumerate(found.rows)]
+    ids = {told.decision_id for told in found.rows} if kind in WORDED else set[str]()
+    gone = marked(root, ids)
+    kept = [wordless(told) if told.decision_id in gone else told for told in found.rows]
+    rows = [told_row(told, id_, position) for position, told in enumerate(kept)]
     if rows:
         data = pa.Table.from_pylist(rows, schema=schema(kind))
-        append_once(root, kind, data, log=name.log, number=name.number)
+        new = append_once(root, kind, data, log=name.log, number=name.number)
+        if late := marked(root, ids) - (gone if new else set()):
+            forget_words(root, {decision: day_of(decision) for decision in late})
     _finish(path, found.damage, damaged)
 
 

@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 ATTEMPTS = 12
 """How often a commit that lost to another is tried on the table as it then stands."""
 _UNLIKE = {"id", "key", "score", "latency_ms", "time", "position", "unit"}
-_OPAQUE = {"record", "input", "output", "leaves", "reason"}
+_OPAQUE = {"record", "input", "output", "leaves", "reason", "content"}
 """What is never skipped by; its bounds would only repeat values."""
+_PAGE_BYTES = 1 << 16
+"""One row is looked for: less is unpacked beside it."""
 _READING = {"datafusion.execution.parquet.pushdown_filters": "true"}
 _GROUP_ROWS = {DECISIONS: 65_536, SUBJECTS: 65_536, SEGMENTS: 8}
 """Rows that are read or skipped together, for the tables where one row is looked for."""
@@ -114,6 +116,8 @@ def writing(kind: str) -> Any:
         compression="ZSTD",
         compression_level=1,
         max_row_group_size=_GROUP_ROWS.get(kind),
+        data_page_size_limit=_PAGE_BYTES,
+        write_batch_size=256,
         column_properties=unlike | opaque,
     )
 

@@ -119,7 +119,9 @@ def in_order(told: Iterable[T]) -> list[T]:
     """What was told, each thing once, by the time it happened and then as it was received.
 
     The same told again is dropped, whenever it was received; of events with one id the last that
-    was received stands. What happened and was received at the same moment stays as it was given.
+    was received stands. What came without a time of its own happened on arrival: told again before
+    anything else was, it is dropped too. What happened and was received at the same moment stays
+    as it was given.
     """
     distinct: dict[Any, T] = {}
     for one in sorted(told, key=lambda t: t.received):
@@ -128,7 +130,16 @@ def in_order(told: Iterable[T]) -> list[T]:
             distinct[one.decision_id, one.name, one.id] = one
         else:
             distinct.setdefault(key, one)
-    return sorted(distinct.values(), key=lambda t: (t.time or t.received, t.received))
+    kept: list[T] = []
+    for one in sorted(distinct.values(), key=lambda t: (t.time or t.received, t.received)):
+        timeless = one.time == one.received
+        if not (kept and timeless and _at_no_time(kept[-1]) == _at_no_time(one)):
+            kept.append(one)
+    return kept
+
+
+def _at_no_time(told: T) -> T:
+    return msgspec.structs.replace(told, time=_NEVER, received=_NEVER)
 
 
 _NEVER = datetime.fromisoformat("1970-01-01T00:00:00+00:00")

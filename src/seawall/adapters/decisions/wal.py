@@ -19,6 +19,7 @@ from urllib.parse import quote, unquote
 import msgspec
 
 from seawall.adapters.decisions.frame import frame, scan
+from seawall.adapters.decisions.health import Disk
 from seawall.kernel import Clock, Corrupt, Unavailable
 
 
@@ -66,9 +67,16 @@ class Wal:
     """
 
     def __init__(
-        self, folder: Path, name: WalName, clock: Clock, *, seal_rows: int, seal_after: timedelta
+        self,
+        folder: Path,
+        name: WalName,
+        clock: Clock,
+        disk: Disk,
+        *,
+        seal_rows: int,
+        seal_after: timedelta,
     ) -> None:
-        self._folder, self._name, self._clock = folder, name, clock
+        self._folder, self._name, self._clock, self._disk = folder, name, clock, disk
         self._seal_rows = seal_rows
         self._seal_ns = round(seal_after.total_seconds() * 1e9)
         self._lock, self._syncing = threading.Lock(), threading.Lock()
@@ -122,7 +130,9 @@ class Wal:
                 self._rotate()
 
     def _due(self) -> bool:
-        return self._fd is not None and self._clock.now_ns() - self._opened_ns >= self._seal_ns
+        # a clock that was set back would keep the file open for as long as it went back
+        age = self._clock.now_ns() - self._opened_ns
+        return self._fd is not None and not 0 <= age < self._seal_ns
 
     def _open(self) -> int:
         name = msgspec.structs.replace(self._name, number=self._name.number + 1)
@@ -131,7 +141,7 @@ class Wal:
             fd = _create_locked(path)
             sync_folder(self._folder)
         except OSError as error:
-            raise _unavailable("opened", path, error) from error
+            raise self._refused("opened", path, error) from error
         self._fd, self._path, self._name, self._length, self._rows = fd, path, name, 0, 0
         self._opened_ns = self._clock.now_ns()
         return fd
@@ -144,8 +154,10 @@ class Wal:
         except OSError as error:
             os.ftruncate(fd, self._length)
             self._rotate()  # whoever follows the file may have read more of it than is left
-            raise _unavailable("written", self._path, error) from error
+            raise self._refused("written", self._path, error) from error
         self._length += len(data)
+        if self._disk.trouble is not None:
+            self._disk.trouble = None
 
     def sync(self, ticket: Ticket) -> None:
         """Return when this write, and all before it in its file, are on the disk.
@@ -171,7 +183,8 @@ class Wal:
 
     def _sync_open(self, fd: int, number: int, target: int) -> None:
         try:
-            os.fdatasync(fd)
+            with self._disk.sync():
+                os.fdatasync(fd)
         except OSError:
             # the pages may be gone and the next sync would say nothing: write to a new file
             with self._lock:
@@ -198,10 +211,15 @@ class Wal:
             os.close(self._fd)
         self._fd = None
 
+    def _refused(self, done: str, path: Path, error: OSError) -> Unavailable:
+        self._disk.refuses(f"cannot be {done}: {error.strerror}")
+        return _unavailable(done, path, error)
+
     def _finish(self, fd: int, path: Path, number: int, target: int) -> None:
         """Sync and rename a full file. One that fails stays open, for `recover` to take up."""
         try:
-            os.fsync(fd)
+            with self._disk.sync():
+                os.fsync(fd)
             path.rename(path.with_suffix(".wal"))
             sync_folder(self._folder)
         except OSError:

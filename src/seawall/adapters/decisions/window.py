@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from seawall.adapters.decisions.erasure import erasing, erasures
+from seawall.adapters.decisions.erasures import Erasing, erasures
 from seawall.adapters.decisions.keyring import Keyring, opened
 from seawall.adapters.decisions.query import AT_ONCE, Folders
 from seawall.adapters.decisions.read import read_decisions, read_told
@@ -118,7 +118,7 @@ def read_window(
     Values whose erasure is written down are gone from them. Raises `Corrupt`, naming the file,
     when some of the table or of a log folder cannot be read, and `Unavailable`.
     """
-    change, window = erasing(erasures(table), keys), found.window
+    change, window = Erasing(erasures(table), keys), found.window
     seen = set[str]()
     part: list[DecisionRecord] = []
     for record in _waiting(wal_folders, keys):
@@ -180,7 +180,7 @@ def request_of(
     for rows in _stream(table, f"SELECT id, record FROM t WHERE {where}"):  # noqa: S608
         read = (from_bytes(opened(row["record"], keys)) for row in rows)
         same += [r for r in read if _together(r, record)]
-    change = erasing(erasures(table), keys)
+    change = Erasing(erasures(table), keys)
     once = {r.id: change(r) for r in same}
     return [once[id_] for id_ in sorted(once)]
 

@@ -74,12 +74,13 @@ def _placed(settings: Settings, folder: Path) -> Settings:
     """With relative paths placed and those that follow from the data folder filled in."""
     data = folder / settings.data_dir
     objects = settings.objects or str(data / "objects")
-    clock, keys = settings.clock, settings.decision_keys
+    clock, keys, apart = settings.clock, settings.decision_keys, settings.protected_keys
     return msgspec.structs.replace(
         settings,
         data_dir=data,
         database_url=settings.database_url or f"sqlite:///{data / 'seawall.db'}",
         objects=objects if "://" in objects else str(folder / objects),
         decision_keys=keys and folder / keys,
+        protected_keys=apart and folder / apart,
         clock=clock if clock == "system" else f"file:{folder / clock[5:]}",
     )

@@ -19,7 +19,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `admin_token` opens a gateway's local kill switch. `clock` is `system` or `file:PATH`. The
     `..._seconds` are real time: how often the control plane reconciles, and a gateway sends its
     telemetry, asks for its bundle, ships its log, and how old a log file grows before it is sealed.
-    `decision_keys` is the file of keys that decisions are encrypted with at rest; None for none.
+    `decision_keys` is the file of keys that decisions are encrypted with at rest, `protected_keys`
+    that of protected attributes kept apart from them; None for none.
     A gateway sends spans to the OTLP collector at `trace_endpoint`, of a share `trace_rate` of the
     requests that their caller does not trace.
     `demo_panel` is where a running demo takes the orders of its page, None without a demo.
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ship_seconds: Seconds = 5.0
     seal_seconds: Seconds = 60.0
     decision_keys: Path | None = None
+    protected_keys: Path | None = None
     trace_endpoint: Annotated[str, msgspec.Meta(pattern="^https?://.+$")] | None = None
     trace_rate: Annotated[float, msgspec.Meta(ge=0.0, le=1.0)] = 0.0
     demo_panel: Annotated[str, msgspec.Meta(pattern="^https?://.+$")] | None = None

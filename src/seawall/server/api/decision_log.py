@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from litestar import get, post
@@ -27,6 +28,15 @@ class Erase(Struct, forbid_unknown_fields=True):
     fields: list[str] = []
 
 
+class Audit(Struct, forbid_unknown_fields=True):
+    """Decisions of which endpoint and span (times with their zone), and what for."""
+
+    endpoint: str
+    since: datetime
+    until: datetime
+    reason: str
+
+
 @post("/decisions/told/{kind:str}", sync_to_thread=True, status_code=200)
 def tell(request: Asked, kind: FromPath[str], data: JSONBody[Told]) -> dict[str, int]:
     """Keep outcomes, actions, overrides or events of decisions: all or none."""
@@ -39,6 +49,14 @@ def of_subject(request: Asked, subject: FromQuery[str]) -> list[dict[str, Any]]:
     found = decision_log.of_subject(app_of(request), who_asks(request), subject)
     names = ("id", "time", "endpoint", "model", "arm", "score", "output", "fallback", "action")
     return [to_builtins({name: getattr(r, name) for name in names}) for r in found]
+
+
+@post("/decisions/audit", sync_to_thread=True, status_code=200)
+def audit(request: Asked, data: JSONBody[Audit]) -> dict[str, Any]:
+    """Decisions beside the protected attributes that are kept apart from them; goes on record."""
+    app, who = app_of(request), who_asks(request)
+    rows = decision_log.audit(app, who, data.endpoint, data.since, data.until, data.reason)
+    return {"rows": to_builtins(rows)}
 
 
 @post("/decisions/erase", sync_to_thread=True, status_code=200)
@@ -54,4 +72,4 @@ def compact(request: Asked) -> dict[str, Any]:
     return to_builtins(decision_log.compact(app_of(request), who_asks(request)))
 
 
-HANDLERS = [tell, of_subject, erase, compact]
+HANDLERS = [tell, of_subject, audit, erase, compact]
