@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes.boosters import is_booster
-from seawall.adapters.runtimes.output import KEY, Output
+from seawall.serving.output import KEY, Output
 from seawall.kernel import BadInput
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}

@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.runtimes.output import Label, Output
+from seawall.serving.output import Label, Output
 from seawall.kernel import BadInput
 from seawall.sdk.conversion import to_onnx
 from seawall.sdk.original import answers, output_of

@@ -16,6 +16,7 @@ import numpy as np
 from seawall.kernel import BadInput, Clock, Corrupt, Digest, Ids, NotFound, SystemClock, now
 from seawall.serving.bundle import Bundle
 from seawall.serving.decide import (
+    Answer,
     Batch,
     Decider,
     Model,
@@ -25,6 +26,7 @@ from seawall.serving.decide import (
     run,
 )
 from seawall.serving.keeping import Keeping
+from seawall.serving.output import Decision
 from seawall.serving.packing import Packer, Said
 from seawall.serving.route import position, unit_hash
 from seawall.serving.validate import Violation
@@ -38,13 +40,14 @@ _NOTHING = Said()
 class GuardDecision(msgspec.Struct, frozen=True, gc=False):
     """What may be acted on: `label` and `score` are None when the verdict is `block`.
 
-    `reason` is there when the verdict is not `pass`, `violations` say what is wrong with the input,
+    `label` is 0 or 1, a class, or the value of a regression; `probabilities` are the model's own,
+    by class, where it has several. `reason` is there when the verdict is not `pass`, `violations` say what is wrong with the input,
     `guards` the action of each guard that tripped, `fallback` what answered in the model's place.
     """
 
     decision_id: str
     score: float | None
-    label: int | None
+    label: Decision | None
     verdict: RowVerdict
     arm: str
     version: str
@@ -52,6 +55,7 @@ class GuardDecision(msgspec.Struct, frozen=True, gc=False):
     fallback: str | None = None
     guards: dict[str, str] = {}
     violations: tuple[Violation, ...] = ()
+    probabilities: dict[str, float] = {}
 
 
 class Guard:
@@ -155,18 +159,7 @@ class Guard:
                 said=said,
             )
             self._log.append_packed((packed,), durable=self.bundle.log == "durable")
-        return GuardDecision(
-            decision_id,
-            answer.score,
-            answer.label,
-            answer.verdict,
-            answer.arm.name,
-            answer.arm.version,
-            answer.reason,
-            answer.fallback,
-            answer.guards,
-            violations,
-        )
+        return self._decision(decision_id, answer, violations)
 
     def score(
         self,
@@ -216,13 +209,18 @@ class Guard:
                 ],
                 durable=bundle.log == "durable",
             )
-        return [
-            GuardDecision(
-                i, a.score, a.label, a.verdict, a.arm.name, a.arm.version, a.reason, a.fallback,
-                a.guards,
-            )
-            for i, a in zip(ids, answers, strict=True)
-        ]  # fmt: skip
+        return [self._decision(i, a, ()) for i, a in zip(ids, answers, strict=True)]
+
+    def _decision(
+        self, decision_id: str, a: Answer, violations: tuple[Violation, ...]
+    ) -> GuardDecision:
+        found = GuardDecision(
+            decision_id, a.score, a.label, a.verdict, a.arm.name, a.arm.version, a.reason,
+            a.fallback, a.guards, violations,
+        )  # fmt: skip
+        if not a.probabilities:
+            return found
+        return msgspec.structs.replace(found, probabilities=self._packer.by_class(a))
 
     def _rejected(self, why: str, violations: tuple[Violation, ...]) -> GuardDecision:
         champion = self.bundle.arm("champion")

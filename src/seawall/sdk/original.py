@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes.boosters import booster_columns, booster_output, is_booster
-from seawall.adapters.runtimes.output import Output
+from seawall.serving.output import Output
 from seawall.kernel import BadInput
 
 

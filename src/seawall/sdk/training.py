@@ -24,7 +24,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.runtimes.output import Label, Output
+from seawall.serving.output import Label, Output
 from seawall.kernel import (
     BadInput,
     Clock,

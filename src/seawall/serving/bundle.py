@@ -15,7 +15,10 @@ from seawall.serving.condition import Condition
 from seawall.serving.decision_privacy import PrivacyRule
 from seawall.serving.fallback import Fallback
 from seawall.serving.guard import Guard
+from seawall.serving.cost import Cost
 from seawall.serving.limit import Limits
+from seawall.serving.output import Output, Value, problem_of
+from seawall.serving.sampling import Sampling
 from seawall.serving.signature import Signature
 from seawall.statistics.grid import Grid
 
@@ -54,6 +57,8 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     weight: float = 0.0
     threshold: float = 0.5
     conditions: Conditions = Conditions()
+    cost: Cost | None = None
+    """What a row costs that its model is asked of."""
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,7 +67,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `salt` (at least 16 bytes) is a secret of the endpoint: it keys the hash of units and the tokens
     of the privacy rule. `unit` names the input field or request parameter that is the routing key;
     a request without it is routed by the decision's own id. `protected` names fields of the request
-    that serve only as groups in labelled summaries. `grids` are those of the baseline, by field.
+    that serve only as groups in labelled summaries. `grids` are those of the baseline, by field, and
+    `value_grid` that of a regression's values. `sampling` says which records keep their inputs.
     """
 
     endpoint: str
@@ -79,6 +85,10 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     privacy: dict[str, PrivacyRule] = {}
     protected: tuple[str, ...] = ()
     grids: dict[str, Grid] = {}
+    output: Output = Output()
+    value: Value = Value()
+    value_grid: Grid | None = None
+    sampling: Sampling | None = None
     label_age_seconds: float = 7 * 86_400.0
     latency_objective_ms: float | None = None
     log: Literal["enqueued", "durable"] = "enqueued"
@@ -108,6 +118,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         asked += self.fallback.arms if self.fallback else ()
         if strange := set(asked) - set(names):
             return f"the fallback or a guard asks an arm {min(strange)!r} that is not there"
+        if problem := self.output.problem() or self._fallback_problem():
+            return problem
         if self.on_invalid == "fallback" and self.fallback is None:
             return "on_invalid is fallback, and there is none"
         if not 16 <= len(self.salt) <= 64:
@@ -119,6 +131,12 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if strange := self.privacy.keys() - known - {"*"}:
             return f"a privacy rule for {min(strange)!r}, which is no field"
         return ""
+
+    def _fallback_problem(self) -> str:
+        """Why the fallback cannot answer for a model of this kind."""
+        found = (self.fallback, *self.fallback.rules) if self.fallback else ()
+        problems = (problem_of(f.label, f.score, self.output, self.value) for f in found)
+        return next((f"the fallback's label {problem}" for problem in problems if problem), "")
 
     def arm(self, name: str) -> Arm | None:
         """The arm of this name, if there is one."""

@@ -6,10 +6,13 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from seawall.serving.cost import Cost
 from seawall.serving.decision_privacy import PrivacyRule
 from seawall.serving.fallback import Fallback
 from seawall.serving.guard import Guard
 from seawall.serving.limit import Limits
+from seawall.serving.output import Value
+from seawall.serving.sampling import Sampling
 
 
 class Endpoint(
@@ -21,7 +24,9 @@ class Endpoint(
     objects. `amount` names the field that an approval's largest amount is about. `advisers` are
     approved versions, by a name of their own, whose models fallbacks and guards may ask.
     `window_hours` is how much traffic drift is judged on; `label_age_seconds` the age at which
-    labelled cohorts are compared.
+    labelled cohorts are compared. `value` is what holds of a regression's values. `sampling` says
+    which records of the log keep their inputs; without it all do. `costs` are by arm (`champion`,
+    `canary`, an adviser's name); `*` stands for every other.
     """
 
     kind: ClassVar[str] = "endpoint"
@@ -39,6 +44,7 @@ class Endpoint(
     amount: str | None = None
     advisers: dict[str, str] = {}
     threshold: float = 0.5
+    value: Value = Value()
     on_invalid: Literal["reject", "fallback"] = "reject"
     guards: tuple[Guard, ...] = ()
     limits: Limits = Limits()
@@ -50,6 +56,8 @@ class Endpoint(
     log: Literal["enqueued", "durable"] = "enqueued"
     retention_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """For how many days decisions are kept; None for ever."""
+    sampling: Sampling | None = None
+    costs: dict[str, Cost] = {}
 
     @property
     def key(self) -> str:

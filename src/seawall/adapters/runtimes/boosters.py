@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.runtimes.output import Kind, Label, Output
+from seawall.serving.output import Kind, Label, Output
 from seawall.kernel import BadInput
 
 _CLASSES: dict[str, Kind] = {"binary": "binary", "multi": "multiclass", "multiclass": "multiclass"}

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes.onnx import OnnxModel
-from seawall.adapters.runtimes.output import Output
+from seawall.serving.output import Output
 from seawall.adapters.runtimes.worker import WorkerModel
 from seawall.kernel import BadInput, nearest
 

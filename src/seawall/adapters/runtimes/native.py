@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes.boosters import booster_columns, booster_output
-from seawall.adapters.runtimes.output import Output
+from seawall.serving.output import Output
 from seawall.kernel import BadInput
 
 NATIVE = ("xgboost", "lightgbm", "skops", "pickle")

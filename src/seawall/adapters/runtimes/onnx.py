@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.runtimes.output import KEY, Output
+from seawall.serving.output import KEY, Output
 from seawall.kernel import BadInput
 
 _EXPORT = "export it with one float input (rows × fields) and a probability output"

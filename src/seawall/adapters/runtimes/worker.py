@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes import frames
-from seawall.adapters.runtimes.output import Output
+from seawall.serving.output import Output
 from seawall.kernel import BadInput, SeawallError, Unavailable
 
 MEMORY = 4 << 30
