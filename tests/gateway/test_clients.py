@@ -17,14 +17,21 @@ from tests.gateway.control import FIELDS, GOOD, Control, bundle, model
 from tritonclient.utils import InferenceServerException
 
 from seawall.gateway.protocol import call_of
-from seawall.gateway.request import OUTPUTS, parse_csv, parse_infer, parse_records
+from seawall.gateway.request import Ask, outputs_of, parse_csv, parse_records
+from seawall.gateway.request import parse_infer as read_infer
 from seawall.kernel import BadInput
 from seawall.serving.fallback import Fallback
+from seawall.serving.output import Output
 from seawall.serving.signature import Field, Signature
 
 ROWS = [GOOD, GOOD | {"age": 71, "grade": "high"}]
 EXPECTED = model().predict_proba(np.array([[40, 38.5, 1], [71, 38.5, 2]], np.float32))[:, 1]
 FUZZED = 300
+OUTPUTS = outputs_of(Output())
+
+
+def parse_infer(body: bytes, header_length: str | None, fields: tuple[str, ...]) -> Ask:
+    return read_infer(body, header_length, fields, OUTPUTS)
 
 
 @pytest.fixture

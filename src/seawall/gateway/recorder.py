@@ -14,7 +14,8 @@ from seawall.adapters.decisions import DecisionLog, ShadowScore
 from seawall.gateway.live import Live
 from seawall.kernel import Unavailable
 from seawall.serving.bundle import Arm
-from seawall.serving.decide import Answer
+from seawall.serving.cost import Cost
+from seawall.serving.decide import Answer, Question, ask
 from seawall.serving.signature import Field
 from seawall.serving.telemetry import (
     Body,
@@ -24,14 +25,13 @@ from seawall.serving.telemetry import (
     Shadow,
     Stream,
     encode,
-    joint,
     merge,
     window_start,
 )
 from seawall.serving.validate import Violation
 from seawall.statistics.column import Column
 from seawall.statistics.counting import summarise, summarise_table
-from seawall.statistics.grid import latency_grid, score_grid
+from seawall.statistics.grid import latency_grid
 
 _log: Any = structlog.get_logger("seawall.gateway")
 
@@ -165,7 +165,9 @@ class Recorder:
             latency_bytes=summarise(part.latency, latency_grid()).to_bytes(),
         )
         rows.put(live, arm, "counters", time_ns, counters)
-        scores = np.array([a.model_score for a in answers], dtype=np.float64)
+        if live.costly:
+            _cost_rows(rows, live, time_ns, answers)
+        scores = live.counting.said(answers)
         there = ~np.isnan(scores)
         asked = there | failed
         if asked.any():
@@ -187,17 +189,19 @@ class Recorder:
         ids: list[str],
     ) -> None:
         try:
-            scores = live.models["shadow"].scores(matrix.astype(np.float32))
+            question = Question("shadow", matrix.astype(np.float32), live.counting.classes)
+            scores = live.counting.numbers(ask(live.models["shadow"], question))
         except Exception:  # noqa: BLE001 -- whatever a shadow raises, it is counted and nobody waits
             errors = Counters(decisions=len(ids), errors=len(ids))
             rows.put(live, shadow, "counters", time_ns, errors)
             return
-        valid = (scores >= 0.0) & (scores <= 1.0) & (champion >= 0.0) & (champion <= 1.0)
-        counted = Counters(decisions=len(ids), errors=int((~valid).sum()))
+        valid = live.counting.valid(scores) & live.counting.valid(champion)
+        costs = _costs(shadow.cost, len(ids))
+        counted = Counters(decisions=len(ids), errors=int((~valid).sum()), costs=costs)
         rows.put(live, shadow, "counters", time_ns, counted)
         _model_rows(rows, live, shadow, time_ns, matrix, scores)
         thresholds = (live.champion.threshold, shadow.threshold)
-        pair = joint(champion[valid], scores[valid], thresholds=thresholds)
+        pair = live.counting.joint(champion[valid], scores[valid], thresholds)
         rows.put(live, shadow, "shadow", time_ns, Shadow({live.champion.version: pair}))
         about = (live.bundle.endpoint, shadow.version, shadow.name, shadow.threshold)
         known = zip(ids, scores.tolist(), valid.tolist(), strict=True)
@@ -238,10 +242,32 @@ def _model_rows(
     matrix: NDArray[np.float64],
     scores: NDArray[np.float64],
 ) -> None:
-    rows.put(live, arm, "scores", time_ns, summarise(scores, score_grid()))
+    counting = live.counting
+    rows.put(live, arm, "scores", time_ns, summarise(counting.column(scores), counting.grid))
     if live.grids:
         table = summarise_table(columns_for(live.bundle.signature.fields, matrix), live.grids)
         rows.put(live, arm, "inputs", time_ns, Inputs({live.grids_key: table.to_bytes()}))
+
+
+def _cost_rows(rows: Rows, live: Live, time_ns: int, answers: Sequence[Answer]) -> None:
+    """What the models that were asked cost, each with its own arm.
+
+    A fallback's model that was asked in vain is not known of here.
+    """
+    called: dict[str, int] = {}
+    for a in answers:
+        asked = a.model_score is not None or a.failed
+        names = {a.arm.name, *live.decider.guards.asks} if asked else set[str]()
+        for name in names | {a.fallback} if a.fallback else names:
+            called[name] = called.get(name, 0) + 1
+    for name, count in called.items():
+        arm = live.bundle.arm(name)
+        if arm is not None and (costs := _costs(arm.cost, count)):
+            rows.put(live, arm, "counters", time_ns, Counters(costs=costs))
+
+
+def _costs(cost: Cost | None, calls: int) -> dict[str, int]:
+    return {} if cost is None else {cost.currency: cost.micros * calls}
 
 
 def _guards(answers: Iterable[Answer]) -> dict[str, int]:

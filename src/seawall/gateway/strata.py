@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from seawall.adapters.decisions.frame import frame, scan
 from seawall.adapters.signing.envelope import unseal
 from seawall.adapters.signing.keys import read_public_pem
+from seawall.gateway.classes import read_labels
 from seawall.gateway.live import Cohort
 from seawall.gateway.state import State
 from seawall.kernel import SeawallError
 from seawall.serving.bundle import Bundle
+from seawall.serving.output import Output
+from seawall.statistics.grid import Grid
 
 MOST_STRATA = 50_000
 """With so many, further groups are counted as `(other)`: values may be anything, also unique."""
@@ -45,6 +48,9 @@ class Terms(NamedTuple):
     columns: tuple[str, ...]
     hidden: frozenset[str]
     """Columns that the privacy rule keeps out of the log, or in it only as a digest or token."""
+    output: Output = Output()
+    tolerance: float | None = None
+    value_grid: Grid | None = None
 
 
 class Strata:
@@ -99,6 +105,15 @@ class Strata:
         ages = np.array([cohort.label_age_ns for cohort in self.cohorts], np.int64)
         return ages[self.cohort_of]
 
+    def labels(self, code: NDArray[np.int64], told: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Labels as decisions of these strata have them; NaN where one says nothing of its kind."""
+        cohort = self.cohort_of[code]
+        found = np.full(len(told), np.nan)
+        for number in np.unique(cohort).tolist():
+            mine = cohort == number
+            found[mine] = read_labels(self.cohorts[number].output, told[mine])
+        return found
+
     def _add(self, stratum: Stratum) -> int:
         cohort = self._numbers.setdefault(stratum.cohort, len(self.cohorts))
         if cohort == len(self.cohorts):
@@ -150,7 +165,16 @@ class Bundles:
 def _terms(bundle: Bundle) -> Terms:
     others = bundle.privacy.get("*", "plain")
     hidden = {c for c in bundle.protected if bundle.privacy.get(c, others) != "plain"}
-    return Terms(bundle.label_age_seconds, bundle.protected, frozenset(hidden))
+    grid = bundle.value_grid
+    return Terms(
+        bundle.label_age_seconds,
+        bundle.protected,
+        frozenset(hidden),
+        bundle.output,
+        bundle.value.tolerance,
+        # errors are counted by where the grid lies, and the atoms would be kept with every stratum
+        None if grid is None else msgspec.structs.replace(grid, atoms=()),
+    )
 
 
 class Reader:

@@ -41,8 +41,9 @@ class GuardDecision(msgspec.Struct, frozen=True, gc=False):
     """What may be acted on: `label` and `score` are None when the verdict is `block`.
 
     `label` is 0 or 1, a class, or the value of a regression; `probabilities` are the model's own,
-    by class, where it has several. `reason` is there when the verdict is not `pass`, `violations` say what is wrong with the input,
-    `guards` the action of each guard that tripped, `fallback` what answered in the model's place.
+    by class, where it has several. `reason` is there when the verdict is not `pass`, `violations`
+    say what is wrong with the input, `guards` the action of each guard that tripped, `fallback`
+    what answered in the model's place.
     """
 
     decision_id: str

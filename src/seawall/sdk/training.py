@@ -24,7 +24,6 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.serving.output import Label, Output
 from seawall.kernel import (
     BadInput,
     Clock,
@@ -39,6 +38,7 @@ from seawall.kernel import (
 from seawall.registry.provenance import DataSet, Provenance
 from seawall.sdk.client import Client
 from seawall.sdk.datasets import Table, describe
+from seawall.serving.output import Label, Output
 from seawall.serving.reviewed import ReviewedSignature
 from seawall.serving.signature import Signature
 

@@ -12,10 +12,10 @@ import msgspec
 
 from seawall.kernel import Corrupt, Digest, decode_hook, encode_hook
 from seawall.serving.condition import Condition
+from seawall.serving.cost import Cost
 from seawall.serving.decision_privacy import PrivacyRule
 from seawall.serving.fallback import Fallback
 from seawall.serving.guard import Guard
-from seawall.serving.cost import Cost
 from seawall.serving.limit import Limits
 from seawall.serving.output import Output, Value, problem_of
 from seawall.serving.sampling import Sampling
@@ -67,8 +67,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `salt` (at least 16 bytes) is a secret of the endpoint: it keys the hash of units and the tokens
     of the privacy rule. `unit` names the input field or request parameter that is the routing key;
     a request without it is routed by the decision's own id. `protected` names fields of the request
-    that serve only as groups in labelled summaries. `grids` are those of the baseline, by field, and
-    `value_grid` that of a regression's values. `sampling` says which records keep their inputs.
+    that serve only as groups in labelled summaries. `grids` are those of the baseline, by field,
+    and `value_grid` that of a regression's values. `sampling` says which records keep their inputs.
     """
 
     endpoint: str

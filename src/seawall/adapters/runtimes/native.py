@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes.boosters import booster_columns, booster_output
-from seawall.serving.output import Output
 from seawall.kernel import BadInput
+from seawall.serving.output import Output
 
 NATIVE = ("xgboost", "lightgbm", "skops", "pickle")
 
