@@ -370,4 +370,4 @@ def test_deep_and_wide_bodies_are_refused_by_every_protocol() -> None:
         call = call_of(path, {}, deep)
         assert call is not None
         with pytest.raises(BadInput, match=r"nested too deeply|not what is asked"):
-            call.parse(type("Live", (), {"names": FIELDS})())  # type: ignore[arg-type]
+            call.parse(type("Live", (), {"names": FIELDS, "outputs": OUTPUTS})())  # type: ignore[arg-type]
