@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import tritonclient.http as triton
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +21,10 @@ from tests.gateway.control import Control
 from tests.gateway.registered import MARITAL, Case, Deployed, diabetes, marital_status
 
 from seawall.adapters.decisions import find
+from seawall.app.decisions import reasons
 from seawall.kernel import BadInput
+from seawall.sdk.guard import Guard
+from seawall.sdk.score import score
 from seawall.server.queries.quality import quality
 from seawall.server.queries.traffic import Traffic
 from seawall.serving.endpoint import Endpoint
@@ -293,6 +297,49 @@ def test_decisions_that_are_not_sampled_leave_all_but_their_inputs(deploy: Deplo
     truth = deployed.case.truth[:ROWS].tolist()
     told(served, found, truth)
     assert served_labels(deployed).arrived == ROWS
+
+
+@pytest.mark.parametrize("deploying", [moderated, priced], ids=["classes", "values"])
+def test_a_guard_and_a_batch_answer_as_the_gateway_does(
+    deploy: Deploy, deploying: Callable[..., Any], tmp_path: Path
+):
+    deployed, served = deploying(deploy)
+    case, records = deployed.case, deployed.case.records(20)
+    answered = served.score(*records)
+    with Guard.load(served.gateway.settings.state_dir, clock=deployed.world.clock) as guard:
+        alone = [guard.decide(r) for r in records]
+        columns: dict[str, Any] = {n: case.rows[:20, i] for i, n in enumerate(case.features)}
+        columns["id"] = [f"p{i}" for i in range(20)]
+        score(guard, columns, tmp_path / "out.parquet")
+    table = pq.read_table(tmp_path / "out.parquet").to_pydict()
+    for labels in ([a.label for a in alone], table["label"]):
+        if deploying is moderated:
+            assert labels == [p["label"] for p in answered]
+        else:
+            np.testing.assert_allclose(labels, [p["label"] for p in answered], rtol=1e-6)
+    if deploying is moderated:
+        chances = np.column_stack([table[f"probability_{c}"] for c in CLASSES])
+        np.testing.assert_allclose(chances, case.estimator.predict_proba(case.rows[:20]), atol=1e-5)
+        assert alone[0].probabilities.keys() == set(CLASSES)
+
+
+@pytest.mark.parametrize("deploying", [moderated, priced], ids=["classes", "values"])
+def test_the_reasons_of_a_decision_are_those_that_moved_its_class_or_its_value(
+    deploy: Deploy, deploying: Callable[..., Any]
+):
+    deployed, served = deploying(deploy)
+    (said,) = served.score(*deployed.case.records(1))
+    found = reasons(deployed.world.app, record(served, said["decision_id"]))
+    assert found
+    row = deployed.case.rows[0].copy()
+    strongest = found[0]
+    row[deployed.case.features.index(strongest.field)] = strongest.typical
+    estimator = deployed.case.estimator
+    if deploying is moderated:
+        told_ = estimator.predict_proba(row[None])[0][CLASSES.index(said["label"])]
+    else:
+        told_ = estimator.predict(row[None])[0]
+    assert strongest.score_with_typical == pytest.approx(told_, rel=1e-4)
 
 
 def _fields(value: Any) -> dict[str, Any]:
