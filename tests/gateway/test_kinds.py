@@ -388,6 +388,7 @@ def bodies(case: Case) -> st.SearchStrategy[bytes]:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1_800)
 @pytest.mark.parametrize("deploying", [moderated, priced], ids=["classes", "values"])
 def test_no_body_of_ten_thousand_makes_the_gateway_fail(
     deploy: Deploy, deploying: Callable[..., Any]
