@@ -116,17 +116,21 @@ class Deployed:
         self.world = world = World(folder / "plane", database)
         world.declare(Endpoint=spec)
         self.control, self.case = control, case
-        train = pa.table(case.columns)
-        with training_run("income", Registering(world), data={"train": train}) as run:
-            run.save(case.estimator, train, features=case.features, label="y")
-        self.version = run.version
-        validate.record_evidence(world.app, world.vera, run.version, world.plan(), world.evidence())
-        gate.pass_gate(world.app, world.ada, run.version, "validated")
-        world.approve(run.version)
-        rollouts.start(world.app, world.otto, "income", run.version)
+        self.version = self.approved(case)
+        rollouts.start(world.app, world.otto, "income", self.version)
         control.bundles["income"] = current_bundle(world.app, "income")[1]
         for arm in world.bundle().arms:
             control.objects[arm.artefact] = world.app.objects.get(arm.artefact)
+
+    def approved(self, case: Case) -> str:
+        """A version of the model, trained, registered and approved."""
+        world, train = self.world, pa.table(case.columns)
+        with training_run("income", Registering(world), data={"train": train}) as run:
+            run.save(case.estimator, train, features=case.features, label="y")
+        validate.record_evidence(world.app, world.vera, run.version, world.plan(), world.evidence())
+        gate.pass_gate(world.app, world.ada, run.version, "validated")
+        world.approve(run.version)
+        return run.version
 
     @property
     def settings(self) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from tests.gateway.control import Control
 from tests.gateway.registered import MARITAL, Case, Deployed, diabetes, marital_status
 
 from seawall.adapters.decisions import find
+from seawall.app import rollouts
 from seawall.app.decisions import reasons
-from seawall.kernel import BadInput
+from seawall.kernel import BadInput, Conflict
 from seawall.sdk.guard import Guard
 from seawall.sdk.score import score
 from seawall.server.queries.quality import quality
@@ -356,6 +357,19 @@ def test_a_model_that_answers_in_another_way_than_its_bundle_says_is_refused(dep
     other = Output(kind="multiclass", classes=("a", "b", "c"))
     with pytest.raises(BadInput, match=r"the model says regression, the bundle multiclass"):
         try_model(model, signature, "income@1", other)  # type: ignore[arg-type]
+
+
+def test_versions_that_answer_in_other_ways_do_not_share_an_endpoint(deploy: Deploy):
+    from sklearn.linear_model import LinearRegression
+
+    deployed, _ = moderated(deploy)
+    case = deployed.case
+    rows = np.column_stack([case.columns[n] for n in case.features])
+    model = LinearRegression().fit(rows, rows[:, 0])
+    other = case._replace(estimator=model, columns=case.columns | {"y": rows[:, 0]})
+    world, version = deployed.world, deployed.approved(other)
+    with pytest.raises(Conflict, match="answers in another way"):
+        rollouts.start(world.app, world.otto, "income", version)
 
 
 def test_values_without_a_tolerance_are_neither_right_nor_wrong(deploy: Deploy):
