@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from scipy import stats
 from tests.gateway.control import GOOD, START, arm, bundle
 
-from seawall.kernel import BadInput, Ids, SystemClock
+from seawall.kernel import BadInput, Ids, Outcome, SystemClock
+from seawall.serving.again import told_again
 from seawall.serving.bundle import Bundle
 from seawall.serving.condition import Condition
 from seawall.serving.decide import Answer, Decider, batch_of, run
@@ -26,6 +27,7 @@ from seawall.serving.guard import Disagreement, Guard, GuardSet
 from seawall.serving.leaf import leaf_of
 from seawall.serving.output import NO_CALL, Output, Value, call_of
 from seawall.serving.packing import Packer, Said
+from seawall.serving.route import unit_hash
 from seawall.serving.sampling import Sampling, Stratum
 
 CLASSES = ("ham", "scam", "spam")
@@ -315,3 +317,31 @@ def test_a_retry_and_another_worker_keep_the_same_of_a_decision(rate: float, wit
     if records[0].minimal:
         assert records[0].input == ({"sex": "f"} if with_groups else {})
     assert math.isclose(records[0].kept_probability or 0.0, rate)
+
+
+@pytest.mark.parametrize(("kind", "said"), [("multiclass", [0.2, 0.1, 0.7]), ("regression", 17.25)])
+def test_a_decision_performed_again_is_the_same_and_a_minimal_one_says_that_it_cannot_be(
+    kind: str, said: Any
+):
+    for rate in (1.0, 0.0):
+        given_ = made(kind, sampling=Sampling(rate=rate))
+        (answer,) = decided(given_, said)
+        decision_id = Ids(SystemClock())()
+        packed = Packer(given_)(
+            answer,
+            decision_id=decision_id,
+            at=START,
+            unit=unit_hash(decision_id, given_.salt),
+            kept=GOOD,
+            latency_ms=1.0,
+            said=Said(),
+        )
+        models = {"champion": Says(said), "second": Says(None)}
+        verdict, body = told_again(
+            from_bytes(packed), lambda _, b=given_: b, lambda _, m=models: m, list
+        )
+        if rate:
+            assert (verdict.outcome, body["leaf"]) == (Outcome.PASS, True)
+        else:
+            assert verdict.outcome is Outcome.UNDECIDED
+            assert "left out by sampling" in str(verdict.reasons[0])
