@@ -17,14 +17,21 @@ from tests.gateway.control import FIELDS, GOOD, Control, bundle, model
 from tritonclient.utils import InferenceServerException
 
 from seawall.gateway.protocol import call_of
-from seawall.gateway.request import OUTPUTS, parse_csv, parse_infer, parse_records
+from seawall.gateway.request import Ask, outputs_of, parse_csv, parse_records
+from seawall.gateway.request import parse_infer as read_infer
 from seawall.kernel import BadInput
 from seawall.serving.fallback import Fallback
+from seawall.serving.output import Output
 from seawall.serving.signature import Field, Signature
 
 ROWS = [GOOD, GOOD | {"age": 71, "grade": "high"}]
 EXPECTED = model().predict_proba(np.array([[40, 38.5, 1], [71, 38.5, 2]], np.float32))[:, 1]
 FUZZED = 300
+OUTPUTS = outputs_of(Output())
+
+
+def parse_infer(body: bytes, header_length: str | None, fields: tuple[str, ...]) -> Ask:
+    return read_infer(body, header_length, fields, OUTPUTS)
 
 
 @pytest.fixture
@@ -363,4 +370,4 @@ def test_deep_and_wide_bodies_are_refused_by_every_protocol() -> None:
         call = call_of(path, {}, deep)
         assert call is not None
         with pytest.raises(BadInput, match=r"nested too deeply|not what is asked"):
-            call.parse(type("Live", (), {"names": FIELDS})())  # type: ignore[arg-type]
+            call.parse(type("Live", (), {"names": FIELDS, "outputs": OUTPUTS})())  # type: ignore[arg-type]

@@ -45,7 +45,7 @@ class Oracle:
         self.shadows: dict[str, float] = {}
         self.labels: dict[str, int] = {}
         self.late: set[str] = set()
-        self.totals = dict.fromkeys(("joined", "corrected", "late", "unknown"), 0)
+        self.totals = dict.fromkeys(("joined", "corrected", "late", "unknown", "unfit"), 0)
 
     def outcome(self, id_: str, label: int, seen_ns: int) -> None:
         if id_ not in self.decisions:
@@ -218,7 +218,13 @@ def test_a_join_cut_at_any_step_counts_everything_once(tmp_path: Path):
             ("m@1", "champion", start): (3, 2, 1, 0, 1, 2, 0, 0),
             ("m@2", "shadow", start): (1, 1, 0, 0, 1, 0, 0, 0),
         }
-        assert totals(place.joins) == {"joined": 3, "corrected": 1, "late": 0, "unknown": 0}
+        assert totals(place.joins) == {
+            "joined": 3,
+            "corrected": 1,
+            "late": 0,
+            "unknown": 0,
+            "unfit": 0,
+        }
         if ended:
             break
     assert step > 15

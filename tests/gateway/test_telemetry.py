@@ -118,14 +118,14 @@ def test_labels_are_counted_once_in_the_hour_of_their_decision(
     answer = served.http.post("/outcomes", json=wrong_first).json()
     assert answer == {"received": 30, "rejected": []}
     served.keeper.join()
-    assert outcomes(served) == {"joined": 30, "corrected": 0, "late": 0, "unknown": 0}
+    assert outcomes(served) == {"joined": 30, "corrected": 0, "late": 0, "unknown": 0, "unfit": 0}
     for _ in range(2):
         served.http.post("/outcomes", json=first[0])
         served.keeper.join()
     clock.advance(timedelta(days=1))
     served.http.post("/outcomes", json=[*first[30:32], *first[30:32]])
     served.keeper.join()
-    assert outcomes(served) == {"joined": 30, "corrected": 2, "late": 4, "unknown": 0}
+    assert outcomes(served) == {"joined": 30, "corrected": 2, "late": 4, "unknown": 0, "unfit": 0}
     for name, version, seed in (("champion", "m@1", 3), ("shadow", "m@2", 4)):
         labels = control.body("labels", name, version)
         scores = model(seed).predict_proba(rows[:30])[:, 1]
@@ -175,7 +175,7 @@ def test_what_is_no_outcome_is_named_with_why_and_the_others_are_received(
         (id_, "None is no label; give 0 or 1, a number or the name of a class"),
     ]
     served.keeper.join()
-    assert outcomes(served) == {"joined": 1, "corrected": 1, "late": 0, "unknown": 0}
+    assert outcomes(served) == {"joined": 1, "corrected": 1, "late": 0, "unknown": 0, "unfit": 0}
 
 
 def test_a_report_whose_reply_is_lost_is_sent_again_and_counted_once(

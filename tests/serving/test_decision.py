@@ -44,6 +44,7 @@ FULL = DecisionRecord(
     input={"age": 41, "work": "Private"},
     output=1,
     score=0.7,
+    probabilities={"no": 0.25, "yes": 0.75},
     threshold=0.5,
     reasons=("age", "work"),
     guards={"range": "pass"},
@@ -56,6 +57,7 @@ FULL = DecisionRecord(
     latency_ms=1.5,
     trace_id="t1",
     kept_probability=0.25,
+    minimal=True,
     salt=b"0123456789abcdef",
 )
 
@@ -109,6 +111,8 @@ def pack(value: Any) -> bytes:
         text = value.encode()
         head = bytes([0xA0 | len(text)]) if len(text) < 32 else struct.pack(">BB", 0xD9, len(text))
         return head + text
+    if isinstance(value, bool):
+        return b"\xc3" if value else b"\xc2"
     assert isinstance(value, int)
     assert 0 <= value < 128
     return bytes([value])
@@ -184,6 +188,8 @@ def test_the_leaf_hash_depends_on_every_field(name):
         "threshold": 0.4,
         "latency_ms": 1.25,
         "kept_probability": 0.5,
+        "probabilities": {"no": 0.75, "yes": 0.25},
+        "minimal": False,
     }
     changed = msgspec.structs.replace(FULL, **{name: other.get(name, "another")})
     assert leaf_hash(changed) != leaf_hash(FULL)

@@ -20,9 +20,8 @@ facts = st.builds(
     arm=st.sampled_from([None, "champion", "canary"]),
     score=st.none() | st.floats(0.0, 1.0),
     label=st.sampled_from([None, 0, 1, "spam"]),
-    guarded=st.booleans(),
-    fallback=st.booleans(),
 )
+acted = st.fixed_dictionaries({"guarded": st.booleans(), "fallback": st.booleans()})
 
 
 def test_places_of_ids_are_uniform():
@@ -45,12 +44,14 @@ def test_what_a_lower_rate_keeps_a_higher_one_keeps_too(one, low, high):
         assert Sampling(rate=high, strata=()).keep(one) == high
 
 
-@given(facts, rates)
-def test_everything_a_guard_or_a_fallback_had_a_part_in_is_kept_by_default(one, rate):
+@given(facts, rates, acted, st.lists(rates, max_size=2))
+def test_everything_a_guard_or_a_fallback_had_a_part_in_is_kept(one, rate, part, others):
+    policy = Sampling(rate=rate, strata=tuple(Stratum(r) for r in others))
+    one = msgspec.structs.replace(one, **part)
     if one.guarded or one.fallback:
-        assert Sampling(rate=rate).keep(one) == 1.0
+        assert policy.keep(one) == 1.0
     else:
-        assert Sampling(rate=rate).probability(one) == rate
+        assert policy.probability(one) == max(others, default=rate)
 
 
 @given(facts)
@@ -73,8 +74,7 @@ def test_of_several_strata_the_highest_rate_counts_and_outside_of_all_the_genera
         (Stratum(score=(0.4, 0.6)), {"score": 0.6}, {"score": None}),
         (Stratum(label="spam"), {"label": "spam"}, {"label": "ham"}),
         (Stratum(label=1), {"label": 1}, {"label": 0}),
-        (Stratum(arm="canary", fallback=False), {"arm": "canary"}, {"arm": "champion"}),
-        (Stratum(guarded=True), {"guarded": True}, {}),
+        (Stratum(arm="canary"), {"arm": "canary"}, {"arm": "champion"}),
     ],
 )
 def test_a_stratum_is_what_its_conditions_say(stratum, inside, outside):

@@ -29,8 +29,10 @@ from seawall.registry.version import Version
 from seawall.serving.bundle import PAYLOAD_TYPE, Arm, Bundle, Conditions
 from seawall.serving.condition import Condition, Where
 from seawall.serving.endpoint import Endpoint
+from seawall.serving.output import Output
 from seawall.serving.signature import Signature
-from seawall.statistics.summary import TableSummary
+from seawall.statistics.grid import Grid
+from seawall.statistics.summary import ColumnSummary, TableSummary
 
 
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +127,7 @@ def is_bundle(data: bytes) -> bool:
 def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deployment) -> Bundle:
     champion = tx.get(Version, deployment.champion)
     signature = signature_of(app, champion)
+    output = output_of(app, champion)
     arms: list[Arm] = []
     advisers = {name: (key, 0.0) for name, key in endpoint.advisers.items()}
     for name, (key, share) in (advisers | deployment.arms).items():
@@ -134,6 +137,12 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
                 f"{key} takes other inputs than {champion.key}",
                 where=", ".join(sorted(set(other.names) ^ set(signature.names))) or endpoint.name,
                 remedy="give it an endpoint of its own",
+            )
+        if output_of(app, version) != output:
+            raise Conflict(
+                f"{key} answers in another way than {champion.key}",
+                where=f"{output_of(app, version).kind} beside {output.kind}",
+                remedy="give it an endpoint of its own, or train it for the same classes",
             )
         arms.append(
             Arm(
@@ -145,6 +154,7 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
                 threshold=endpoint.threshold,
                 timeout_ms=endpoint.timeouts_ms.get(name),
                 conditions=_conditions(app, tx, version, endpoint, signature),
+                cost=endpoint.costs.get(name) or endpoint.costs.get("*"),
             )
         )
     baseline = TableSummary.from_bytes(app.objects.get(champion.objects["baseline"]))
@@ -163,6 +173,10 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
         privacy=endpoint.privacy,
         protected=endpoint.protected,
         grids={name: baseline.columns[name].grid for name in signature.names},
+        output=output,
+        value=endpoint.value,
+        value_grid=_value_grid(app, champion, output),
+        sampling=endpoint.sampling,
         label_age_seconds=endpoint.label_age_seconds,
         latency_objective_ms=endpoint.latency_objective_ms,
         log=endpoint.log,
@@ -177,6 +191,20 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
 def signature_of(app: App, version: Version) -> Signature:
     """The signature that was registered with a version."""
     return from_json(app.objects.get(version.objects["signature"]), Signature)
+
+
+def output_of(app: App, version: Version) -> Output:
+    """What a version's numbers mean, as registered; one that says nothing has two classes."""
+    digest = version.objects.get("output")
+    return Output() if digest is None else from_json(app.objects.get(digest), Output)
+
+
+def _value_grid(app: App, champion: Version, output: Output) -> Grid | None:
+    """The grid of what a regression answered on its training data."""
+    digest = champion.objects.get("baseline_answers")
+    if output.kind != "regression" or digest is None:
+        return None
+    return ColumnSummary.from_bytes(app.objects.get(digest)).grid
 
 
 def _inputs(signature: Signature) -> list[tuple[object, ...]]:

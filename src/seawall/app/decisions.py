@@ -5,20 +5,23 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.adapters import decisions
 from seawall.adapters.decisions import Segment
 from seawall.adapters.decisions.told import KINDS, sentence
-from seawall.adapters.runtimes import load
+from seawall.adapters.runtimes import LoadedModel, load
+from seawall.app.bundles import output_of
 from seawall.app.root import App
 from seawall.audit.entry import Entry, canonical
 from seawall.audit.evidence import SEGMENT_SEALED, decision_proof, segment_detail
 from seawall.kernel import BadInput, NotFound, Unavailable, from_json, id_time, to_builtins
 from seawall.registry.version import Version
 from seawall.serving.decision import DecisionRecord, disclose, leaf_data
-from seawall.serving.reasons import METHOD, PrincipalReason, principal_reasons
+from seawall.serving.reasons import METHOD, PrincipalReason, Scorer, principal_reasons
 from seawall.serving.remote import FORMAT
 from seawall.serving.signature import Signature
 from seawall.serving.typed import TypedReader
@@ -88,8 +91,28 @@ def reasons(app: App, record: DecisionRecord) -> tuple[PrincipalReason, ...]:
         return ()
     model = load(app.objects.get(version.artefact.digest), version.artefact.format)
     typical = {name: column.quantile(0.5) for name, column in ordered.items()}
+    scorer: Scorer = model.scores
     threshold = 0.5 if record.threshold is None else record.threshold
-    return principal_reasons(signature.names, row.values, typical, model.scores, threshold)
+    output = output_of(app, version)
+    if output.kind == "multiclass":  # why the class that was called is so probable
+        if not record.probabilities:
+            return ()
+        called = max(record.probabilities, key=lambda name: record.probabilities[name])
+        place = list(map(str, output.classes)).index(called)
+        scorer, threshold = _column_of(model, place), 0.0
+    elif output.kind == "regression":  # why the value lies on its side of the typical one
+        row_of_typical = np.array([[typical[name] for name in signature.names]], np.float32)
+        threshold = float(model.scores(row_of_typical)[0])
+    return principal_reasons(signature.names, row.values, typical, scorer, threshold)
+
+
+def _column_of(model: LoadedModel, place: int) -> Scorer:
+    """The probability of one class alone."""
+
+    def scores(matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        return model.columns(matrix)[:, place]
+
+    return scores
 
 
 def prove(app: App, who: Identity, decision_id: str) -> bytes:

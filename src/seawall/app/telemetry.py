@@ -7,8 +7,6 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-import numpy as np
-
 from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.adapters.sql import TelemetryRow
@@ -16,6 +14,7 @@ from seawall.app.root import App
 from seawall.kernel import BadInput, Corrupt, from_ns, nearest, now, to_ns
 from seawall.rollout.evidence import ArmEvidence, PairEvidence
 from seawall.rollout.rollout import Rollout
+from seawall.serving.counted import answer_bins
 from seawall.serving.telemetry import (
     STREAMS,
     WINDOW,
@@ -34,9 +33,6 @@ HOUR = timedelta(hours=1)
 LAG = timedelta(minutes=30)
 """How long after its window a gateway's report may still be on its way."""
 
-
-SCORE_EDGES = np.linspace(0.0, 1.0, 21)
-"""The bins on which the scores of two arms are compared."""
 
 S = TypeVar("S", TableSummary, ColumnSummary)
 
@@ -198,11 +194,13 @@ def _evidence(
     matured = matured_labels(
         app, rollout.endpoint, version, arm, rollout.counted_from(HOUR), label_age
     )
+    if any(labels.arrived and not labels.correct + labels.wrong for _, _, labels in matured):
+        matured = []  # values without a tolerance are neither right nor wrong: nothing is shown
     return ArmEvidence(
         decisions=sum(c.decisions for c in counted),
         errors=sum(c.errors for c in counted),
         slow=sum(c.slow for c in counted),
-        scores=given.binned(SCORE_EDGES).counts if given else (),
+        scores=answer_bins(given) if given else (),
         matured=sum(n for _, n, _ in matured),
         arrived=sum(min(labels.arrived, n) for _, n, labels in matured),
         wrong=sum(min(labels.wrong, labels.arrived, n) for _, n, labels in matured),

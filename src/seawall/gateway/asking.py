@@ -6,7 +6,7 @@ import asyncio
 
 from seawall.gateway.admission import Limited
 from seawall.gateway.live import Live
-from seawall.serving.decide import Answer, Question, Scores, Steps, Unanswered
+from seawall.serving.decide import Answer, Question, Scores, Steps, Unanswered, ask
 
 INLINE_ROWS = 64
 """Up to so many rows are scored on the event loop; more go to a thread."""
@@ -41,6 +41,6 @@ async def _said(question: Question, live: Live) -> Scores:
 
 def _local(question: Question, live: Live) -> Scores:
     try:
-        return live.models[question.arm].scores(question.matrix).tolist()
+        return ask(live.models[question.arm], question)
     except Exception:  # noqa: BLE001 -- a model is somebody else's code
         return Unanswered()

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import structlog
 
-from seawall.adapters.runtimes import load
+from seawall.adapters.runtimes import LoadedModel, load
 from seawall.adapters.signing.envelope import unseal
 from seawall.adapters.signing.keys import read_public_pem
 from seawall.gateway.live import Live
@@ -20,7 +20,8 @@ from seawall.gateway.shared import Shared
 from seawall.gateway.state import State
 from seawall.kernel import BadInput, Corrupt, Digest, SeawallError
 from seawall.serving.bundle import PAYLOAD_TYPE, Arm, Bundle
-from seawall.serving.decide import Model
+from seawall.serving.decide import Model, Question, ask
+from seawall.serving.output import Output
 from seawall.serving.remote import FORMAT
 from seawall.serving.signature import Signature
 
@@ -44,7 +45,7 @@ class Holder:
     ) -> None:
         self._state, self._shared, self._refusals = state, shared, refusals
         self._keys = [read_public_pem(pem) for pem in public_keys]
-        self._models: dict[Digest, Model] = {}
+        self._models: dict[Digest, LoadedModel] = {}
         self.remotes = Remotes()
         self.live: dict[str, Live] = {}
         self.observes = False
@@ -157,7 +158,7 @@ class Holder:
             if arm.format == FORMAT:
                 continue
             model = self._models.get(arm.artefact) or load(read(arm.artefact), arm.format)
-            try_model(model, bundle.signature, arm.version)
+            try_model(model, bundle.signature, arm.version, bundle.output)
             self._models[arm.artefact] = model
             models[arm.name] = model
         killed = self._state.killed(bundle.endpoint)
@@ -186,13 +187,30 @@ class Holder:
         self._refusals.add(endpoint, envelope, why, str(error), number=number, held=serving)
 
 
-def try_model(model: Model, signature: Signature, version: str) -> None:
-    """Score two rows of zeros; raises `BadInput` when the model does not fit the signature."""
+def try_model(
+    model: LoadedModel,
+    signature: Signature,
+    version: str,
+    output: Output = Output(),  # noqa: B008 -- frozen
+) -> None:
+    """Ask about two rows of zeros; raises `BadInput` when the model does not fit.
+
+    It must take the signature's fields, and answer as the bundle says that it does.
+    """
     width = len(signature.fields)
+    if not output.agrees(model.output):
+        what = f"the model says {_words(model.output)}, the bundle {_words(output)}"
+        raise BadInput(what, where=version, remedy="register the version again")
+    question = Question("", np.zeros((2, width), dtype=np.float32), output.kind == "multiclass")
     try:
-        scores = model.scores(np.zeros((2, width), dtype=np.float32))
+        said = np.asarray(ask(model, question))
     except Exception as error:  # noqa: BLE001 -- whatever the model raises, it does not fit
         what = f"the model does not take {width} fields: {str(error).splitlines()[0][:200]}"
         raise BadInput(what, where=version) from None
-    if scores.shape != (2,):
-        raise BadInput(f"the model gives {scores.shape} for two rows", where=version)
+    wanted = (2, len(output.classes)) if question.classes else (2,)
+    if said.shape != wanted:
+        raise BadInput(f"the model gives {said.shape} for two rows, not {wanted}", where=version)
+
+
+def _words(output: Output) -> str:
+    return f"{output.kind} ({', '.join(map(str, output.classes[:8]))})".removesuffix(" ()")

@@ -66,6 +66,8 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """Matched, but older than the cohort's fixed label age: counted as late, not in the cohort."""
     unknown: int = 0
     """No decision with this id is held here."""
+    unfit: int = 0
+    """Matched, and no label of its model's kind: counted nowhere else."""
 
 
 class Change(msgspec.Struct, frozen=True, array_like=True):
@@ -228,7 +230,7 @@ class Joins:
         found = self._decisions.find(outcomes["id"])
         waiting, unknown = self._without_decision(np.concatenate([waiting, outcomes[~found.held]]))
         outcomes, found = outcomes[found.held], found.at(found.held)
-        known = self._decisions.get(found)
+        outcomes, found, known, unfit = self._read_labels(outcomes, found)
         late = outcomes["time"] - known["time"] > self._strata.ages[known["code"]]
         each = transitions(found.place, outcomes["label"], late, known["state"], known["label"])
         known = known[each.first]
@@ -250,19 +252,28 @@ class Joins:
         self._finish(
             OUTCOMES,
             positions,
-            totals=self._totals_after(each, int(late.sum()), unknown),
+            totals=self._totals_after(each, int(late.sum()), unknown, unfit),
             waiting=waiting.tobytes(),
             changes=self._changes(found, each),
             rows=answered + shadows,
         )
 
-    def _totals_after(self, each: Transitions, late: int, unknown: int) -> Totals:
+    def _read_labels(self, outcomes: Rows, found: Found) -> tuple[Rows, Found, Rows, int]:
+        """Outcomes whose labels are of their model's kind, so read, and how many are not."""
+        known = self._decisions.get(found)
+        outcomes = outcomes.copy()
+        outcomes["label"] = self._strata.labels(known["code"], outcomes["label"])
+        fit = ~np.isnan(outcomes["label"])
+        return outcomes[fit], found.at(fit), known[fit], int((~fit).sum())
+
+    def _totals_after(self, each: Transitions, late: int, unknown: int, unfit: int) -> Totals:
         totals = self._commit.totals
         return Totals(
             joined=totals.joined + each.joined,
             corrected=totals.corrected + each.corrected,
             late=totals.late + late,
             unknown=totals.unknown + unknown,
+            unfit=totals.unfit + unfit,
         )
 
     def _without_decision(self, outcomes: Rows) -> tuple[Rows, int]:
@@ -301,6 +312,7 @@ class Joins:
         return Cohort(
             *(said.endpoint, said.version, said.arm, said.threshold),
             *(answered.columns, answered.label_age_ns),
+            *(answered.output, answered.tolerance, answered.value_grid),
         )
 
     @property

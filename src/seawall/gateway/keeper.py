@@ -35,6 +35,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     corrected: int = 0
     late: int = 0
     unknown: int = 0
+    unfit: int = 0
+    """Outcomes that are no label of their model's kind."""
     waiting: int = 0
     """Outcomes whose decision was not found yet."""
     decisions: int = 0
@@ -46,7 +48,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
 
     def gauges(self) -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
         """Names, labels and values as the metrics page shows them."""
-        results = ("joined", "corrected", "late", "unknown")
+        results = ("joined", "corrected", "late", "unknown", "unfit")
         found: dict[tuple[str, tuple[tuple[str, str], ...]], float] = {
             ("outcomes_total", (("result", name),)): getattr(self, name) for name in results
         }

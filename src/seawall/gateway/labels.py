@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from seawall.gateway.live import Cohort
 from seawall.gateway.strata import OTHER, Groups
+from seawall.serving.counted import error_grids
+from seawall.serving.labelled import confusion_of, errors_of
 from seawall.serving.telemetry import WINDOW, Labels, Row, encode
 from seawall.statistics.column import Column
 from seawall.statistics.score import summarise_scores
@@ -57,11 +59,31 @@ def label_rows(
 def _labels(cohort: Cohort, groups: Sequence[Groups], events: NDArray[np.void]) -> Labels:
     timely = events[~events["late"]]
     sign = timely["sign"].astype(np.int64)
-    right = (timely["score"] >= cohort.threshold) == (timely["label"] != 0)
-    arrived, correct = int(sign.sum()), int(sign[right].sum())
+    said, label, kind = timely["score"], timely["label"], cohort.output.kind
+    arrived, late = int(sign.sum()), int(events["late"].sum())
+    if kind == "multiclass":
+        correct = int(sign[said == label].sum())
+        names = tuple(map(str, cohort.output.classes))
+        counted = confusion_of(names, label, said, sign)
+        return Labels(
+            arrived=arrived, late=late, correct=correct, wrong=arrived - correct, confusion=counted
+        )
+    if kind == "regression":
+        right, judged = 0, 0
+        if cohort.tolerance is not None:
+            right = int(sign[np.abs(said - label) <= cohort.tolerance].sum())
+            judged = arrived
+        grids = error_grids(cohort.value_grid)
+        into, out = (errors_of(label[side], said[side], grids) for side in (sign > 0, sign < 0))
+        return Labels(
+            arrived=arrived, late=late, correct=right, wrong=judged - right, errors=into,
+            errors_withdrawn=out,
+        )  # fmt: skip
+    right = (said >= cohort.threshold) == (label != 0)
+    correct = int(sign[right].sum())
     return Labels(
         arrived=arrived,
-        late=int(events["late"].sum()),
+        late=late,
         correct=correct,
         wrong=arrived - correct,
         added=_summary(cohort, groups, timely[sign > 0]),

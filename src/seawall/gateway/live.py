@@ -8,13 +8,17 @@ import msgspec
 
 from seawall.gateway.admission import Admission
 from seawall.gateway.remote import Remote
+from seawall.gateway.request import outputs_of
 from seawall.gateway.shared import Shared
 from seawall.serving.bundle import Bundle
+from seawall.serving.counted import Counting
 from seawall.serving.decide import Decider, Model, check_models
 from seawall.serving.keeping import Keeping
+from seawall.serving.output import Output
 from seawall.serving.packing import Packer
 from seawall.serving.remote import FORMAT
 from seawall.serving.telemetry import parts_key
+from seawall.statistics.grid import Grid
 
 _NONE: Mapping[str, Remote] = {}
 
@@ -28,6 +32,9 @@ class Cohort(msgspec.Struct, frozen=True, array_like=True):
     threshold: float
     columns: tuple[str, ...]
     label_age_ns: int
+    output: Output = Output()
+    tolerance: float | None = None
+    value_grid: Grid | None = None
 
 
 class Live:
@@ -55,7 +62,10 @@ class Live:
         """Whether every model that is not remote answers in this process, in microseconds."""
         self.refuses_unlogged = bundle.log_failure == "refuse"
         self.names = bundle.signature.names
+        self.outputs = outputs_of(bundle.output)
         self.keeping = Keeping(bundle)
+        self.counting = Counting(bundle)
+        self.costly = any(arm.cost for arm in bundle.arms)
         self.grids = dict(bundle.grids)
         self.grids_key = parts_key({name: grid.digest for name, grid in self.grids.items()})
         self.champion = next(a for a in bundle.arms if a.name == "champion")

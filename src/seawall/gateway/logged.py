@@ -14,6 +14,7 @@ from seawall.adapters.decisions.apart import Apart, parted
 from seawall.adapters.decisions.keyring import Keyring, opened
 from seawall.adapters.decisions.shadows import ShadowScore
 from seawall.adapters.decisions.tail import End, Positions, read_new
+from seawall.gateway.classes import label_number
 from seawall.gateway.index import Rows, ids_of
 from seawall.gateway.live import Cohort
 from seawall.gateway.strata import Bundles, Reader, Strata
@@ -45,6 +46,7 @@ class _Decision(msgspec.Struct, gc=False):
     threshold: float | None = None
     score: float | None = None
     input: msgspec.Raw = msgspec.Raw(b"\x80")
+    probabilities: dict[str, float] | None = None
     apart: Apart = {}
     """Not of the record: what is kept apart from it."""
 
@@ -127,11 +129,16 @@ class DecisionRows:
         self._readers: dict[Any, Reader] = {}
 
     def __call__(self, logged: Sequence[_Decision]) -> Rows:
-        """The rows of those that have a cohort; a score that is no probability is none."""
+        """The rows of those that have a cohort.
+
+        The score is a probability, a regression's value, or the place of the class that was called;
+        what is none of these is NaN.
+        """
         logged = [one for one in logged if one.model is not None and one.arm is not None]
         cohorts: dict[Any, tuple[Cohort, Reader]] = {}
         codes: dict[Any, int] = {}
         found: list[int] = []
+        said: list[float] = []
         for one in logged:
             key = (one.endpoint, one.bundle_digest, one.model, one.arm, one.threshold)
             cohort = cohorts.get(key)
@@ -142,11 +149,16 @@ class DecisionRows:
             if code is None:
                 code = codes[key, groups] = self._strata.code(cohort[0], groups)
             found.append(code)
-        score = np.array([np.nan if one.score is None else one.score for one in logged], np.float64)
+            score = np.nan if one.score is None else one.score
+            if cohort[0].output.kind == "binary":
+                score = score if 0.0 <= score <= 1.0 else np.nan
+            elif one.probabilities:
+                score = _called(cohort[0], one.probabilities)
+            said.append(score)
         rows = np.zeros(len(logged), DECISION)
         rows["id"] = ids_of(one.id for one in logged)
         rows["time"] = times_of([one.time for one in logged])
-        rows["score"] = np.where((score >= 0.0) & (score <= 1.0), score, np.nan)
+        rows["score"] = said
         rows["code"] = found
         rows["label"] = np.nan
         return rows
@@ -157,9 +169,16 @@ class DecisionRows:
         assert one.model is not None
         assert one.arm is not None
         threshold = 0.5 if one.threshold is None else one.threshold
-        cohort = Cohort(one.endpoint, one.model, one.arm, threshold, terms.columns, age)
+        kind = (terms.output, terms.tolerance, terms.value_grid)
+        cohort = Cohort(one.endpoint, one.model, one.arm, threshold, terms.columns, age, *kind)
         key = (terms.columns, terms.hidden)
         return cohort, self._readers.setdefault(key, Reader(*key, self._apart_keys))
+
+
+def _called(cohort: Cohort, probabilities: Mapping[str, float]) -> float:
+    """The place of the most probable class, the first of several; NaN for others' classes."""
+    chances = [probabilities.get(str(name), np.nan) for name in cohort.output.classes]
+    return float(np.argmax(chances)) if chances and np.isfinite(chances).all() else np.nan
 
 
 def shadow_rows(logged: Sequence[ShadowScore], strata: Strata) -> Rows:
@@ -180,11 +199,10 @@ def shadow_rows(logged: Sequence[ShadowScore], strata: Strata) -> Rows:
 
 
 def outcome_rows(logged: Sequence[_Outcome]) -> Rows:
-    """Outcomes of 0 or 1 as rows; other labels are in no cohort."""
-    logged = [one for one in logged if one.label in (0, 1)]
+    """Outcomes as rows; what their labels mean is read when their decisions are found."""
     rows = np.zeros(len(logged), OUTCOME)
     rows["id"] = ids_of(one.decision_id for one in logged)
-    rows["label"] = [one.label for one in logged]
+    rows["label"] = [label_number(one.label) for one in logged]
     rows["time"] = times_of([one.time for one in logged])
     rows["received"] = times_of([one.received for one in logged])
     return rows

@@ -16,6 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
+from seawall.serving.cost import MICRO
 from seawall.serving.telemetry import Counters, Row, read
 
 LATENCY_MS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 5000.0)
@@ -40,6 +41,7 @@ _HELP = {
     "fallbacks_total": "Rows answered by a fallback.",
     "rejected_total": "Rows refused for their fields.",
     "refused_total": "Requests turned away by a limit.",
+    "cost_total": "What calls of models cost, in the currency.",
     "slow_total": "Rows that took longer than the latency objective.",
     "invalid_total": "Fields that broke the signature.",
     "guard_total": "Times a guard took an action.",
@@ -172,6 +174,8 @@ class Metrics:
         totals = self._totals
         for name in _COUNTS:
             _count(totals, (f"{name}_total", key), getattr(counters, name))
+        for currency, micros in counters.costs.items():
+            _count(totals, ("cost_total", (*key, ("currency", currency))), micros / MICRO)
         for name, count in counters.invalid.items():
             field, _, problem = name.rpartition(": ")
             labels = (*key, ("field", field), ("problem", problem))

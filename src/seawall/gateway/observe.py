@@ -23,7 +23,8 @@ from seawall.gateway.protocol import observed
 from seawall.gateway.reply import plain
 from seawall.gateway.service import Service
 from seawall.kernel import SeawallError, Unavailable
-from seawall.serving.decide import Scores, Unanswered
+from seawall.serving.decide import Unanswered
+from seawall.serving.observed import Observed
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -192,7 +193,7 @@ class Observer:
         given = observed(asked.path, headers, sent, live, server)
         if given is None:
             return "passed" if seen is not None else "failed"
-        said: Scores = Unanswered(f"the upstream {server.name} gave no whole answer")
+        said: Observed = Unanswered(f"the upstream {server.name} gave no whole answer")
         if seen is not None and seen.status != 200:
             said = Unanswered(f"the upstream {server.name} answered {seen.status}")
         elif seen is not None:

@@ -108,7 +108,9 @@ def _infer(name: str, version: str | None, headers: Mapping[bytes, bytes], body:
     length = headers.get(_LENGTH)
     _media_type(headers, _JSON, *(() if length is None else (_OCTETS,)))
     said = None if length is None else length.decode("latin-1")
-    return Call(name, version, lambda live: parse_infer(body, said, live.names), infer)
+    return Call(
+        name, version, lambda live: parse_infer(body, said, live.names, live.outputs), infer
+    )
 
 
 def _invocation(name: str | None, headers: Mapping[bytes, bytes], body: bytes) -> Call:

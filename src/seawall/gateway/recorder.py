@@ -17,7 +17,8 @@ from seawall.gateway.live import Live
 from seawall.gateway.plain import Plainly
 from seawall.kernel import Unavailable
 from seawall.serving.bundle import Arm
-from seawall.serving.decide import Answer
+from seawall.serving.cost import Cost
+from seawall.serving.decide import Answer, Question, ask
 from seawall.serving.signature import Field
 from seawall.serving.telemetry import (
     Body,
@@ -27,14 +28,13 @@ from seawall.serving.telemetry import (
     Shadow,
     Stream,
     encode,
-    joint,
     merge,
     window_start,
 )
 from seawall.serving.validate import Violation
 from seawall.statistics.column import Column
 from seawall.statistics.counting import summarise, summarise_table
-from seawall.statistics.grid import latency_grid, score_grid
+from seawall.statistics.grid import latency_grid
 
 _log: Any = structlog.get_logger("seawall.gateway")
 
@@ -53,7 +53,8 @@ class Served(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """The rows of one arm; a score is NaN where the model was not asked, or failed."""
+    """The rows of one arm; a score (`Counting.said`) is NaN where the model was not asked, or
+    failed."""
 
     arm: Arm
     ids: Sequence[str]
@@ -63,6 +64,8 @@ class _Part(NamedTuple):
     guards: dict[str, int]
     matrix: NDArray[np.float64]
     latency: NDArray[np.float64]
+    calls: dict[str, int]
+    """How often models were asked, by arm."""
 
 
 class Passing:
@@ -79,7 +82,8 @@ class Passing:
         matrix = np.frombuffer(self.inputs).reshape(count, -1)
         scores, latency = np.array(self.scores), np.array(self.latency)
         failed = np.zeros(count, dtype=bool)
-        return _Part(self.arm, self.ids, scores, failed, 0, {}, matrix, latency)
+        calls = {self.arm.name: count}
+        return _Part(self.arm, self.ids, scores, failed, 0, {}, matrix, latency, calls)
 
 
 class Turned(NamedTuple):
@@ -188,7 +192,7 @@ class Recorder:
             counted = invalid if name == "champion" else {}
             if mine:
                 known = [ids[i] for i in mine]
-                part = _part([answers[i] for i in mine], known, matrix[mine], latency[mine])
+                part = _part(live, [answers[i] for i in mine], known, matrix[mine], latency[mine])
                 self._arm_rows(rows, live, time_ns, part, counted)
             elif counted:
                 rows.put(live, live.champion, "counters", time_ns, Counters(invalid=counted))
@@ -207,6 +211,8 @@ class Recorder:
             latency_bytes=summarise(part.latency, latency_grid()).to_bytes(),
         )
         rows.put(live, arm, "counters", time_ns, counters)
+        if live.costly:
+            _cost_rows(rows, live, time_ns, part.calls)
         there = ~np.isnan(part.scores)
         asked = there | part.failed
         if asked.any():
@@ -227,7 +233,8 @@ class Recorder:
         ids: list[str],
     ) -> None:
         try:
-            scores = live.models["shadow"].scores(matrix.astype(np.float32))
+            question = Question("shadow", matrix.astype(np.float32), live.counting.classes)
+            scores = live.counting.numbers(ask(live.models["shadow"], question))
         except Exception:  # noqa: BLE001 -- whatever a shadow raises, it is counted and nobody waits
             errors = Counters(decisions=len(ids), errors=len(ids))
             rows.put(live, shadow, "counters", time_ns, errors)
@@ -236,12 +243,13 @@ class Recorder:
         ids, matrix, champion = ids[:asked], matrix[:asked], champion[:asked]
         if not asked:
             return
-        valid = (scores >= 0.0) & (scores <= 1.0) & (champion >= 0.0) & (champion <= 1.0)
-        counted = Counters(decisions=len(ids), errors=int((~valid).sum()))
+        valid = live.counting.valid(scores) & live.counting.valid(champion)
+        costs = _costs(shadow.cost, len(ids))
+        counted = Counters(decisions=len(ids), errors=int((~valid).sum()), costs=costs)
         rows.put(live, shadow, "counters", time_ns, counted)
         _model_rows(rows, live, shadow, time_ns, matrix, scores)
         thresholds = (live.champion.threshold, shadow.threshold)
-        pair = joint(champion[valid], scores[valid], thresholds=thresholds)
+        pair = live.counting.joint(champion[valid], scores[valid], thresholds)
         rows.put(live, shadow, "shadow", time_ns, Shadow({live.champion.version: pair}))
         about = (live.bundle.endpoint, shadow.version, shadow.name, shadow.threshold)
         known = zip(ids, scores.tolist(), valid.tolist(), strict=True)
@@ -270,16 +278,18 @@ def columns_for(fields: Sequence[Field], matrix: NDArray[np.float64]) -> dict[st
 
 
 def _part(
+    live: Live,
     answers: Sequence[Answer],
     ids: Sequence[str],
     matrix: NDArray[np.float64],
     latency: NDArray[np.float64],
 ) -> _Part:
-    scores = np.array([a.model_score for a in answers], dtype=np.float64)
+    scores = live.counting.said(answers)
     failed = np.array([a.failed for a in answers])
     fallbacks = sum(a.verdict == "fallback" for a in answers)
     guards = _guards(answers)
-    return _Part(answers[0].arm, ids, scores, failed, fallbacks, guards, matrix, latency)
+    calls = _calls(live, answers) if live.costly else {}
+    return _Part(answers[0].arm, ids, scores, failed, fallbacks, guards, matrix, latency, calls)
 
 
 def _drain(queue: deque[Any]) -> Iterable[Any]:
@@ -295,10 +305,37 @@ def _model_rows(
     matrix: NDArray[np.float64],
     scores: NDArray[np.float64],
 ) -> None:
-    rows.put(live, arm, "scores", time_ns, summarise(scores, score_grid()))
+    counting = live.counting
+    rows.put(live, arm, "scores", time_ns, summarise(counting.column(scores), counting.grid))
     if live.grids:
         table = summarise_table(columns_for(live.bundle.signature.fields, matrix), live.grids)
         rows.put(live, arm, "inputs", time_ns, Inputs({live.grids_key: table.to_bytes()}))
+
+
+def _calls(live: Live, answers: Sequence[Answer]) -> dict[str, int]:
+    """How often each arm's model was asked.
+
+    A fallback's model that was asked in vain is not known of here.
+    """
+    calls: dict[str, int] = {}
+    for a in answers:
+        asked = a.model_score is not None or a.failed
+        names = {a.arm.name, *live.decider.guards.asks} if asked else set[str]()
+        for name in names | {a.fallback} if a.fallback else names:
+            calls[name] = calls.get(name, 0) + 1
+    return calls
+
+
+def _cost_rows(rows: Rows, live: Live, time_ns: int, calls: dict[str, int]) -> None:
+    """What the models that were asked cost, each with its own arm."""
+    for name, count in calls.items():
+        arm = live.bundle.arm(name)
+        if arm is not None and (costs := _costs(arm.cost, count)):
+            rows.put(live, arm, "counters", time_ns, Counters(costs=costs))
+
+
+def _costs(cost: Cost | None, calls: int) -> dict[str, int]:
+    return {} if cost is None else {cost.currency: cost.micros * calls}
 
 
 def _guards(answers: Iterable[Answer]) -> dict[str, int]:

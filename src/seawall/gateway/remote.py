@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from time import monotonic
 
@@ -16,7 +16,7 @@ from seawall.gateway.admission import Limited
 from seawall.gateway.turns import Turns
 from seawall.kernel import Corrupt, Unavailable
 from seawall.serving.breaker import Breaker
-from seawall.serving.decide import Scores, Unanswered
+from seawall.serving.decide import Unanswered
 from seawall.serving.remote import RemoteServer
 from seawall.serving.signature import Signature
 
@@ -53,7 +53,9 @@ class Remote:
         self._retiring: Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def ask(self, matrix: NDArray[np.float32], timeout: float | None = None) -> Scores:
+    async def ask(
+        self, matrix: NDArray[np.float32], timeout: float | None = None
+    ) -> Sequence[float] | Unanswered:
         """The scores of some rows, or why there are none.
 
         Raises `Limited` when the server has so much to do that the rows would wait too long.
@@ -101,7 +103,9 @@ class Remote:
         await self._upstream.close()
         await self._passage.close()
 
-    def said(self, body: bytes, headers: dict[bytes, bytes], rows: int) -> Scores:
+    def said(
+        self, body: bytes, headers: dict[bytes, bytes], rows: int
+    ) -> Sequence[float] | Unanswered:
         """The scores in a reply that was passed through, or what is wrong with it."""
         try:
             return self._model.read(body, headers, rows).tolist()

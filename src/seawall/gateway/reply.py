@@ -10,6 +10,7 @@ from seawall.gateway.live import Live
 from seawall.gateway.plain import Plainly
 from seawall.gateway.service import Decided
 from seawall.serving.decide import VERDICTS
+from seawall.serving.output import Decision
 from seawall.serving.signature import Field
 
 Headers = list[tuple[bytes, bytes]]
@@ -28,7 +29,7 @@ class Reply(NamedTuple):
 
 class _Passed(msgspec.Struct, gc=False):
     score: float | None
-    label: int | None
+    label: Decision | None
     decision_id: str
     arm: str
     version: str
@@ -63,10 +64,13 @@ def _headers(decision_id: str, versions: str, arms: str, verdict: str) -> Header
 
 
 def rows(decided: Decided) -> list[dict[str, Any]]:
-    """Each row's answer; `reason` is there when the verdict is not `pass`."""
+    """Each row's answer; `reason` is there when the verdict is not `pass`.
+
+    `probabilities` are what a model of several classes itself said, whatever answered.
+    """
     found: list[dict[str, Any]] = []
     for decision_id, answer in zip(decided.ids, decided.answers, strict=True):
-        said = {
+        said: dict[str, Any] = {
             "score": answer.score,
             "label": answer.label,
             "decision_id": decision_id,
@@ -76,6 +80,8 @@ def rows(decided: Decided) -> list[dict[str, Any]]:
         }
         if answer.reason:
             said["reason"] = answer.reason
+        if answer.probabilities:
+            said["probabilities"] = decided.live.packer.by_class(answer)
         found.append(said)
     return found
 
@@ -98,8 +104,6 @@ def plain_invocation(plainly: Plainly, *, logged: bool) -> Reply:
 
 def metadata(live: Live) -> dict[str, Any]:
     """An endpoint as a model of the Open Inference Protocol."""
-    outputs = {"score": "FP64", "label": "INT64", "decision_id": "BYTES", "arm": "BYTES"}
-    outputs |= {"verdict": "BYTES", "reason": "BYTES"}
     return {
         "name": live.bundle.endpoint,
         "versions": sorted({a.version for a in live.bundle.arms}),
@@ -108,8 +112,19 @@ def metadata(live: Live) -> dict[str, Any]:
             {"name": f.name, "datatype": _datatype(f), "shape": [-1]}
             for f in live.bundle.signature.fields
         ],
-        "outputs": [{"name": n, "datatype": d, "shape": [-1]} for n, d in outputs.items()],
+        "outputs": [_tensor(live, name, datatype) for name, datatype in live.outputs.items()],
     }
+
+
+def _tensor(live: Live, name: str, datatype: str) -> dict[str, Any]:
+    """An output as metadata tells it: the classes in the order of their probabilities."""
+    told: dict[str, Any] = {"name": name, "datatype": datatype, "shape": [-1]}
+    if name == "probabilities":
+        classes = live.bundle.output.classes
+        told |= {"shape": [-1, len(classes)], "parameters": {"classes": list(classes)}}
+    if name == "label" and (unit := live.bundle.value.unit):
+        told["parameters"] = {"unit": unit}
+    return told
 
 
 def _datatype(field: Field) -> str:

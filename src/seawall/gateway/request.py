@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
 import numpy as np
 
 from seawall.kernel import BadInput, nearest
+from seawall.serving.output import Output
 from seawall.serving.signature import Field, Signature
 from seawall.serving.validate import Column
 
@@ -31,15 +32,6 @@ DATATYPES = {
 }
 
 
-OUTPUTS = {
-    "score": "FP64",
-    "label": "INT64",
-    "decision_id": "BYTES",
-    "arm": "BYTES",
-    "verdict": "BYTES",
-    "reason": "BYTES",
-}
-"""The tensors that answer an inference, and their datatypes."""
 _BINARY = "binary_data"
 
 
@@ -123,10 +115,25 @@ def decode(decoder: msgspec.json.Decoder[Any], body: bytes) -> Any:
         raise BadInput("the body is nested too deeply") from None
 
 
-def parse_infer(body: bytes, header_length: str | None, fields: Sequence[str]) -> Ask:
-    """Read an Open Inference Protocol V2 request: a tensor a field, or one (rows × fields)."""
+def outputs_of(output: Output) -> dict[str, str]:
+    """The tensors that answer an inference of a model of this kind, and their datatypes."""
+    texts = output.kind == "multiclass" and isinstance(output.classes[0], str)
+    label = "FP64" if output.kind == "regression" else "BYTES" if texts else "INT64"
+    found = {"score": "FP64", "label": label}
+    if output.kind == "multiclass":
+        found["probabilities"] = "FP64"
+    return found | dict.fromkeys(("decision_id", "arm", "verdict", "reason"), "BYTES")
+
+
+def parse_infer(
+    body: bytes, header_length: str | None, fields: Sequence[str], outputs: Collection[str]
+) -> Ask:
+    """Read an Open Inference Protocol V2 request: a tensor a field, or one (rows × fields).
+
+    `outputs` are the names of the tensors that can be asked for.
+    """
     asked, rows, columns = _inputs(body, header_length, fields)
-    wanted = _wanted(asked)
+    wanted = _wanted(asked, outputs)
     return _ask(rows, columns=columns, parameters=asked.parameters, id=asked.id, wanted=wanted)
 
 
@@ -275,28 +282,24 @@ def _flat(tensor: _Tensor, values: Any) -> Column:
     return flat
 
 
-def _wanted(asked: _Infer) -> tuple[Wanted, ...]:
+def _wanted(asked: _Infer, outputs: Collection[str]) -> tuple[Wanted, ...]:
     """The outputs to send, all of them where none is named."""
     every = asked.parameters.pop("binary_data_output", False)
     if type(every) is not bool:
         raise BadInput("binary_data_output is not true or false")
     if not asked.outputs:
-        return _ALL_BINARY if every else _ALL_JSON
+        return tuple(Wanted(name, every) for name in outputs)
     wanted: list[Wanted] = []
     for output in asked.outputs:
         binary = output.parameters.get(_BINARY, every)
-        if output.name not in OUTPUTS:
+        if output.name not in outputs:
             raise BadInput(
-                f"no output {output.name[:80]!r}", remedy=nearest(output.name[:80], OUTPUTS)
+                f"no output {output.name[:80]!r}", remedy=nearest(output.name[:80], outputs)
             )
         if type(binary) is not bool:
             raise BadInput(f"{_BINARY} is not true or false", where=output.name)
         wanted.append(Wanted(output.name, binary))
     return tuple(dict.fromkeys(wanted))
-
-
-_ALL_JSON = tuple(Wanted(name, binary=False) for name in OUTPUTS)
-_ALL_BINARY = tuple(Wanted(name, binary=True) for name in OUTPUTS)
 
 
 def _cell(field: Field | None, text: str) -> Any:

@@ -18,8 +18,8 @@ from seawall.gateway.recorder import Recorder, Served, Turned
 from seawall.gateway.telling import Kind, learn
 from seawall.gateway.trace import step
 from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns
-from seawall.serving.decide import Answer, Scores, Steps, run
-from seawall.serving.observed import ACTION, observed
+from seawall.serving.decide import Answer, Steps, run
+from seawall.serving.observed import ACTION, Observed, observed
 from seawall.serving.outcome import OutcomeReport
 from seawall.serving.packing import Said
 from seawall.serving.route import position, unit_hash
@@ -141,7 +141,7 @@ class Service:
         return self._kept(live, given, context, rows, answers)
 
     def observe(
-        self, live: Live, given: Given, scores: Scores, context: Context, latency: float
+        self, live: Live, given: Given, scores: Observed, context: Context, latency: float
     ) -> None:
         """Log and count what a server answered its caller, which took so many milliseconds.
 

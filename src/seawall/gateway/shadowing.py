@@ -43,6 +43,10 @@ class RemoteShadow:
         """The scores of as many of the first rows as there is time for, NaN where it failed."""
         return asyncio.run(self._scores(matrix))
 
+    def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The same as n × 1."""
+        return self.scores(matrix)[:, None]
+
     async def _scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         until = self._clock() + SECONDS
         timeout = min(self._server.timeout_ms / 1e3, LONGEST_SECONDS)

@@ -17,10 +17,13 @@ from seawall.adapters.decisions.frame import frame, scan
 from seawall.adapters.decisions.keyring import Keyring, opened, sealed
 from seawall.adapters.signing.envelope import unseal
 from seawall.adapters.signing.keys import read_public_pem
+from seawall.gateway.classes import read_labels
 from seawall.gateway.live import Cohort
 from seawall.gateway.state import State
 from seawall.kernel import BadInput, Corrupt, SeawallError
 from seawall.serving.bundle import Bundle
+from seawall.serving.output import Output
+from seawall.statistics.grid import Grid
 
 MOST_STRATA = 50_000
 """With so many, further groups are counted as `(other)`: values may be anything, also unique."""
@@ -47,6 +50,9 @@ class Terms(NamedTuple):
     columns: tuple[str, ...]
     hidden: frozenset[str]
     """Columns that the privacy rule hides in records: they are kept apart from them."""
+    output: Output = Output()
+    tolerance: float | None = None
+    value_grid: Grid | None = None
 
 
 class Strata:
@@ -105,6 +111,15 @@ class Strata:
         ages = np.array([cohort.label_age_ns for cohort in self.cohorts], np.int64)
         return ages[self.cohort_of]
 
+    def labels(self, code: NDArray[np.int64], told: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Labels as decisions of these strata have them; NaN where one says nothing of its kind."""
+        cohort = self.cohort_of[code]
+        found = np.full(len(told), np.nan)
+        for number in np.unique(cohort).tolist():
+            mine = cohort == number
+            found[mine] = read_labels(self.cohorts[number].output, told[mine])
+        return found
+
     def _add(self, stratum: Stratum) -> int:
         cohort = self._numbers.setdefault(stratum.cohort, len(self.cohorts))
         if cohort == len(self.cohorts):
@@ -154,7 +169,16 @@ class Bundles:
 
 
 def _terms(bundle: Bundle) -> Terms:
-    return Terms(bundle.label_age_seconds, bundle.protected, bundle.apart)
+    grid = bundle.value_grid
+    return Terms(
+        bundle.label_age_seconds,
+        bundle.protected,
+        bundle.apart,
+        bundle.output,
+        bundle.value.tolerance,
+        # errors are counted by where the grid lies, and the atoms would be kept with every stratum
+        None if grid is None else msgspec.structs.replace(grid, atoms=()),
+    )
 
 
 class Reader:

@@ -9,27 +9,32 @@ import msgspec
 import numpy as np
 
 from seawall.gateway.reply import JSON, Reply, decided_headers, rows
-from seawall.gateway.request import OUTPUTS, Ask
+from seawall.gateway.request import Ask
 from seawall.gateway.service import Decided
 
 OCTETS = (b"content-type", b"application/octet-stream")
 _encode = msgspec.json.Encoder().encode
-_MISSING: dict[str, Any] = {"score": None, "label": -1}
+_MISSING: dict[str, Any] = {"FP64": None, "INT64": -1, "BYTES": ""}
 
 
 def infer(decided: Decided, ask: Ask) -> Reply:
     """The outputs that were asked for, each as it was asked for.
 
-    A score that is not there is null in JSON and NaN in binary, a label −1, a reason empty.
+    A number that is not there is null in JSON and NaN in binary, a whole one −1, a text empty.
     """
-    answered = rows(decided)
+    answered, live = rows(decided), decided.live
+    classes = tuple(map(str, live.bundle.output.classes))
     outputs: list[dict[str, Any]] = []
     raw: list[bytes] = []
     for wanted in ask.wanted:
-        missing = _MISSING.get(wanted.name, "")
-        data = [missing if (v := a.get(wanted.name)) is None else v for a in answered]
-        kind = OUTPUTS[wanted.name]
-        tensor: dict[str, Any] = {"name": wanted.name, "datatype": kind, "shape": [len(answered)]}
+        kind, shape = live.outputs[wanted.name], [len(answered)]
+        missing = _MISSING[kind]
+        if wanted.name == "probabilities":
+            shape.append(len(classes))
+            data = [a.get(wanted.name, {}).get(name) for a in answered for name in classes]
+        else:
+            data = [missing if (v := a.get(wanted.name)) is None else v for a in answered]
+        tensor: dict[str, Any] = {"name": wanted.name, "datatype": kind, "shape": shape}
         if wanted.binary:
             raw.append(_binary(kind, data))
             tensor["parameters"] = {"binary_data_size": len(raw[-1])}
@@ -37,7 +42,7 @@ def infer(decided: Decided, ask: Ask) -> Reply:
             tensor["data"] = data
         outputs.append(tensor)
     content: dict[str, Any] = {
-        "model_name": decided.live.bundle.endpoint,
+        "model_name": live.bundle.endpoint,
         "model_version": ",".join(dict.fromkeys(a["version"] for a in answered)),
         "outputs": outputs,
     }

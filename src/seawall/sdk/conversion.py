@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes.boosters import is_booster
-from seawall.adapters.runtimes.output import KEY, Output
 from seawall.kernel import BadInput
+from seawall.serving.output import KEY, Output
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
 _LIGHTGBM_ZERO = np.float32(1e-35)

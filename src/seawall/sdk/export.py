@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.runtimes.output import Label, Output
 from seawall.kernel import BadInput
 from seawall.sdk.conversion import to_onnx
 from seawall.sdk.original import answers, output_of
 from seawall.sdk.stressed_rows import Stressed, stressed_rows
+from seawall.serving.output import Label, Output
 
 TOLERANCE = 1e-5
 """How far a probability may be from the original's; a value, by this much of its own size."""

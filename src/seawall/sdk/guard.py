@@ -14,6 +14,7 @@ from seawall.kernel import Clock, Ids, SystemClock, now
 from seawall.sdk.gateway_state import GatewayState
 from seawall.serving.bundle import Bundle
 from seawall.serving.decide import (
+    Answer,
     Batch,
     Decider,
     Model,
@@ -23,6 +24,7 @@ from seawall.serving.decide import (
     run,
 )
 from seawall.serving.keeping import Keeping
+from seawall.serving.output import Decision
 from seawall.serving.packing import Packer, Said
 from seawall.serving.route import position, unit_hash
 from seawall.serving.validate import Violation
@@ -36,13 +38,15 @@ _NOTHING = Said()
 class GuardDecision(msgspec.Struct, frozen=True, gc=False):
     """What may be acted on: `label` and `score` are None when the verdict is `block`.
 
-    `reason` is there when the verdict is not `pass`, `violations` say what is wrong with the input,
-    `guards` the action of each guard that tripped, `fallback` what answered in the model's place.
+    `label` is 0 or 1, a class, or the value of a regression; `probabilities` are the model's own,
+    by class, where it has several. `reason` is there when the verdict is not `pass`, `violations`
+    say what is wrong with the input, `guards` the action of each guard that tripped, `fallback`
+    what answered in the model's place.
     """
 
     decision_id: str
     score: float | None
-    label: int | None
+    label: Decision | None
     verdict: RowVerdict
     arm: str
     version: str
@@ -50,6 +54,7 @@ class GuardDecision(msgspec.Struct, frozen=True, gc=False):
     fallback: str | None = None
     guards: dict[str, str] = {}
     violations: tuple[Violation, ...] = ()
+    probabilities: dict[str, float] = {}
 
 
 class Guard:
@@ -144,18 +149,7 @@ class Guard:
             )
             packed = _paired(packed, keeping.apart(record))
             self._log.append_packed((packed,), durable=self.bundle.log == "durable")
-        return GuardDecision(
-            decision_id,
-            answer.score,
-            answer.label,
-            answer.verdict,
-            answer.arm.name,
-            answer.arm.version,
-            answer.reason,
-            answer.fallback,
-            answer.guards,
-            violations,
-        )
+        return self._decision(decision_id, answer, violations)
 
     def score(
         self,
@@ -207,13 +201,18 @@ class Guard:
                 [*map(_paired, packed, map(self._keeping.apart, sent))],
                 durable=bundle.log == "durable",
             )
-        return [
-            GuardDecision(
-                i, a.score, a.label, a.verdict, a.arm.name, a.arm.version, a.reason, a.fallback,
-                a.guards,
-            )
-            for i, a in zip(ids, answers, strict=True)
-        ]  # fmt: skip
+        return [self._decision(i, a, ()) for i, a in zip(ids, answers, strict=True)]
+
+    def _decision(
+        self, decision_id: str, a: Answer, violations: tuple[Violation, ...]
+    ) -> GuardDecision:
+        found = GuardDecision(
+            decision_id, a.score, a.label, a.verdict, a.arm.name, a.arm.version, a.reason,
+            a.fallback, a.guards, violations,
+        )  # fmt: skip
+        if not a.probabilities:
+            return found
+        return msgspec.structs.replace(found, probabilities=self._packer.by_class(a))
 
     def _rejected(self, why: str, violations: tuple[Violation, ...]) -> GuardDecision:
         champion = self.bundle.arm("champion")

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes.boosters import booster_columns, booster_output, is_booster
-from seawall.adapters.runtimes.output import Output
 from seawall.kernel import BadInput
+from seawall.serving.output import Output
 
 
 def output_of(estimator: Any, positive: Any = None) -> Output:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes import LoadedModel
-from seawall.adapters.runtimes.output import Output
 from seawall.kernel import BadInput, Unavailable
 from seawall.serving.breaker import Breaker
+from seawall.serving.output import Output
 from seawall.serving.remote import FORMAT, RemoteServer
 from seawall.serving.signature import Signature
 

@@ -95,6 +95,9 @@ def replay(
     worth = None if cost is None else cost_of(dict(cost))
     place = GatewayState(state, public_key)
     bundle, own = place.current(endpoint), candidate_of(candidate, client)
+    if bundle.output.kind != "binary":
+        what = f"a replay compares models of two classes; this one is {bundle.output.kind}"
+        raise BadInput(what, where=bundle.endpoint)
     log = _Log(place, table, keys)
     window = Window(
         endpoint=bundle.endpoint, since=_zoned(since), until=_zoned(until), arms=tuple(arms),

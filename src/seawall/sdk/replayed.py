@@ -15,6 +15,7 @@ from seawall.serving.again import withheld
 from seawall.serving.bundle import Bundle
 from seawall.serving.decide import Answer
 from seawall.serving.decision import DecisionRecord
+from seawall.serving.output import Decision
 from seawall.serving.signature import Signature
 from seawall.statistics.flips import NONE
 
@@ -55,6 +56,8 @@ class Sorted(msgspec.Struct):
         return Part(kept, inputs)
 
     def _why_not(self, record: DecisionRecord) -> str:
+        if record.minimal:
+            return "its inputs were left out by sampling"
         if not record.input and not record.erased:
             return "no input was kept"
         hidden = record.erased or any(
@@ -222,5 +225,5 @@ def _floats(values: Iterator[float | None]) -> NDArray[np.float64]:
     return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
 
 
-def _labels(values: Iterator[int | None]) -> NDArray[np.int8]:
+def _labels(values: Iterator[Decision | None]) -> NDArray[np.int8]:
     return np.array([NONE if v is None else v for v in values], dtype=np.int8)

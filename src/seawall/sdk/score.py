@@ -12,6 +12,7 @@ from seawall.adapters.tables import open_source, table_writer
 from seawall.kernel import BadInput, SeawallError
 from seawall.sdk.guard import Guard, GuardDecision, values_of
 from seawall.serving.decide import VERDICTS
+from seawall.serving.output import Output
 from seawall.serving.packing import Said
 
 
@@ -37,9 +38,9 @@ def score(
     """Answer every row of a table and write the answers beside its routing keys.
 
     `data` is anything that `drift` takes; `to` a .csv or .parquet with a row for each row of data,
-    in the same order: `decision_id`, `score`, `label`, `verdict`, `arm`, `version`, `reason`, and
-    the columns `unit` and `subject` where they are named. Raises `BadInput` on a column that the
-    data lack.
+    in the same order: `decision_id`, `score`, `label`, `verdict`, `arm`, `version`, `reason`, of
+    several classes `probability_CLASS` for each, and the columns `unit` and `subject` where they
+    are named. Raises `BadInput` on a column that the data lack.
     """
     source = open_source(data)
     also = [name for name in (unit or guard.bundle.unit, subject) if name]
@@ -60,7 +61,8 @@ def score(
                 raise error if error.where else error.at(piece.where) from error
             if not answers:
                 continue
-            write({n: values_of(columns[n]) for n in dict.fromkeys(also)} | _table(answers))
+            found = _table(answers, guard.bundle.output)
+            write({n: values_of(columns[n]) for n in dict.fromkeys(also)} | found)
             verdicts.update(a.verdict for a in answers)
             arms.update(a.fallback or a.arm for a in answers if a.verdict != "block")
             reasons.update(a.reason for a in answers if a.reason)
@@ -68,16 +70,23 @@ def score(
     return Scored(sum(verdicts.values()), counted, dict(arms), dict(reasons.most_common(10)))
 
 
-def _table(answers: list[GuardDecision]) -> dict[str, Any]:
+def _table(answers: list[GuardDecision], output: Output) -> dict[str, Any]:
     import pyarrow as pa
 
+    named = output.kind == "multiclass" and isinstance(output.classes[0], str)
+    whole = pa.int8() if output.kind == "binary" else pa.int64()
     types = {
         "decision_id": pa.string(),
         "score": pa.float64(),
-        "label": pa.int8(),
+        "label": pa.float64() if output.kind == "regression" else pa.string() if named else whole,
         "verdict": pa.string(),
         "arm": pa.string(),
         "version": pa.string(),
         "reason": pa.string(),
     }
-    return {n: pa.array([getattr(a, n) for a in answers], kind) for n, kind in types.items()}
+    found = {n: pa.array([getattr(a, n) for a in answers], kind) for n, kind in types.items()}
+    if output.kind == "multiclass":
+        for name in map(str, output.classes):
+            chances = [a.probabilities.get(name) for a in answers]
+            found[f"probability_{name}"] = pa.array(chances, pa.float64())
+    return found

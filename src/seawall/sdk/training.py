@@ -17,14 +17,13 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.runtimes.output import Label, Output
 from seawall.kernel import (
     BadInput,
     Clock,
@@ -39,8 +38,13 @@ from seawall.kernel import (
 from seawall.registry.provenance import DataSet, Provenance
 from seawall.sdk.client import Client
 from seawall.sdk.datasets import Table, describe
+from seawall.serving.output import Label, Output
 from seawall.serving.reviewed import ReviewedSignature
 from seawall.serving.signature import Signature
+from seawall.statistics.summary import ColumnSummary
+
+if TYPE_CHECKING:
+    from seawall.adapters.runtimes import LoadedModel
 
 PARITY_ROWS = 2_000
 
@@ -140,11 +144,15 @@ class TrainingRun:
         inferred = infer_signature({n: columns[n] for n in features})
         signature = declared or _reviewed(inferred, ranges or {})
         model, put = load_model(artefact, format, signature), self._client.put_object
-        scores = model.scores(_matrix(columns, features))
         objects = {"signature": put(to_json(signature)), "baseline": put(baseline.to_bytes())}
-        if model.output.kind != "regression":
+        objects["output"] = put(to_json(model.output))
+        rows = _matrix(columns, features)
+        if model.output.kind == "binary":
             true = _is_positive(columns[label], model.output)
-            objects["baseline_scores"] = put(summarise_scores(scores, true).to_bytes())
+            summary = summarise_scores(model.scores(rows), true)
+            objects["baseline_scores"] = put(summary.to_bytes())
+        else:
+            objects["baseline_answers"] = put(_answers(model, rows).to_bytes())
         self._saved = {
             "artefact": {
                 "digest": put(artefact),
@@ -249,6 +257,20 @@ def _reviewed(signature: Signature, ranges: Mapping[str, tuple[float, float]]) -
 
 def _matrix(columns: Mapping[str, NDArray[Any]], features: Sequence[str]) -> NDArray[np.float32]:
     return np.column_stack([columns[name] for name in features]).astype(np.float32)
+
+
+def _answers(model: LoadedModel, rows: NDArray[np.float32]) -> ColumnSummary:
+    """What the model says of its training data: how often each class, or which values."""
+    from seawall.serving.counted import grid_of
+    from seawall.statistics.counting import summarise
+    from seawall.statistics.grid import make_grid
+
+    if model.output.kind == "regression":
+        values = model.scores(rows)
+        return summarise(values, make_grid(values, "numeric"))
+    names = tuple(map(str, model.output.classes))
+    called = np.argmax(model.columns(rows), axis=1)
+    return summarise((called, names), grid_of(model.output, None))
 
 
 def _is_positive(labels: NDArray[Any], output: Output) -> NDArray[Any]:

@@ -24,20 +24,31 @@ from seawall.kernel import (
     to_builtins,
 )
 from seawall.serving.bundle import Arm, Bundle
-from seawall.serving.decide import FAILED, Answer, Batch, Decider, Steps, Unanswered, batch_of
+from seawall.serving.decide import (
+    FAILED,
+    Answer,
+    Batch,
+    Decider,
+    Said,
+    Steps,
+    Unanswered,
+    ask,
+    batch_of,
+)
 from seawall.serving.decision import DecisionRecord, canonical, from_bytes, leaf_hash
-from seawall.serving.packing import Packer, Said
+from seawall.serving.packing import Packer
+from seawall.serving.packing import Said as Context
 from seawall.serving.remote import FORMAT
 from seawall.serving.route import position, unit_hash
 from seawall.serving.signature import Signature
 
 COMPARED = (
     "model", "version_digest", "bundle_digest", "policy_digest", "arm", "arm_probability",
-    "output", "score", "threshold", "reasons", "guards", "fallback",
+    "output", "score", "probabilities", "threshold", "reasons", "guards", "fallback",
 )  # fmt: skip
 """What the gateway decided, of all that a record holds."""
 SAME = "the same answer"
-_GIVEN = ("override", "override_reason", "reviewer", "notice", "kept_probability")
+_GIVEN = ("override", "override_reason", "reviewer", "notice", "kept_probability", "minimal")
 _HIDDEN = re.compile(r"(token|digest:[0-9a-f]{32}):[0-9a-f]{64}")
 _SHAPELESS = re.compile(r"\((list|dict)\)")
 """What the log keeps of a value that is neither text nor number (keeping.py)."""
@@ -148,19 +159,19 @@ def _run(
     steps: Steps,
     models: Mapping[str, Any],
     failing: str | None,
-) -> tuple[list[Answer], Sequence[float] | None]:
+) -> tuple[list[Answer], Said | None]:
     """The answers with one arm failing, and what that arm says after all."""
-    aside: Sequence[float] | None = None
+    aside: Said | None = None
     try:
         question = next(steps)
         while True:
             try:
-                scores = models[question.arm].scores(question.matrix).tolist()
+                said = ask(models[question.arm], question)
             except Exception:  # noqa: BLE001 -- a model is somebody else's code
-                scores = None
+                said = None
             if question.arm == failing:
-                aside, scores = scores, None
-            question = steps.send(Unanswered() if scores is None else scores)
+                aside, said = said, None
+            question = steps.send(Unanswered() if said is None else said)
     except StopIteration as done:
         return done.value, aside
 
@@ -175,7 +186,7 @@ def _record(record: DecisionRecord, bundle: Bundle, answer: Answer) -> DecisionR
         unit=unit,
         kept=record.input,
         latency_ms=record.latency_ms or 0.0,
-        said=Said(record.caller, record.purpose, record.trace_id, record.subject, record.action),
+        said=Context(record.caller, record.purpose, record.trace_id, record.subject, record.action),
     )
     given = {name: getattr(record, name) for name in _GIVEN}
     return msgspec.structs.replace(from_bytes(packed), salt=record.salt, **given)
@@ -249,6 +260,8 @@ def _missing(record: DecisionRecord, bundle: Bundle) -> str:
     """Why it cannot be performed; nothing when it can."""
     if hidden := withheld(record, bundle):
         return "; ".join(f"{name} {why}" for name, why in list(hidden.items())[:8])
+    if record.minimal:
+        return "its inputs were left out by sampling"
     if not record.input:
         return "no input was kept"
     if record.unit is None and len(bundle.weights(record.time)) > 1:

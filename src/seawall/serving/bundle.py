@@ -12,11 +12,14 @@ import msgspec
 
 from seawall.kernel import Corrupt, Digest, decode_hook, encode_hook
 from seawall.serving.condition import Condition
+from seawall.serving.cost import Cost
 from seawall.serving.decision_privacy import PrivacyRule
 from seawall.serving.fallback import Fallback
 from seawall.serving.guard import Guard
 from seawall.serving.limit import Limits
+from seawall.serving.output import Output, Value, problem_of
 from seawall.serving.remote import FORMAT
+from seawall.serving.sampling import Sampling
 from seawall.serving.signature import Signature
 from seawall.statistics.grid import Grid
 
@@ -59,6 +62,8 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     conditions: Conditions = Conditions()
     timeout_ms: float | None = None
     """How long a remote model may take to answer; None for what its artefact says."""
+    cost: Cost | None = None
+    """What a row costs that its model is asked of."""
 
 
 class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -67,7 +72,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `salt` (at least 16 bytes) is a secret of the endpoint: it keys the hash of units and the tokens
     of the privacy rule. `unit` names the input field or request parameter that is the routing key;
     a request without it is routed by the decision's own id. `protected` names fields of the request
-    that serve only as groups in labelled summaries. `grids` are those of the baseline, by field.
+    that serve only as groups in labelled summaries. `grids` are those of the baseline, by field,
+    and `value_grid` that of a regression's values. `sampling` says which records keep their inputs.
     `log_failure` says what becomes of a request whose decision the disk does not take: it is
     refused, or answered with a word that it was not logged.
     """
@@ -86,6 +92,10 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     privacy: dict[str, PrivacyRule] = {}
     protected: tuple[str, ...] = ()
     grids: dict[str, Grid] = {}
+    output: Output = Output()
+    value: Value = Value()
+    value_grid: Grid | None = None
+    sampling: Sampling | None = None
     label_age_seconds: float = 7 * 86_400.0
     latency_objective_ms: float | None = None
     log: Literal["enqueued", "durable"] = "enqueued"
@@ -117,6 +127,10 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         asked += self.fallback.arms if self.fallback else ()
         if strange := set(asked) - set(names):
             return f"the fallback or a guard asks an arm {min(strange)!r} that is not there"
+        if problem := self.output.problem() or self._fallback_problem():
+            return problem
+        if self.output.kind != "binary" and any(arm.format == FORMAT for arm in self.arms):
+            return "a model on another server answers with the probability of label 1"
         if self.on_invalid == "fallback" and self.fallback is None:
             return "on_invalid is fallback, and there is none"
         if self.mode == "observe" and (problem := self._not_observable()):
@@ -142,6 +156,12 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.log == "durable":
             return "what is observed was answered before it is logged; log it enqueued"
         return ""
+
+    def _fallback_problem(self) -> str:
+        """Why the fallback cannot answer for a model of this kind."""
+        found = (self.fallback, *self.fallback.rules) if self.fallback else ()
+        problems = (problem_of(f.label, f.score, self.output, self.value) for f in found)
+        return next((f"the fallback's label {problem}" for problem in problems if problem), "")
 
     def arm(self, name: str) -> Arm | None:
         """The arm of this name, if there is one."""

@@ -1,7 +1,7 @@
 """From checked inputs to answers: arm, model, output guards, fallback.
 
 `Decider.decide` asks no model itself: it yields a `Question` for every model that it needs and is
-sent the scores, so one set of rules serves models in this process (`run`) and models elsewhere.
+sent what it says, so one set of rules serves models in this process (`run`) and models elsewhere.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 import numpy as np
@@ -19,6 +19,7 @@ from seawall.kernel import BadInput, Unavailable
 from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.condition import Where
 from seawall.serving.guard import SEVERITY, GuardSet, Trip
+from seawall.serving.output import Call, Decision, call_of
 from seawall.serving.route import Route
 from seawall.serving.typed import TypedReader
 from seawall.serving.validate import REFUSING, Checked, Validator, Violation
@@ -33,7 +34,11 @@ class Model(Protocol):
     """A loaded artefact."""
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The probability of label 1 for each of n rows (n × fields)."""
+        """The probability of label 1, or the value, for each of n rows (n × fields)."""
+        ...
+
+    def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """The probability of each class for each of n rows: n × classes."""
         ...
 
 
@@ -47,15 +52,21 @@ class Batch(NamedTuple):
     why_bad: str = ""
 
 
-class Question(NamedTuple):
-    """What an arm's model is asked; the answer is a score a row, or why there is none.
+Said = Sequence[float] | Sequence[Sequence[float]]
+"""What a model says: a number a row, or of several classes a probability of each."""
 
-    `own` is whether the rows are the arm's by the route: a model may be so busy that their caller
-    is turned away, while a fallback or a second opinion is then done without.
+
+class Question(NamedTuple):
+    """What an arm's model is asked; the answer is what it says, or why it says nothing.
+
+    `classes` is whether every class's probability is asked for, not one number a row. `own` is
+    whether the rows are the arm's by the route: a model may be so busy that their caller is turned
+    away, while a fallback or a second opinion is then done without.
     """
 
     arm: str
     matrix: NDArray[np.float32]
+    classes: bool = False
     own: bool = False
 
 
@@ -68,25 +79,28 @@ class Unanswered(msgspec.Struct, frozen=True, gc=False):
 class Answer(msgspec.Struct, frozen=True, gc=False):
     """What one row is answered.
 
-    `model_score` is what the arm's own model said: None where it was not asked or failed, and any
-    number at all where it is broken. `score` and `label` are None where there is nothing to answer,
-    never without a reason; `fallback` is what answered in the model's place: the name of an arm,
-    `rule` or `default`.
+    `label` is the decision: 0 or 1, a class, or a regression's value; `score` the probability of
+    label 1 or of the class, or the value again. Both are None where there is nothing to answer,
+    never without a reason. `model_score` is what the arm's own model said: None where it was not
+    asked or failed, and any number at all where it is broken; of several classes it is the
+    probability of the one it called, and `probabilities` are all, in their order. `fallback` is
+    what answered in the model's place: the name of an arm, `rule` or `default`.
     """
 
     arm: Arm
     probability: float
     model_score: float | None
     score: float | None
-    label: int | None
+    label: Decision | None
     verdict: RowVerdict = "pass"
     reason: str | None = None
     guards: dict[str, str] = {}
     fallback: str | None = None
     failed: bool = False
+    probabilities: tuple[float, ...] = ()
 
 
-Scores = Sequence[float] | Unanswered
+Scores = Said | Unanswered
 Steps = Generator[Question, Scores, list[Answer]]
 
 
@@ -96,12 +110,18 @@ def run(steps: Steps, models: Mapping[str, Model]) -> list[Answer]:
         question = next(steps)
         while True:
             try:
-                said = models[question.arm].scores(question.matrix).tolist()
+                said = ask(models[question.arm], question)
             except Exception:  # noqa: BLE001 -- a model is somebody else's code
                 said = Unanswered()
             question = steps.send(said)
     except StopIteration as done:
         return done.value
+
+
+def ask(model: Model, question: Question) -> Said:
+    """What a model in this process says."""
+    matrix = question.matrix
+    return (model.columns(matrix) if question.classes else model.scores(matrix)).tolist()
 
 
 def batch_of(checked: Checked) -> Batch:
@@ -119,7 +139,8 @@ class Decider:
         also = {*bundle.protected, *([bundle.unit] if bundle.unit else [])}
         self.validator = Validator(signature, also)
         self.reader = TypedReader(signature, also)
-        self.guards = GuardSet(bundle.guards, signature)
+        self.guards = GuardSet(bundle.guards, signature, bundle.output, bundle.value)
+        self._kind, self._classes = bundle.output.kind, bundle.output.classes
         self._limits = {
             a.name: Where(a.conditions.where, signature, f"the approval of {a.version}")
             for a in bundle.arms
@@ -146,8 +167,9 @@ class Decider:
 
     @property
     def only_scores(self) -> bool:
-        """Whether a row needs its arm's score and nothing else to be answered."""
-        return not (self.bundle.killed or self._limits or self.guards.asks)
+        """Whether a row needs its arm's score and nothing else to be answered 0 or 1."""
+        asks = self.bundle.killed or self._limits or self.guards.asks
+        return self._kind == "binary" and not asks
 
     def arm_at(self, position: float, at: datetime) -> tuple[Arm, float] | None:
         """The arm at this position of the route, and its share; None if none may answer."""
@@ -224,25 +246,67 @@ class Decider:
 
         What is to fall back has no answer yet.
         """
-        matrix = batch.matrix.astype(np.float32)
-        scores = yield Question(arm.name, matrix, own=True)
-        if isinstance(scores, Unanswered):
-            return [_falls(arm, share, scores.why, failed=True)] * len(batch.rows)
-        trips = self.guards.trips
-        if not self.guards.asks:
-            return [
-                _settled(arm, share, score, trips(score, row))
-                for score, row in zip(scores, batch.rows, strict=True)
-            ]
-        others: dict[str, Scores] = {arm.name: scores}
+        matrix, classes = batch.matrix.astype(np.float32), self._kind == "multiclass"
+        said = yield Question(arm.name, matrix, classes, own=True)
+        if isinstance(said, Unanswered):
+            return [_falls(arm, share, said.why, failed=True)] * len(batch.rows)
+        others: dict[str, Scores] = {arm.name: said}
         for name in self.guards.asks:
             if name not in others:
-                others[name] = yield Question(name, matrix)
+                others[name] = yield Question(name, matrix, classes)
         answers: list[Answer] = []
-        for i, (score, row) in enumerate(zip(scores, batch.rows, strict=True)):
-            said = {n: None if isinstance(s, Unanswered) else s[i] for n, s in others.items()}
-            answers.append(_settled(arm, share, score, trips(score, row, said)))
+        for i, (one, row) in enumerate(zip(said, batch.rows, strict=True)):
+            score, call = self._read(one)
+            asked = None
+            if self.guards.asks:
+                asked = {n: None if isinstance(s, Unanswered) else s[i] for n, s in others.items()}
+            trips = self.guards.trips(score, row, asked, call)
+            answers.append(self._settled(arm, share, score, call, trips))
         return answers
+
+    def _read(self, said: Any) -> tuple[float, Call | None]:
+        """The score of what a model says of one row, and of several classes which it calls."""
+        if self._kind != "multiclass":
+            return said, None
+        call = call_of(said, len(self._classes))
+        return call.score, call
+
+    def _label(self, arm: Arm, score: float, call: Call | None) -> Decision:
+        if call is not None:
+            return self._classes[call.place]
+        return score if self._kind == "regression" else int(score >= arm.threshold)
+
+    def _settled(
+        self, arm: Arm, share: float, score: float, call: Call | None, trips: Sequence[Trip]
+    ) -> Answer:
+        """What the guards that tripped make of an answer."""
+        chances = () if call is None else call.probabilities
+        if not trips:
+            label = self._label(arm, score, call)
+            return Answer(arm, share, score, score, label, probabilities=chances)
+        guards = {t.name: t.said for t in trips}
+        acting = [t for t in trips if t.acts]
+        worst = max(acting, key=lambda t: SEVERITY[t.action], default=None)
+        if worst is not None and worst.action in ("fallback", "block"):
+            return Answer(
+                arm, share, score, None, None, worst.action, worst.reason, guards,
+                probabilities=chances,
+            )  # fmt: skip
+        given = score
+        for low, high in (t.clamp_to for t in acting if t.clamp_to):
+            given = min(max(given, low), high)
+        abstains = worst is not None and worst.action == "abstain"
+        return Answer(
+            arm,
+            share,
+            score,
+            given,
+            None if abstains else self._label(arm, given, call),
+            "pass" if worst is None or worst.action == "clamp" else "flag",
+            None if worst is None else worst.reason,
+            guards,
+            probabilities=chances,
+        )
 
     def _fall_back(
         self, answers: list[Answer], falling: list[int], batch: Batch, *, models: bool
@@ -263,24 +327,27 @@ class Decider:
             ]
             if not ask or self._is_past(arm.conditions.expires):
                 continue
-            scores = yield Question(name, batch.matrix[ask].astype(np.float32))
-            if isinstance(scores, Unanswered):
+            matrix = batch.matrix[ask].astype(np.float32)
+            said = yield Question(name, matrix, self._kind == "multiclass")
+            if isinstance(said, Unanswered):
                 for i in ask:
-                    why = f"{answers[i].reason}; {name}: {scores.why}"
+                    why = f"{answers[i].reason}; {name}: {said.why}"
                     answers[i] = msgspec.structs.replace(answers[i], reason=why)
                 continue
-            for i, score in zip(ask, scores, strict=True):
-                trips = self.guards.trips(score, batch.rows[i])
-                if any(t.action in ("abstain", "fallback", "block") for t in trips):
+            for i, one in zip(ask, said, strict=True):
+                score, call = self._read(one)
+                trips = self.guards.trips(score, batch.rows[i], None, call)
+                found = self._settled(arm, 1.0, score, call, trips)
+                if found.label is None:
                     continue
                 rest = [other for other in rest if other != i]
-                label = 1 if score >= arm.threshold else 0
-                answers[i] = _instead(answers[i], score, label, fallback.reason, name)
+                answers[i] = _instead(answers[i], found.score, found.label, fallback.reason, name)
         for i in rest:
             row = batch.rows[i]
             rule = next((r for where, r in self._rules if i not in batch.bad and where(row)), None)
             given, by = (rule, RULE) if rule else (fallback, DEFAULT)
-            answers[i] = _instead(answers[i], given.score, given.label, given.reason, by)
+            score = given.label if self._kind == "regression" else given.score
+            answers[i] = _instead(answers[i], score, given.label, given.reason, by)
 
     def _is_past(self, expires: datetime | None) -> bool:
         """Whether the route in use was made after this moment."""
@@ -301,29 +368,7 @@ def check_models(bundle: Bundle, models: Mapping[str, object]) -> None:
         raise BadInput(f"no model for the arm {min(missing)!r}", where=bundle.endpoint)
 
 
-def _settled(arm: Arm, share: float, score: float, trips: Sequence[Trip]) -> Answer:
-    """What the guards that tripped make of a score."""
-    if not trips:
-        return Answer(arm, share, score, score, 1 if score >= arm.threshold else 0)
-    guards = {t.name: t.said for t in trips}
-    acting = [t for t in trips if t.acts]
-    given = score
-    for low, high in (t.clamp_to for t in acting if t.clamp_to):
-        given = min(max(given, low), high)
-    label = 1 if given >= arm.threshold else 0
-    if not acting:
-        return Answer(arm, share, score, score, label, guards=guards)
-    worst = max(acting, key=lambda t: SEVERITY[t.action])
-    if worst.action == "clamp":
-        return Answer(arm, share, score, given, label, "pass", worst.reason, guards)
-    if worst.action == "flag":
-        return Answer(arm, share, score, given, label, "flag", worst.reason, guards)
-    if worst.action == "abstain":
-        return Answer(arm, share, score, given, None, "flag", worst.reason, guards)
-    return Answer(arm, share, score, None, None, worst.action, worst.reason, guards)
-
-
-def _instead(answer: Answer, score: float | None, label: int, why: str, by: str) -> Answer:
+def _instead(answer: Answer, score: Any, label: Decision, why: str, by: str) -> Answer:
     reason = f"{answer.reason}; {why}"
     return msgspec.structs.replace(answer, score=score, label=label, reason=reason, fallback=by)
 

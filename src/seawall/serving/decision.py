@@ -67,6 +67,9 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """By field, after the privacy rule."""
     output: Any = None
     score: float | None = None
+    """What the model itself said: the probability of label 1 or of the class it called, a value."""
+    probabilities: dict[str, float] = {}
+    """What a model of several classes itself said, by class."""
     threshold: float | None = None
     reasons: tuple[str, ...] = ()
     """Principal reasons, the strongest first."""
@@ -84,7 +87,9 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     latency_ms: float | None = None
     trace_id: str | None = None
     kept_probability: float | None = None
-    """The probability with which such a decision is kept (sampling.py); None when all are."""
+    """The probability with which such a decision is kept whole (sampling.py); None when all are."""
+    minimal: bool | None = None
+    """True where the inputs were left out by sampling; protected fields are still there."""
     salt: bytes = msgspec.field(default_factory=new_salt)
     salts: dict[str, bytes] = {}
     erased: dict[str, bytes] = {}
@@ -93,9 +98,14 @@ class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         if self.time.tzinfo is None:
             raise ValueError("a decision's time needs its zone")
 
+    @property
+    def weight(self) -> float:
+        """For how many decisions the inputs of this one stand (Horvitz and Thompson 1952)."""
+        return 0.0 if self.minimal else 1.0 / (self.kept_probability or 1.0)
+
 
 _NAMES = tuple(name for name in DecisionRecord.__struct_fields__ if name not in _HIDDEN)
-_EMPTY: dict[str, Any] = {"reasons": (), "guards": {}}
+_EMPTY: dict[str, Any] = {"reasons": (), "guards": {}, "probabilities": {}}
 _SCALARS = tuple((name, _EMPTY.get(name)) for name in _NAMES if name != "input")
 _decode = msgspec.msgpack.Decoder(DecisionRecord).decode
 

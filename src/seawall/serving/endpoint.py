@@ -7,10 +7,13 @@ from typing import Annotated, ClassVar, Literal
 import msgspec
 
 from seawall.serving.bundle import Mode
+from seawall.serving.cost import Cost
 from seawall.serving.decision_privacy import PrivacyRule
 from seawall.serving.fallback import Fallback
 from seawall.serving.guard import Guard
 from seawall.serving.limit import Limits
+from seawall.serving.output import Value
+from seawall.serving.sampling import Sampling
 
 
 class Endpoint(
@@ -23,7 +26,9 @@ class Endpoint(
     approved versions, by a name of their own, whose models fallbacks and guards may ask.
     With the `mode` `observe` a remote champion answers callers itself, all that passes is measured
     and logged, and nothing is changed. `window_hours` is how much traffic drift is judged on;
-    `label_age_seconds` the age at which labelled cohorts are compared.
+    `label_age_seconds` the age at which labelled cohorts are compared. `value` is what holds of a
+    regression's values. `sampling` says which records of the log keep their inputs; without it all
+    do. `costs` are by arm (`champion`, `canary`, an adviser's name); `*` stands for every other.
     """
 
     kind: ClassVar[str] = "endpoint"
@@ -44,6 +49,7 @@ class Endpoint(
     timeouts_ms: dict[str, float] = {}
     """By arm, how long a remote model may take; without one what its version says."""
     threshold: float = 0.5
+    value: Value = Value()
     on_invalid: Literal["reject", "fallback"] = "reject"
     guards: tuple[Guard, ...] = ()
     limits: Limits = Limits()
@@ -57,6 +63,8 @@ class Endpoint(
     """What becomes of a request whose decision the gateway's disk does not take."""
     retention_days: Annotated[int, msgspec.Meta(ge=1)] | None = None
     """For how many days decisions are kept; None for ever."""
+    sampling: Sampling | None = None
+    costs: dict[str, Cost] = {}
 
     @property
     def key(self) -> str:

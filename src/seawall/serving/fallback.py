@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
 from seawall.serving.condition import Condition
+from seawall.serving.output import Decision
 
 
 class FallbackRule(
@@ -15,7 +14,7 @@ class FallbackRule(
     """An answer without a model, for rows of which every condition in `where` holds."""
 
     where: tuple[Condition, ...]
-    label: Literal[0, 1]
+    label: Decision
     reason: str
     score: float | None = None
 
@@ -31,11 +30,12 @@ class Fallback(
     """The answer in place of a model that failed, was overruled by a guard, or was switched off.
 
     The models of the arms that `arms` names are tried in that order; what they cannot answer, the
-    first of the `rules` whose conditions hold; and the rest gets the default: a label and, where
-    one makes sense, a score. On an invalid input no model is tried, nor any when switched off.
+    first of the `rules` whose conditions hold; and the rest gets the default: a label (0 or 1, a
+    class, or for a regression a value) and, where one makes sense, a score. On an invalid input no
+    model is tried, nor any when switched off.
     """
 
-    label: Literal[0, 1]
+    label: Decision
     reason: str
     score: float | None = None
     arms: tuple[str, ...] = ()

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from seawall.serving.decide import Answer, Batch, Decider, Scores, Unanswered
+from seawall.serving.decide import Answer, Batch, Decider, Unanswered
 from seawall.serving.guard import SEVERITY
 
+Observed = Sequence[float] | Unanswered
+"""Probabilities of label 1; no other kind of model runs elsewhere."""
 ACTION = "observed"
 """The `action` of such a decision: the caller was given the server's answer, unchanged."""
 
 
-def observed(decider: Decider, batch: Batch, said: Scores, at: datetime) -> list[Answer]:
+def observed(decider: Decider, batch: Batch, said: Observed, at: datetime) -> list[Answer]:
     """The champion's answers to some rows as they were given, and what would have been done.
 
     Each has the verdict `pass`, since nothing was; `guards` and `reason` say which rules would have

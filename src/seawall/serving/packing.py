@@ -16,6 +16,7 @@ import msgspec
 from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.decide import Answer
 from seawall.serving.decision import new_salt
+from seawall.serving.sampling import Facts
 
 MOST_SHARES = 100
 """Shares of arms change when approvals expire; past so many, what was packed is forgotten."""
@@ -51,6 +52,9 @@ class _Varying(msgspec.Struct, omit_defaults=True, gc=False):
     reasons: tuple[str, ...] = ()
     guards: dict[str, str] = {}
     fallback: str | None = None
+    probabilities: dict[str, float] = {}
+    kept_probability: float | None = None
+    minimal: bool | None = None
 
 
 class _Same(NamedTuple):
@@ -69,6 +73,9 @@ class Packer:
             "bundle_digest": str(bundle.digest),
             "policy_digest": None if bundle.policy is None else str(bundle.policy),
         }
+        self._sampling, self._groups = bundle.sampling, bundle.protected
+        self._binary = bundle.output.kind == "binary"
+        self._classes = tuple(map(str, bundle.output.classes))
         self._of_arm: dict[tuple[str, float], _Same] = {}
 
     def __call__(
@@ -84,11 +91,27 @@ class Packer:
     ) -> bytes:
         """One record. `kept` is of the input what the log may keep; `unit` the keyed hash.
 
+        A record that the sampling policy does not keep whole keeps of it the protected fields only:
+        counts are by group, and hold for every decision.
         Raises `TypeError` or `OverflowError` for a kept value that has no form in MessagePack.
         """
         output = None
         if answer.label is not None or answer.score is not None:
             output = {"score": _finite(answer.score), "label": answer.label}
+        share = minimal = None
+        if self._sampling is not None:
+            facts = Facts(
+                decision_id,
+                answer.arm.name,
+                _finite(answer.score),
+                answer.label,
+                bool(answer.guards),
+                answer.fallback is not None,
+            )
+            share = self._sampling.probability(facts)
+            if self._sampling.keep(facts) is None:
+                minimal = True
+                kept = {name: kept[name] for name in self._groups if name in kept}
         packed = _pack(
             _Varying(
                 decision_id,
@@ -103,6 +126,9 @@ class Packer:
                 (answer.reason,) if answer.reason else (),
                 answer.guards,
                 answer.fallback,
+                self.by_class(answer) if answer.probabilities else {},
+                share,
+                minimal,
             )
         )
         # a map's head: 0x80 | pairs for fewer than 16, else 0xde and 16 bits
@@ -112,6 +138,10 @@ class Packer:
         head = b"\xde" + (same.size + size).to_bytes(2, "big")
         return head + same.pairs + packed[3 if many else 1 :]
 
+    def by_class(self, answer: Answer) -> dict[str, float]:
+        """What the model itself said, by class."""
+        return dict(zip(self._classes, answer.probabilities, strict=False))
+
     def _make(self, answer: Answer) -> _Same:
         arm: Arm = answer.arm
         of_arm = {
@@ -119,7 +149,7 @@ class Packer:
             "version_digest": str(arm.artefact),
             "arm": arm.name,
             "arm_probability": answer.probability,
-            "threshold": arm.threshold,
+            "threshold": arm.threshold if self._binary else None,
         }
         same = self._same | of_arm
         made = _Same(len(same), b"".join(_pack(part) for pair in same.items() for part in pair))

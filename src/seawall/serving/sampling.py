@@ -1,7 +1,9 @@
 """Which decisions are kept whole in the log: a policy on records, never on counts.
 
 Every stratum has a rate. A record belongs to each stratum whose conditions it meets and is kept
-with the highest of their rates, `rate` if it meets none. The choice hangs on the random bits of the
+with the highest of their rates, `rate` if it meets none; one that a guard or a fallback had a part
+in is always kept. Of the others the log keeps all but the inputs, so that every decision is found,
+counted and proven. The choice hangs on the random bits of the
 decision's id alone, so everybody who knows the policy makes the same one, and what a lower rate
 keeps a higher one keeps too. A kept record carries the probability it was kept with: weighted by
 1/p, what was kept stands for all (Horvitz and Thompson 1952).
@@ -25,8 +27,8 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     decision_id: str
     arm: str | None = None
     score: float | None = None
-    label: int | str | None = None
-    """The class that was answered; None when nothing was."""
+    label: int | float | str | None = None
+    """What was answered; None when nothing was."""
     guarded: bool = False
     """Whether a guard tripped."""
     fallback: bool = False
@@ -43,8 +45,6 @@ class Stratum(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     arm: str | None = None
     score: tuple[float, float] | None = None
     label: int | str | None = None
-    guarded: bool | None = None
-    fallback: bool | None = None
 
     def __post_init__(self) -> None:
         if self.score is not None and not self.score[0] <= self.score[1]:
@@ -55,23 +55,23 @@ class Stratum(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         return (
             (self.arm is None or facts.arm == self.arm)
             and (self.label is None or facts.label == self.label)
-            and (self.guarded is None or facts.guarded == self.guarded)
-            and (self.fallback is None or facts.fallback == self.fallback)
             and (self.score is None or _within(facts.score, self.score))
         )
 
 
 class Sampling(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """A policy: the share that is kept, and strata of which more is.
+    """A policy: the share that is kept whole, and strata of which more is.
 
-    By default every decision that a guard or a fallback had a part in is kept.
+    A decision that a guard or a fallback had a part in always is.
     """
 
     rate: Rate = 1.0
-    strata: tuple[Stratum, ...] = (Stratum(guarded=True), Stratum(fallback=True))
+    strata: tuple[Stratum, ...] = ()
 
     def probability(self, facts: Facts) -> float:
-        """The probability that such a decision is kept, whatever its id."""
+        """The probability that such a decision is kept whole, whatever its id."""
+        if facts.guarded or facts.fallback:
+            return 1.0
         return max((s.rate for s in self.strata if s.holds(facts)), default=self.rate)
 
     def keep(self, facts: Facts) -> float | None:

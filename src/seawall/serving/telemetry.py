@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, Corrupt, Digest
-from seawall.statistics.score import Family, ScoreSummary
+from seawall.serving.labelled import Confusion, less, merge_confusions, values_of
+from seawall.statistics.multiclass import MulticlassSummary
+from seawall.statistics.regression import RegressionSummary
+from seawall.statistics.score import ScoreSummary
 from seawall.statistics.summary import ColumnSummary, TableSummary
 
 Stream = Literal["counters", "inputs", "scores", "labels", "shadow"]
@@ -62,6 +65,8 @@ class Counters(
     invalid: dict[str, int] = {}
     guards: dict[str, int] = {}
     latency_bytes: bytes = b""
+    costs: dict[str, int] = {}
+    """Millionths of a currency that its model's calls cost, by the currency."""
 
     @property
     def latency(self) -> ColumnSummary | None:
@@ -92,7 +97,10 @@ class Labels(
     `arrived` counts decisions that the arm's model scored and whose label came in time, `late`
     those whose label came after and is in no other number here; the rest of the hour's decisions
     have none. A correction is counted out (`withdrawn`) and in again (`added`); both are score
-    summaries by the group columns they were counted by.
+    summaries by the group columns they were counted by. Of several classes `confusion` counts
+    labels by the class called, corrections taken out; of a regression `errors` and
+    `errors_withdrawn` are column summaries of error, magnitude, label and relative error, and
+    without a tolerance nothing is correct or wrong.
     """
 
     arrived: int = 0
@@ -101,6 +109,23 @@ class Labels(
     wrong: int = 0
     added: dict[str, bytes] = {}
     withdrawn: dict[str, bytes] = {}
+    confusion: Confusion = {}
+    errors: dict[str, bytes] = {}
+    errors_withdrawn: dict[str, bytes] = {}
+
+    @property
+    def classes(self) -> MulticlassSummary | None:
+        """Labels by the class called as they stand now; None without any."""
+        names = sorted({*self.confusion, *(c for row in self.confusion.values() for c in row)})
+        if not names:
+            return None
+        counts = [[max(0, self.confusion.get(a, {}).get(b, 0)) for b in names] for a in names]
+        return MulticlassSummary(classes=tuple(names), confusion=np.array(counts, np.int64))
+
+    @property
+    def values(self) -> RegressionSummary | None:
+        """A regression's errors as they stand now; None without any."""
+        return values_of(self.errors, self.errors_withdrawn) if self.errors else None
 
     @property
     def scores(self) -> ScoreSummary | None:
@@ -109,16 +134,17 @@ class Labels(
         for columns, part in self.added.items():
             total = ScoreSummary.from_bytes(part)
             if gone := self.withdrawn.get(columns):
-                total = _less(total, ScoreSummary.from_bytes(gone))
+                total = less(total, ScoreSummary.from_bytes(gone))
             found.append(total)
         return max(found, key=lambda s: s.n) if found else None
 
 
 class Joint(msgspec.Struct, frozen=True, kw_only=True):
-    """A shadow's scores beside the champion's on the same inputs.
+    """What a shadow says beside the champion on the same inputs.
 
-    `flips` counts rows on which their labels differ. `counts` holds 20 × 20 little-endian uint64:
-    row the champion's bin of width 0.05, column the shadow's.
+    `flips` counts rows on which their answers differ. `counts` holds 20 × 20 little-endian uint64:
+    row the champion's bin, column the shadow's; a bin is a twentieth of the range of scores, a
+    class, or some range of values.
     """
 
     rows: int
@@ -204,9 +230,15 @@ def joint(
     a, b = (
         np.clip((s * SHADOW_BINS).astype(np.int64), 0, SHADOW_BINS - 1) for s in (champion, shadow)
     )
-    counts = np.bincount(a * SHADOW_BINS + b, minlength=SHADOW_BINS * SHADOW_BINS)
     flips = np.count_nonzero((champion >= thresholds[0]) != (shadow >= thresholds[1]))
-    return Joint(rows=len(a), flips=int(flips), counts=counts.astype("<u8").tobytes())
+    return joint_of(a, b, int(flips))
+
+
+def joint_of(champion: NDArray[np.int64], shadow: NDArray[np.int64], flips: int) -> Joint:
+    """Count n pairs of bins, from 0 to 19."""
+    size = SHADOW_BINS * SHADOW_BINS
+    counts = np.bincount(champion * SHADOW_BINS + shadow, minlength=size)
+    return Joint(rows=len(champion), flips=flips, counts=counts.astype("<u8").tobytes())
 
 
 def _add(a: Body, b: Body) -> Body:
@@ -222,6 +254,7 @@ def _add(a: Body, b: Body) -> Body:
             invalid=_union(a.invalid, b.invalid, int.__add__),
             guards=_union(a.guards, b.guards, int.__add__),
             latency_bytes=latency,
+            costs=_union(a.costs, b.costs, int.__add__),
         )
     if isinstance(a, Inputs) and isinstance(b, Inputs):
         return Inputs(_union(a.by_grids, b.by_grids, _merge_tables))
@@ -233,6 +266,9 @@ def _add(a: Body, b: Body) -> Body:
             wrong=a.wrong + b.wrong,
             added=_union(a.added, b.added, _merge_scores),
             withdrawn=_union(a.withdrawn, b.withdrawn, _merge_scores),
+            confusion=merge_confusions(a.confusion, b.confusion),
+            errors=_union(a.errors, b.errors, _merge_columns),
+            errors_withdrawn=_union(a.errors_withdrawn, b.errors_withdrawn, _merge_columns),
         )
     if isinstance(a, Shadow) and isinstance(b, Shadow):
         return Shadow(_union(a.against, b.against, _merge_joints))
@@ -268,21 +304,3 @@ def _merge_scores(a: bytes, b: bytes) -> bytes:
 def _merge_joints(a: Joint, b: Joint) -> Joint:
     counts = np.frombuffer(a.counts, "<u8") + np.frombuffer(b.counts, "<u8")
     return Joint(rows=a.rows + b.rows, flips=a.flips + b.flips, counts=counts.tobytes())
-
-
-def _less(total: ScoreSummary, gone: ScoreSummary) -> ScoreSummary:
-    """What is left after taking out what was withdrawn.
-
-    Never below zero: a gateway that was killed may have lost the delta that counted it in.
-    """
-    families: list[Family] = []
-    for family in total.families:
-        counts = family.counts.copy()
-        out = gone.family(*family.columns)
-        for group, block in zip(out.groups, out.counts, strict=True):
-            if group in family.groups:
-                at = family.groups.index(group)
-                counts[at] = np.maximum(counts[at] - block, 0)
-        families.append(Family(family.columns, family.groups, counts))
-    left = np.maximum(total.counts - gone.counts, 0)
-    return ScoreSummary(grid=total.grid, counts=left, families=tuple(families))

@@ -166,13 +166,15 @@ def sample(
     endpoint: str | None = None,
     keys: Keyring | None = None,
 ) -> list[DecisionRecord]:
-    """At most this many of the shipped decisions made since then, oldest first.
+    """At most this many of the shipped decisions made since then, oldest first, all with inputs.
 
     The choice is uniform, and the same each time: those whose random bits (the last 62 of a UUIDv7)
-    are smallest, so that samples of overlapping spans overlap.
+    are smallest, so that samples of overlapping spans overlap. Where a policy left inputs out it is
+    uniform within a stratum; each record's `weight` evens that out.
     """
     where: dict[str, Any] = {} if endpoint is None else {"endpoint": endpoint}
-    rows = _rows(table, DECISIONS, ["id"], since=since, **where)
+    rows = _rows(table, DECISIONS, ["id", "minimal"], since=since, **where)
+    rows = [row for row in rows if not row["minimal"]]
     chosen = sorted((row["id"] for row in rows), key=lambda id_: id_[19:])[:limit]
     days = sorted({day_of(id_) for id_ in chosen})
     rows = _rows(table, DECISIONS, ["record"], day=days, id=chosen, **where)

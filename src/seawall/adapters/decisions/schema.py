@@ -41,6 +41,7 @@ COLUMNS: dict[str, dict[str, str]] = {
         "reviewer": "string",
         "latency_ms": "float64",
         "kept_probability": "float64",
+        "minimal": "bool",
         "input": "string",
         "output": "string",
         "record": "binary",

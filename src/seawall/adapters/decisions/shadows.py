@@ -17,3 +17,4 @@ class ShadowScore(msgspec.Struct, frozen=True, array_like=True):
     threshold: float
     """From which score on its label would have been 1."""
     score: float
+    """Of several classes the place of the one it called, from 0."""

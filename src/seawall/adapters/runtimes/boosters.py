@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.runtimes.output import Kind, Label, Output
 from seawall.kernel import BadInput
+from seawall.serving.output import Kind, Label, Output
 
 _CLASSES: dict[str, Kind] = {"binary": "binary", "multi": "multiclass", "multiclass": "multiclass"}
 _VALUES = ("reg", "l1", "l2", "huber", "fair", "poisson", "quantile", "mape", "gamma", "tweedie")

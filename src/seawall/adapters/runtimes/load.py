@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes.onnx import OnnxModel
-from seawall.adapters.runtimes.output import Output
 from seawall.adapters.runtimes.worker import WorkerModel
 from seawall.kernel import BadInput, nearest
+from seawall.serving.output import Output
 
 IN_PROCESS = ("onnx",)
 IN_WORKER = ("xgboost", "lightgbm", "skops")

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from seawall.adapters.runtimes.boosters import booster_columns, booster_output
 from seawall.adapters.runtimes.onnx import OnnxModel
-from seawall.adapters.runtimes.output import Output
 from seawall.kernel import BadInput
+from seawall.serving.output import Output
 
 NATIVE = ("xgboost", "lightgbm", "skops", "pickle")
 

@@ -9,8 +9,8 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.runtimes.output import KEY, Output
 from seawall.kernel import BadInput
+from seawall.serving.output import KEY, Output
 
 _EXPORT = "export it with one float input (rows × fields) and a probability output"
 _output = msgspec.json.Decoder(Output)

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes import frames
-from seawall.adapters.runtimes.output import Output
 from seawall.kernel import BadInput, SeawallError, Unavailable
+from seawall.serving.output import Output
 
 MEMORY = 4 << 30
 """Bytes of address space, of which a library's code and thread stacks take the most."""

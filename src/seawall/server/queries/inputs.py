@@ -16,7 +16,7 @@ from seawall.registry.version import Version
 from seawall.server.pages import formats, views
 from seawall.server.pages.views import Distribution, Judged
 from seawall.server.queries.traffic import Traffic
-from seawall.statistics import distance
+from seawall.statistics import distance, variation
 from seawall.statistics.score import ScoreSummary
 from seawall.statistics.summary import ColumnSummary, TableSummary
 
@@ -139,9 +139,9 @@ def _scores(
     app: App, champion: Version, traffic: Traffic, window: Window
 ) -> tuple[Distribution | None, Judged | None]:
     """The champion's scores in the window against those of its own hold-out."""
-    if "baseline_scores" not in champion.objects:
+    old = _answered(app, champion)
+    if old is None:
         return None, None
-    known = ScoreSummary.from_bytes(app.objects.get(champion.objects["baseline_scores"]))
     found = load(
         app,
         traffic.endpoint.name,
@@ -152,27 +152,41 @@ def _scores(
         until=window.end,
     )
     parts = [body for _, body in found if isinstance(body, ColumnSummary)]
-    old = ColumnSummary(grid=known.grid, counts=known.counts.sum(axis=0))
     same = [p for p in parts if p.grid == old.grid]
     if not same or not old.n:
         return None, None
     new = same[0]
     for part in same[1:]:
         new = new.merge(part)
-    edges = np.linspace(0.0, 1.0, BINS + 1)
-    shape = Distribution(
-        baseline=tuple(c / old.n for c in old.binned(edges).counts),
-        present=tuple(c / new.n for c in new.binned(edges).counts),
-        edges=tuple(float(e) for e in edges),
-        baseline_rows=old.n,
-        present_rows=new.n,
-    )
-    moved = distance.ks(old, new, 0.95)
-    outcome: Outcome = Rule("ks", at_most=TOLERANCE).judge(moved).outcome
+    shape, measure = distribution(old, new), "ks"
+    if old.grid.kind == "score":
+        edges = np.linspace(0.0, 1.0, BINS + 1)
+        shape = Distribution(
+            baseline=tuple(c / old.n for c in old.binned(edges).counts),
+            present=tuple(c / new.n for c in new.binned(edges).counts),
+            edges=tuple(float(e) for e in edges),
+            baseline_rows=old.n,
+            present_rows=new.n,
+        )
+    if old.grid.ordered:
+        moved = distance.ks(old, new, 0.95)
+    else:
+        moved, measure = variation.total_variation(old, new, 0.95), "total_variation"
+    outcome: Outcome = Rule(measure, at_most=TOLERANCE).judge(moved).outcome
     drift = Judged(
-        name=DISTANCES["ks"],
+        name=DISTANCES[measure],
         status=views.status_of(outcome, good="holds", bad="moved"),
         estimate=moved,
         high=TOLERANCE,
     )
     return shape, drift
+
+
+def _answered(app: App, champion: Version) -> ColumnSummary | None:
+    """What the champion said of its training data: scores, classes called, or values."""
+    if digest := champion.objects.get("baseline_answers"):
+        return ColumnSummary.from_bytes(app.objects.get(digest))
+    if digest := champion.objects.get("baseline_scores"):
+        known = ScoreSummary.from_bytes(app.objects.get(digest))
+        return ColumnSummary(grid=known.grid, counts=known.counts.sum(axis=0))
+    return None

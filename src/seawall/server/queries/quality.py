@@ -10,31 +10,44 @@ from seawall.server.queries.words import share
 from seawall.slo.objective import Objective
 from seawall.statistics.intervals import rate
 from seawall.statistics.performance import roc_auc
+from seawall.statistics.regression import regression
 
 FEWEST = 10
 """Labels of each sort that a span needs for its ranking to be shown."""
 
+ERROR = "mean absolute error"
 LEAST = 0.2
 """Share of a span's decisions that needs a label: the first to arrive are not like the others."""
 
 
 def quality(traffic: Traffic, marks: tuple[Mark, ...]) -> tuple[views.Quality, ...]:
-    """Right answers, and the ranking behind them, in equal spans; empty before any label."""
+    """Right answers, and the ranking or the error behind them, in equal spans.
+
+    Empty before any label.
+    """
     right: list[QualityPoint] = []
     ranked: list[QualityPoint] = []
+    missed: list[QualityPoint] = []
     for c in traffic.cohorts:
-        if not c.correct + c.wrong or c.known < LEAST:
+        if c.known < LEAST:
+            continue
+        if c.values is not None and c.values.n >= FEWEST:
+            mae = regression(c.values)["mae"]
+            missed.append(QualityPoint(start=c.start, end=c.end, measured=mae, matured=c.matured))
+        if not c.correct + c.wrong:
             continue
         estimate = rate(c.correct, c.correct + c.wrong, 0.95)
         right.append(QualityPoint(start=c.start, end=c.end, measured=estimate, matured=c.matured))
         if c.scores is not None and min(c.scores.counts[:2].sum(axis=1)) >= FEWEST:
             auc = roc_auc(c.scores, 0.95)
             ranked.append(QualityPoint(start=c.start, end=c.end, measured=auc, matured=c.matured))
-    if not right:
-        return ()
     age = formats.span(traffic.label_age)
-    target = _target(traffic)
-    found = [_quality("right answers", right, target, "%", age, marks)]
+    found: list[views.Quality] = []
+    if right:
+        found.append(_quality("right answers", right, _target(traffic), "%", age, marks))
+    if missed:
+        unit = traffic.endpoint.value.unit
+        found.append(_quality(ERROR, missed, None, unit, age, marks))
     if ranked:
         found.append(_quality("ROC AUC", ranked, None, "", age, marks))
     return tuple(found)
@@ -95,6 +108,7 @@ def _finding(
     change = last.value - first.value
     if last.low > first.high or last.high < first.low:
         way = "fallen" if change < 0 else "risen"
-        mark = Status("warning" if change < 0 else "good", "lower" if change < 0 else "higher")
+        worse = change > 0 if measure == ERROR else change < 0
+        mark = Status("warning" if worse else "good", "lower" if change < 0 else "higher")
         return mark, f"{name} has {way} by {abs(change):.2g} since the first labels, to {now}"
     return Status("good", "steady"), f"{name} holds at {now}"

@@ -15,6 +15,7 @@ from seawall.app.telemetry import HOUR, LAG, load
 from seawall.kernel import BadInput, from_ns, now
 from seawall.serving.endpoint import Endpoint
 from seawall.serving.telemetry import Counters, Labels
+from seawall.statistics.regression import RegressionSummary
 from seawall.statistics.score import ScoreSummary
 
 DAYS = 14
@@ -36,6 +37,7 @@ class Cohort(NamedTuple):
     matured: float
     known: float
     scores: ScoreSummary | None
+    values: RegressionSummary | None = None
 
 
 def span(moment: datetime, length: timedelta) -> datetime:
@@ -48,6 +50,21 @@ def span(moment: datetime, length: timedelta) -> datetime:
 def _merged(bodies: tuple[bytes, ...]) -> ScoreSummary | None:
     """Scores by label and group of several cohorts. Past spans stay as they are, so it is kept."""
     return merge_scores(msgspec.msgpack.decode(body, type=Labels).scores for body in bodies)
+
+
+@lru_cache(maxsize=128)
+def _values(bodies: tuple[bytes, ...]) -> RegressionSummary | None:
+    """A regression's errors in several cohorts; those on another grid are left out."""
+    total: RegressionSummary | None = None
+    for body in bodies:
+        part = msgspec.msgpack.decode(body, type=Labels).values
+        if part is None:
+            continue
+        try:
+            total = part if total is None else total.merge(part)
+        except BadInput:
+            continue
+    return total
 
 
 def merge_scores(parts: Iterable[ScoreSummary | None]) -> ScoreSummary | None:
@@ -106,6 +123,10 @@ class Traffic:
             every[span(hour, length)] += decisions
             if hour <= self.mature_until:
                 mature[span(hour, length)] += decisions
+        packed = {
+            start: tuple(msgspec.msgpack.encode(b, order="sorted") for b in bodies)
+            for start, bodies in parts.items()
+        }
         return [
             Cohort(
                 start,
@@ -114,7 +135,8 @@ class Traffic:
                 sum(b.wrong for b in parts[start]),
                 mature[start] / every[start] if every[start] else 1.0,
                 sum(b.arrived for b in parts[start]) / max(1, every[start]),
-                _merged(tuple(msgspec.msgpack.encode(b, order="sorted") for b in parts[start])),
+                _merged(packed[start]),
+                _values(packed[start]),
             )
             for start in sorted(parts)
         ]
