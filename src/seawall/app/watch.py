@@ -11,6 +11,7 @@ import msgspec
 
 from seawall.adapters.sql import TelemetryRow
 from seawall.app.bundles import Deployment
+from seawall.app.monitors import alarms
 from seawall.app.root import App
 from seawall.app.telemetry import HOUR, LAG, aligned, counters, inputs, load, matured_until
 from seawall.incidents.alert import Alert, make_alert
@@ -187,6 +188,7 @@ def firing(app: App, endpoint: Endpoint, drift: DriftReading | None) -> list[Ale
             summary = f"{endpoint.name}: {field} is invalid in {share.value:.0%} of rows"
             alert = make_alert("ticket", labels, summary, moment, runbook=endpoint.runbook or "")
             found[alert.fingerprint] = alert
+    found |= {alert.fingerprint: alert for alert in alarms(app, endpoint, moment)}
     return list(found.values())
 
 

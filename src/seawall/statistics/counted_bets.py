@@ -1,0 +1,127 @@
+"""Bets from what is counted of a window, for monitors that see summaries and no rows.
+
+The stakes of `betting` do not follow what was seen, so a window's bet depends on its rows' counts
+alone. Each function gives the log of one window's bet by each bettor, to be collected as one step.
+What binning hides is rounded against the bettor.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from seawall.kernel import BadInput
+from seawall.statistics.betting import STAKES, both_sides, gap_bets, risk_bets
+from seawall.statistics.e_detector import Vector
+from seawall.statistics.grid import Grid
+from seawall.statistics.reliability import by_width
+from seawall.statistics.summary import ColumnSummary
+
+BANDS = 5
+"""Bands of scores in which calibration is bet on."""
+PARTS = (0.2, 0.4, 0.6, 0.8)
+"""Shares of an ordered baseline that a window may have moved across."""
+CATEGORIES = 8
+"""The heaviest categories of a baseline; all others are bet on together."""
+FEW = STAKES[::2]
+"""Fewer stakes, for the many sets of a distribution."""
+BETTORS = {
+    "error_rate": STAKES.size,
+    "gap": 2 * STAKES.size,
+    "calibration": 2 * STAKES.size * BANDS,
+}
+
+
+def risk_bet(ones: int, n: int, tolerance: float) -> Vector:
+    """That more than `tolerance` of rows are 1: `ones` of `n` were."""
+    return np.array([n - ones, ones], float) @ risk_bets([0.0, 1.0], tolerance)
+
+
+def gap_bet(first: tuple[int, int], second: tuple[int, int], tolerance: float, seed: int) -> Vector:
+    """That the rates of two groups differ by more than `tolerance`; each is (ones, rows).
+
+    Rows are paired in an order drawn by `seed`, which must not follow from the outcomes.
+    """
+    rng = np.random.default_rng(seed)
+    rows = [rng.permutation(np.arange(n) < ones).astype(float) for ones, n in (first, second)]
+    group = np.repeat([False, True], [len(r) for r in rows])
+    return gap_bets(np.concatenate(rows), group, tolerance).sum(axis=0)
+
+
+def calibration_bet(counts: ArrayLike, grid: Grid, tolerance: float) -> Vector:
+    """That labels are off their scores by more than `tolerance` in some band of scores.
+
+    `counts` int[2, cells], of labels 0 and 1 by the cells of a score grid. A score is taken to lie
+    at whichever end of its cell says less.
+    """
+    rows = np.asarray(counts, float)
+    if rows.shape != (2, grid.cells):
+        raise BadInput(f"labels 0 and 1 need counts in each of {grid.cells} cells")
+    edges = np.clip(grid.edges, 0.0, 1.0)
+    band = by_width(grid, BANDS)
+    found = np.zeros((BANDS, 2 * STAKES.size))
+    for label in (0, 1):
+        there = np.flatnonzero(rows[label])
+        bets = both_sides(label - edges[there + 1], edges[there] - label, tolerance, 1.0)
+        np.add.at(found, band[there], rows[label][there, None] * bets)
+    return found.ravel()
+
+
+class Sets:
+    """The sets of values whose share is bet on, of one column of a baseline.
+
+    Where the baseline's ordered values lie above a fifth, two, three and four of it, and where they
+    do not; each heavy category and its complement. A distribution that moved by at most the
+    tolerance (KS, total variation) moves no set by more. The baseline's share of a set is known up
+    to `band`, which is added to the tolerance: its own uncertainty is in the bet.
+    """
+
+    def __init__(self, baseline: ColumnSummary, confidence: float) -> None:
+        counts, n = baseline.counts.astype(float), baseline.n
+        self.home = _parts(baseline)
+        self.size = int(self.home.max(initial=0)) + 1
+        share = np.bincount(self.home, counts, self.size) / max(n, 1)
+        if baseline.grid.ordered:
+            upto = np.cumsum(share)[:-1]
+            self.within = np.tri(self.size, k=0, dtype=bool)[:-1]
+            band = math.sqrt(math.log(2 / (1 - confidence)) / (2 * max(n, 1)))  # DKW, Massart
+        else:
+            upto = share
+            self.within = np.eye(self.size, dtype=bool)
+            # Hoeffding for each set and side
+            band = math.sqrt(math.log(2 * self.size / (1 - confidence)) / (2 * max(n, 1)))
+        self.share = np.concatenate([upto, 1 - upto])
+        self.within = np.concatenate([self.within, ~self.within])
+        self.most = np.minimum(self.share + band, 1.0) if n else np.ones(self.share.size)
+
+    @property
+    def bettors(self) -> int:
+        """How many there are: one for each set and stake."""
+        return max(1, self.share.size) * FEW.size
+
+    def bet(self, window: ColumnSummary, tolerance: float) -> Vector:
+        """That some set's share in the window's distribution exceeds the baseline's by more than
+        `tolerance`."""
+        rows = np.bincount(self.home, window.counts, self.size)
+        ones = self.within @ rows
+        limit = self.most + tolerance
+        bets = np.zeros((max(1, self.share.size), FEW.size))
+        for at in np.flatnonzero(limit < 1):
+            kinds = np.log1p(np.outer([-limit[at], 1 - limit[at]], FEW / limit[at]))
+            bets[at] = np.array([rows.sum() - ones[at], ones[at]]) @ kinds
+        return bets.ravel()
+
+
+def _parts(baseline: ColumnSummary) -> NDArray[np.int64]:
+    """The part that each cell of the baseline's grid belongs to."""
+    counts = baseline.counts.astype(float)
+    if not baseline.grid.ordered:
+        order = np.argsort(-counts[:-1], kind="stable")[:CATEGORIES]
+        home = np.full(counts.size, len(order), np.int64)
+        home[order] = np.arange(len(order))
+        return home
+    upto = np.cumsum(counts) / max(counts.sum(), 1.0)
+    cuts = np.unique(np.searchsorted(upto, PARTS, "left"))
+    return np.searchsorted(cuts, np.arange(counts.size), "left").astype(np.int64)
