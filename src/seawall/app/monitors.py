@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -29,7 +30,8 @@ class MonitorLook(msgspec.Struct, frozen=True, kw_only=True):
     """How far a declared monitor has come, with its newest reading and its last alarm.
 
     It begins anew with another champion or another plan. `path` holds the log of the evidence of
-    the last hours, the newest last; `lacking` the streams that the champion has no baseline of.
+    the last hours, the newest last. By stream there are `tolerances`, and `hours`, in how many
+    something was told; `lacking` are streams that the champion has no baseline of.
     """
 
     kind: ClassVar[str] = "monitor_look"
@@ -43,6 +45,8 @@ class MonitorLook(msgspec.Struct, frozen=True, kw_only=True):
     reading: MonitorReading | None = None
     alarmed: MonitorReading | None = None
     path: tuple[float, ...] = ()
+    tolerances: dict[str, float] = {}
+    hours: dict[str, int] = {}
     lacking: tuple[str, ...] = ()
 
     @property
@@ -50,9 +54,14 @@ class MonitorLook(msgspec.Struct, frozen=True, kw_only=True):
         """The plan's."""
         return f"{self.endpoint}/{self.name}"
 
+    @property
+    def ended(self) -> bool:
+        """Whether it has alarmed and was to do so once."""
+        return self.monitor.contract == "ever" and self.alarmed is not None
+
     def alarm(self, moment: datetime) -> MonitorReading | None:
         """The alarm that holds at a moment, if one does."""
-        if self.alarmed is None or self.monitor.contract == "ever":
+        if self.alarmed is None or self.ended:
             return self.alarmed
         return self.alarmed if moment - self.alarmed.window.end < HELD + LAG + HOUR else None
 
@@ -69,6 +78,38 @@ def look_at_monitors(app: App, endpoint: Endpoint) -> list[MonitorLook]:
     return [look for look in found if look is not None]
 
 
+def standing(app: App, endpoint: str) -> list[dict[str, Any]]:
+    """How each declared monitor of an endpoint stands, as JSON; by stream the strongest first."""
+    moment = now(app.clock)
+    return [_standing(plan, last_look(app, plan), moment)
+            for plan in app.store.find(MonitorPlan, f"{endpoint}/")]  # fmt: skip
+
+
+def _standing(plan: MonitorPlan, look: MonitorLook | None, moment: datetime) -> dict[str, Any]:
+    found: dict[str, Any] = {"monitor": plan.name, "contract": plan.contract,
+                             "promise": plan.promise, "severity": plan.severity}  # fmt: skip
+    if look is None:
+        return found | {"state": "not begun", "streams": []}
+    alarm = look.alarm(moment)
+    evidence = {name: one.log_value for name, one in look.monitor.detectors.items()}
+    return found | {
+        "state": "alarmed" if alarm else "quiet",
+        "version": look.version,
+        "since": look.since.isoformat(),
+        "until": look.monitor.until.isoformat() if look.monitor.until else None,
+        "log_value": look.path[-1] if look.path else 0.0,
+        "log_boundary": -math.log(look.monitor.alpha),
+        "alarm": {"at": alarm.window.end.isoformat(), "streams": list(alarm.streams),
+                  "sentence": told(plan, look, alarm)} if alarm else None,
+        "streams": [
+            {"stream": name, "tolerance": look.tolerances[name], "log_value": evidence[name],
+             "hours": look.hours.get(name, 0)}
+            for name in sorted(evidence, key=lambda n: -evidence[n])
+        ],
+        "lacking": list(look.lacking),
+    }  # fmt: skip
+
+
 def last_look(app: App, plan: MonitorPlan) -> MonitorLook | None:
     """How far a monitor has come; None before its first look."""
     try:
@@ -83,26 +124,21 @@ def alarms(app: App, endpoint: Endpoint, moment: datetime) -> list[Alert]:
     for plan in app.store.find(MonitorPlan, f"{endpoint.name}/"):
         look = last_look(app, plan)
         alarm = look.alarm(moment) if look else None
-        if alarm is None:
+        if look is None or alarm is None:
             continue
         labels = {"alert": "monitor", "endpoint": endpoint.name, "monitor": plan.name}
-        summary = f"{endpoint.name}: {sentence(plan, alarm)}"
+        summary = f"{endpoint.name}: {told(plan, look, alarm)}"
         runbook = plan.runbook or endpoint.runbook or ""
         found.append(make_alert(plan.severity, labels, summary, moment, runbook=runbook))
     return found
 
 
-def sentence(plan: MonitorPlan, reading: MonitorReading) -> str:
+def told(plan: MonitorPlan, look: MonitorLook, reading: MonitorReading) -> str:
     """What an alarm says."""
-    allowed = {s.name: s.watched.allowed for s in plan.streams(())}
-    fallback = {w.measure: w.allowed for w in plan.watches}
-    told = [
-        f"{name} is beyond {allowed.get(name, fallback.get(name.split(' of ')[0], 0.0)):g}"
-        for name in reading.streams
-    ]
+    beyond = [f"{name} is beyond {look.tolerances[name]:g}" for name in reading.streams]
     return (
         f"monitor {plan.name} alarmed at {reading.window.end:%Y-%m-%d %H:%M} UTC: "
-        f"{', '.join(told)}; it {plan.promise}"
+        f"{', '.join(beyond)}; it {plan.promise}"
     )
 
 
@@ -112,28 +148,33 @@ def _look(
     look = last_look(app, plan)
     digest = Digest.of(to_json(plan))
     fresh = look is None or look.plan != digest or look.version != version.key
-    if look is not None and not fresh and (look.monitor.until or until) >= until:
+    if look is not None and not fresh and (look.ended or (look.monitor.until or until) >= until):
         return look
     reports = WatchedReports(app, endpoint, version, plan)
     if look is None or fresh:
         if not reports.streams:
             return None
+        since = max(until, aligned(plan.season.until, HOUR)) if plan.season else until
         look = MonitorLook(
             endpoint=endpoint.name,
             name=plan.name,
             plan=digest,
             version=version.key,
-            since=until,
-            monitor=msgspec.structs.replace(_begin(plan, reports.bettors), until=until),
+            since=since,
+            monitor=msgspec.structs.replace(_begin(plan, reports.bettors), until=since),
+            tolerances={s.name: s.watched.allowed for s in reports.streams},
             lacking=reports.lacking,
         )
     readings: list[MonitorReading] = []
     for window, bets in reports.hours(look.monitor.until or until, until):
-        if look.alarmed is not None and plan.contract == "ever":
+        if look.ended:
             break
         monitor, reading = look.monitor.observe(window, bets)
         alarmed = reading if reading.alarm else look.alarmed
-        look = msgspec.structs.replace(look, monitor=monitor, reading=reading, alarmed=alarmed)
+        hours = look.hours | {name: look.hours.get(name, 0) + 1 for name in bets}
+        look = msgspec.structs.replace(
+            look, monitor=monitor, reading=reading, alarmed=alarmed, hours=hours
+        )
         readings.append(reading)
     path = (*look.path, *(r.log_value for r in readings))[-PATH:]
     look = msgspec.structs.replace(look, path=path)

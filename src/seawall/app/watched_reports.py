@@ -11,6 +11,7 @@ from seawall.app.root import App
 from seawall.app.telemetry import HOUR, load
 from seawall.kernel import BadInput, Window, from_ns, to_ns
 from seawall.monitoring.plan import SCORE, MonitorPlan, Stream
+from seawall.monitoring.seasonal import HOURS, SeasonalBaseline, hour_of_week
 from seawall.registry.version import Version
 from seawall.serving.endpoint import Endpoint
 from seawall.serving.telemetry import Labels
@@ -25,6 +26,7 @@ from seawall.statistics.summary import ColumnSummary, TableSummary
 class _Hour(NamedTuple):
     """What is known of one hour: labels of the hour whose cohort has matured, values of this."""
 
+    window: Window
     labels: Sequence[Labels]
     scored: ScoreSummary | None
     values: Mapping[str, ColumnSummary]
@@ -43,12 +45,14 @@ class WatchedReports:
         self.lacking = tuple(s.name for s in declared if s not in self.streams)
         """Streams that cannot be watched, since the champion has no baseline of them."""
         alpha = plan.alpha if plan.contract == "ever" else HOUR / plan.between
-        confidence = 1 - alpha / max(1, len(self.streams))
+        hours = HOURS if plan.season else 1
+        self._confidence = 1 - alpha / max(1, len(self.streams)) / hours
         self._sets = {
-            s.part: Sets(self._baseline[s.part], confidence)
+            s.part: Sets(self._baseline[s.part], self._confidence)
             for s in self.streams
             if s.watched.measure == "distribution"
         }
+        self._seasonal = self._seasons() if plan.season else {}
 
     @property
     def bettors(self) -> dict[str, int]:
@@ -71,16 +75,36 @@ class WatchedReports:
         found: list[tuple[Window, Mapping[str, Vector]]] = []
         start = since
         while start < until:
+            window = Window(start, start + HOUR)
             told = _Hour(
+                window=window,
                 labels=[b for _, b in labels[start - age] if isinstance(b, Labels)],
                 scored=self._scored(labels[start - age]),
                 values=self._values(inputs[start], scores[start]),
             )
-            window = Window(start, start + HOUR)
             made = {s.name: self._bet(s, told, to_ns(start)) for s in self.streams}
             found.append((window, {n: b[None, :] for n, b in made.items() if b is not None}))
             start += HOUR
         return found
+
+    def _seasons(self) -> dict[str, SeasonalBaseline]:
+        """The endpoint's own reports of the season's span, by hour of the week, for each column."""
+        assert self._plan.season is not None
+        span = self._plan.season.window
+        inputs = self._load("inputs", span.start, span.end)
+        scores = self._load("scores", span.start, span.end)
+        parts: dict[str, list[tuple[int, TableSummary]]] = defaultdict(list)
+        for start in {*inputs, *scores}:
+            for name, column in self._values(inputs[start], scores[start]).items():
+                parts[name].append((hour_of_week(start), TableSummary(column.rows, {name: column})))
+        return {name: SeasonalBaseline.of(found) for name, found in parts.items()}
+
+    def _like(self, name: str, window: Window) -> Sets:
+        """What a window is compared with: like hours where there is a season, else the baseline."""
+        if name not in self._seasonal:
+            return self._sets[name]
+        known = self._seasonal[name].like(window).summary.columns[name]
+        return Sets(self._baseline[name], self._confidence, known)
 
     def _load(
         self, stream: Reported, since: datetime, until: datetime
@@ -126,7 +150,8 @@ class WatchedReports:
         allowed = watched.allowed
         if watched.measure == "distribution":
             column = told.values.get(stream.part)
-            return self._sets[stream.part].bet(column, allowed) if column else None
+            sets = self._like(stream.part, told.window)
+            return sets.bet(column, allowed) if column and column.n else None
         if watched.measure == "error_rate" and not watched.by:
             wrong = sum(one.wrong for one in told.labels)
             rows = wrong + sum(one.correct for one in told.labels)

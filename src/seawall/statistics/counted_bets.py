@@ -78,36 +78,34 @@ class Sets:
     to `band`, which is added to the tolerance: its own uncertainty is in the bet.
     """
 
-    def __init__(self, baseline: ColumnSummary, confidence: float) -> None:
-        counts, n = baseline.counts.astype(float), baseline.n
-        self.home = _parts(baseline)
-        self.size = int(self.home.max(initial=0)) + 1
-        share = np.bincount(self.home, counts, self.size) / max(n, 1)
+    def __init__(
+        self, baseline: ColumnSummary, confidence: float, like: ColumnSummary | None = None
+    ) -> None:
+        """The baseline's sets; with their shares in `like`, if that is given."""
+        self._home, parts = _parts(baseline), 1
+        parts += int(self._home.max(initial=0))
+        known = like or baseline
+        share = np.bincount(self._home, known.counts, parts) / max(known.n, 1)
         if baseline.grid.ordered:
-            upto = np.cumsum(share)[:-1]
-            self.within = np.tri(self.size, k=0, dtype=bool)[:-1]
-            band = math.sqrt(math.log(2 / (1 - confidence)) / (2 * max(n, 1)))  # DKW, Massart
+            share, inside = np.cumsum(share)[:-1], np.tri(parts, dtype=bool)[:-1]
+            tries = 1  # Dvoretzky–Kiefer–Wolfowitz with Massart's constant: all at once
         else:
-            upto = share
-            self.within = np.eye(self.size, dtype=bool)
-            # Hoeffding for each set and side
-            band = math.sqrt(math.log(2 * self.size / (1 - confidence)) / (2 * max(n, 1)))
-        self.share = np.concatenate([upto, 1 - upto])
-        self.within = np.concatenate([self.within, ~self.within])
-        self.most = np.minimum(self.share + band, 1.0) if n else np.ones(self.share.size)
+            inside, tries = np.eye(parts, dtype=bool), parts  # Hoeffding for each
+        band = math.sqrt(math.log(2 * tries / (1 - confidence)) / (2 * max(known.n, 1)))
+        self._inside = np.concatenate([inside, ~inside])
+        self._most = np.concatenate([share, 1 - share]) + (band if known.n else 1.0)
 
     @property
     def bettors(self) -> int:
         """How many there are: one for each set and stake."""
-        return max(1, self.share.size) * FEW.size
+        return max(1, self._most.size) * FEW.size
 
     def bet(self, window: ColumnSummary, tolerance: float) -> Vector:
         """That some set's share in the window's distribution exceeds the baseline's by more than
         `tolerance`."""
-        rows = np.bincount(self.home, window.counts, self.size)
-        ones = self.within @ rows
-        limit = self.most + tolerance
-        bets = np.zeros((max(1, self.share.size), FEW.size))
+        rows = np.bincount(self._home, window.counts, self._inside.shape[1])
+        ones, limit = self._inside @ rows, self._most + tolerance
+        bets = np.zeros((max(1, limit.size), FEW.size))
         for at in np.flatnonzero(limit < 1):
             kinds = np.log1p(np.outer([-limit[at], 1 - limit[at]], FEW / limit[at]))
             bets[at] = np.array([rows.sum() - ones[at], ones[at]]) @ kinds
