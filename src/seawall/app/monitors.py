@@ -100,7 +100,7 @@ def _standing(plan: MonitorPlan, look: MonitorLook | None, moment: datetime) -> 
         "log_value": look.path[-1] if look.path else 0.0,
         "log_boundary": -math.log(look.monitor.alpha),
         "alarm": {"at": alarm.window.end.isoformat(), "streams": list(alarm.streams),
-                  "sentence": told(plan, look, alarm)} if alarm else None,
+                  "sentence": told(look, alarm)} if alarm else None,
         "streams": [
             {"stream": name, "tolerance": look.tolerances[name], "log_value": evidence[name],
              "hours": look.hours.get(name, 0)}
@@ -127,19 +127,16 @@ def alarms(app: App, endpoint: Endpoint, moment: datetime) -> list[Alert]:
         if look is None or alarm is None:
             continue
         labels = {"alert": "monitor", "endpoint": endpoint.name, "monitor": plan.name}
-        summary = f"{endpoint.name}: {told(plan, look, alarm)}"
+        summary = f"{endpoint.name}: {told(look, alarm)}; monitor {plan.name} {plan.promise}"
         runbook = plan.runbook or endpoint.runbook or ""
         found.append(make_alert(plan.severity, labels, summary, moment, runbook=runbook))
     return found
 
 
-def told(plan: MonitorPlan, look: MonitorLook, reading: MonitorReading) -> str:
+def told(look: MonitorLook, reading: MonitorReading) -> str:
     """What an alarm says."""
     beyond = [f"{name} is beyond {look.tolerances[name]:g}" for name in reading.streams]
-    return (
-        f"monitor {plan.name} alarmed at {reading.window.end:%Y-%m-%d %H:%M} UTC: "
-        f"{', '.join(beyond)}; it {plan.promise}"
-    )
+    return f"{', '.join(beyond)}, found {reading.window.end:%Y-%m-%d %H:%M} UTC"
 
 
 def _look(

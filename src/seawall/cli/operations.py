@@ -66,10 +66,10 @@ def monitor_status(endpoint: str, as_json: bool = Json, url: str | None = Url) -
                 continue
             if m["alarm"]:
                 terminal.print(f"  {m['alarm']['sentence']}", markup=False)
-            table = Table("watched", "tolerance", "hours told", "evidence", box=None)
+            table = Table("watched", "tolerance", "hours told", "towards an alarm", box=None)
             for s in m["streams"][:20]:
                 way = max(0.0, s["log_value"]) / m["log_boundary"]
-                cells = f"{s['tolerance']:g}", f"{s['hours']:,}", f"{way:.0%} of an alarm's"
+                cells = f"{s['tolerance']:g}", f"{s['hours']:,}", f"{way:.0%}"
                 table.add_row(s["stream"], *cells)
             terminal.print(table)
             for name in m["lacking"]:

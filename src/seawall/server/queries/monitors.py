@@ -30,7 +30,7 @@ def _row(plan: MonitorPlan, look: MonitorLook | None, moment: datetime) -> views
     boundary = -math.log(look.monitor.alpha)
     way = [max(0.0, value) / boundary for value in look.path]
     silent = [name for name in look.monitor.detectors if not look.hours.get(name)]
-    note = told(plan, look, alarm) if alarm else ""
+    note = told(look, alarm) if alarm else ""
     if not alarm and silent:
         note = f"nothing told yet of {', '.join(silent[:NAMED])}"
     evidence = {name: one.log_value for name, one in look.monitor.detectors.items()}
