@@ -59,7 +59,7 @@ def monitor_status(endpoint: str, as_json: bool = Json, url: str | None = Url) -
         alarmed = [m["monitor"] for m in found if m["state"] == "alarmed"]
         quiet = f"{len(found)} monitor{'s' * (len(found) != 1)} of {endpoint}: none alarms."
         terminal.print(f"{endpoint}: {', '.join(alarmed)} alarmed." if alarmed else quiet)
-        for m in found:
+        for m in sorted(found, key=lambda m: m["state"] != "alarmed"):
             terminal.print(f"\n{m['monitor']} {m['promise']}.", markup=False)
             if m["state"] == "not begun":
                 terminal.print("  It has not begun: nothing that it watches has a baseline yet.")
