@@ -1,8 +1,8 @@
 """`python -m benchmarks.census`: estimates without labels on real people, and what then came.
 
-Half of 2015 trains the model of the README's tour, the other half is the reference. First chunks of 1,000 people in
-random order from the reference itself split in two, and from later years; then inputs shifted by
-drawing people of 2015 again by their age or schooling, whose labels are known.
+Half of 2015 trains the model of the README's tour, the other half is the reference. First chunks of
+1,000 people in random order, from the reference split in two and from later years; then inputs
+shifted by drawing people of 2015 again by their age or schooling, whose labels are known.
 """
 
 from __future__ import annotations

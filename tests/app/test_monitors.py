@@ -237,6 +237,18 @@ def test_what_has_no_baseline_is_told_and_the_rest_is_watched(world):
     assert stands == {"lasting": "quiet", "nothing": "not begun"}
 
 
+def test_an_hour_in_which_the_threshold_changed_stops_no_monitor(world):
+    from seawall.statistics.grid import score_grid
+
+    world.begin({"measure": "calibration"})
+    scores, labels = np.full(50, 0.7), np.ones(50, np.int64)
+    for arm, grid in (("canary", score_grid((0.3,))), ("champion", score_grid((0.5,)))):
+        known = summarise_scores(scores, labels, grid=grid)
+        body = Labels(arrived=50, correct=50, added={"": known.to_bytes()})
+        world.report((world.version, arm, "labels", world.start - HOUR, body))
+    assert world.hour().hours == {"calibration": 1}
+
+
 @pytest.mark.soak
 def test_monitors_at_their_tolerance_alarm_no_more_often_than_they_promise(world):
     """One false alarm a day is asked for: 400 hours may show 16.7, and 27 with probability 1%."""

@@ -117,11 +117,19 @@ class WatchedReports:
         return found
 
     def _scored(self, told: Sequence[tuple[str, object]]) -> ScoreSummary | None:
-        """The champion's labelled scores."""
+        """The champion's labelled scores; what a change of threshold or groups left, the larger."""
         total: ScoreSummary | None = None
         for version, body in told:
-            if version == self._version.key and isinstance(body, Labels) and body.scores:
-                total = body.scores if total is None else total.merge(body.scores)
+            if version != self._version.key or not isinstance(body, Labels):
+                continue
+            scores = body.scores
+            if total is None or scores is None:
+                total = total or scores
+                continue
+            try:
+                total = total.merge(scores)
+            except BadInput:  # two arms of one hour, counted by different rules
+                total = max(total, scores, key=lambda s: s.n)
         return total
 
     def _values(
