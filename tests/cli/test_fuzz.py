@@ -156,8 +156,13 @@ def usual(rows: int) -> Any:
         ("evaluate calls", pa.table({"label": [0.0] * 8 + [2e-309], "call": [0] * 8 + [1]}),
          usual(0), 3),
         ("evaluate calls", pa.table({"label": [0.5, 2e300], "call": [0, 1]}), usual(0), 2),
+        ("drift", pa.table({"x": [0] * 7}), pa.table({"x": [2.2e20]}), 3),
+        ("drift", pa.table({"x": [2**60, 2**60 + 999]}), pa.table({"x": [2**60 + 1]}), 3),
+        ("drift harm", pa.table({"label": [0, 1] * 9, "score": [0.5] * 18, "x": [1e250, 0] * 9}),
+         pa.table({"label": [0, 1], "score": [0.5] * 2, "x": [0.0, 1.0]}), 3),
     ],
-    ids=["no rows to tell apart", "no rows to do harm", "a label of nearly 0", "a huge label"],
+    ids=["no rows to tell apart", "no rows to do harm", "a label of nearly 0", "a huge label",
+         "integers beyond 64 bits", "integers closer than floats of their size", "huge floats"],
 )  # fmt: skip
 def test_what_once_was_an_error_of_ours(name: str, a: Any, b: Any, status: int) -> None:
     assert tried(name, a, b, "parquet", "--md") == status

@@ -53,7 +53,7 @@ def test_what_is_read_off_summaries_is_within_its_bound_of_scipy_on_the_rows(nam
         assert exact <= found["ks"].value + hidden + 1e-12
         assert exact <= found["ks"].high or found["ks"].high == 1.0
         low, high = old.quantile(0.001), old.quantile(0.999)
-        unit = old.quantile(0.75) - old.quantile(0.25) or math.sqrt(old.variance) or 1.0
+        unit = old.quantile(0.75) - old.quantile(0.25) or old.sd or 1.0
         exact = stats.wasserstein_distance(np.clip(a, low, high), np.clip(b, low, high)) / unit
         assert found["wasserstein"].low <= exact + 1e-9
         assert exact <= found["wasserstein"].high + 1e-9

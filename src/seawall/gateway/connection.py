@@ -1,6 +1,7 @@
 """One caller's connection, guarded against callers that are slow on purpose or send without end.
 
 A sweep, `look`, ends what took too long; a request pays for it with a few assignments and no timer.
+A small request for a decision is held back until all of it is there, and then offered to the lane.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ from typing import Any, Literal
 
 import httptools
 import msgspec
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from seawall.gateway.http import Entered
+from seawall.gateway.lane import Lane
+from seawall.gateway.reply import Reply
 
 SWEEP_SECONDS = 0.5
 CALLER = b"seawall-caller"
@@ -40,9 +45,15 @@ class _Refused(Exception):
 class Connection(HttpToolsProtocol):
     """What is awaited of the caller: a `head`, a `body`, nothing while we `answer`, or `idle`."""
 
-    def __init__(self, *given: Any, limits: Connections, draining: list[bool], **named: Any):
+    def __init__(
+        self, *given: Any, limits: Connections, lane: Lane, draining: list[bool], **named: Any
+    ):
         super().__init__(*given, **named)
-        self._limits, self._draining = limits, draining
+        self._limits, self._lane, self._draining = limits, lane, draining
+        self._held: bytes | None = None
+        """The body so far of a request that may go by the lane."""
+        self._owed = False
+        """Whether the lane owes a reply."""
         self._awaits: Literal["head", "body", "answer", "idle"] = "head"
         self._since = self.loop.time()
         self._read = 0
@@ -74,7 +85,9 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        super().on_message_begin()
+        if self._owed:  # requests one after another without waiting: replies keep the order
+            self._lane.settle()
+        self.url, self.headers, self.expect_100_continue = b"", [], False
         if self._awaits == "idle":
             self._awaits, self._since = "head", self.loop.time()
 
@@ -88,16 +101,78 @@ class Connection(HttpToolsProtocol):
         if self._subject is not None:  # a header cannot speak for another than the certificate
             kept = [pair for pair in self.headers if pair[0] != CALLER]
             self.headers[:] = [*kept, (CALLER, self._subject)]
+        if self._may_wait():
+            self._held = b""
+        else:
+            self._begin()
+        self._awaits, self._since, self._read = "body", self.loop.time(), 0
+
+    def _may_wait(self) -> bool:
+        """Whether the lane may be offered this request."""
+        cycle: Any = self.cycle  # None before the first request
+        parser: Any = self.parser
+        return (
+            self._lane.leads(self.url, self.headers)
+            and (cycle is None or cycle.response_complete)
+            and parser.get_method() == b"POST"
+            and parser.get_http_version() == "1.1"
+            and parser.should_keep_alive()
+            and not (
+                parser.should_upgrade()
+                or self.expect_100_continue
+                or self.flow.write_paused
+                or self._draining
+            )
+        )
+
+    def _begin(self, entered: Entered | None = None) -> None:
+        """Go the ordinary way, with what has come of the body."""
+        held, self._held = self._held, None
+        url, headers, expect = self.url, self.headers, self.expect_100_continue
+        super().on_message_begin()
+        self.url, self.expect_100_continue = url, expect
+        self.headers += headers
+        scope: Any = self.scope
+        scope["seawall.entered"] = entered
         super().on_headers_complete()
         if self._draining:
             self.cycle.keep_alive = False
-        self._awaits, self._since, self._read = "body", self.loop.time(), 0
+        if held:
+            super().on_body(held)
+
+    def on_body(self, body: bytes) -> None:
+        """Some of the body has come."""
+        if self._held is None:
+            super().on_body(body)
+        else:
+            self._held += body
 
     def on_message_complete(self) -> None:
         """The body has come."""
+        if self._held is not None:
+            self._owed, self._awaits, self._read = True, "answer", 0
+            taken = self._lane.take(self, self.url, self.headers, self._held)
+            if taken is True:
+                self._held = None
+                return
+            self._owed = False
+            self._begin(taken or None)
         super().on_message_complete()
         answered = self.cycle.response_complete
         self._awaits, self._read = "idle" if answered else "answer", 0
+
+    def answer(self, answered: Reply) -> None:
+        """Send what the lane owed."""
+        self._owed, self._awaits, self._since = False, "idle", self.loop.time()
+        self.server_state.total_requests += 1
+        if self.transport.is_closing():
+            return
+        status, headers, body = answered
+        parts = [STATUS_LINE[status]]
+        for name, value in (*self.server_state.default_headers, *headers):
+            parts += (name, b": ", value, b"\r\n")
+        parts += (b"content-length: %d\r\n\r\n" % len(body), body)
+        self.transport.write(b"".join(parts))
 
     def on_response_complete(self) -> None:
         """Go on to the next request; what the parent class does, without its timer."""
@@ -117,6 +192,8 @@ class Connection(HttpToolsProtocol):
         if self._awaits == "head" and spent > limits.head_seconds:
             self._refuse(408, "the headers took too long")
         elif self._awaits == "body" and spent > limits.body_seconds:
+            if self._held is not None:
+                self._begin()
             if self.cycle.response_complete:  # what is left of a refused body was thrown away
                 self.transport.abort()
             elif self._read < limits.body_rate * (spent - limits.body_seconds):
@@ -128,9 +205,19 @@ class Connection(HttpToolsProtocol):
 
     def drain(self) -> None:
         """Answer what is under way, and the next request if one is on its way; then close."""
+        if self._held is not None:
+            self._begin()
         cycle: Any = self.cycle  # None before the first request
         if cycle:
             cycle.keep_alive = False
+
+    def shutdown(self) -> None:
+        """Close, or see to it that what is under way is the last."""
+        if self._owed:
+            self._lane.settle()
+        if self._held is not None:
+            self._begin()
+        super().shutdown()
 
     def _refuse(self, status: int, why: str) -> None:
         """Answer without the application, and close; what was refused once is not told again."""

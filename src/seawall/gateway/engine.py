@@ -15,6 +15,8 @@ from typing import Any
 import uvicorn
 
 from seawall.gateway.connection import SWEEP_SECONDS, Connection, Connections
+from seawall.gateway.http import GatewayApp
+from seawall.gateway.lane import Lane
 from seawall.kernel import Unavailable
 
 BACKLOG = 2_048
@@ -45,16 +47,17 @@ class Engine(uvicorn.Server):
     """`serve(sockets=[...])` on a running loop, until `stop` was called."""
 
     def __init__(
-        self, app: Any, limits: Connections, context: ssl.SSLContext | None = None
+        self, app: GatewayApp, limits: Connections, context: ssl.SSLContext | None = None
     ) -> None:
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         self._draining: list[bool] = []
-        made: Any = partial(Connection, limits=limits, draining=self._draining)
+        made: Any = partial(Connection, limits=limits, lane=Lane(app), draining=self._draining)
         super().__init__(
             uvicorn.Config(
                 app,
                 http=made,
                 ws="none",
+                proxy_headers=False,
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -58,6 +58,25 @@ class _NotAllowed(SeawallError):
     http = 405
 
 
+class Entered:
+    """A request that was let in, until it leaves; cheaper than a generator."""
+
+    __slots__ = ("context", "live")
+
+    def __init__(self, live: Live, context: Context) -> None:
+        self.live, self.context = live, context
+
+    def leave(self) -> None:
+        """Note that it is answered."""
+        self.live.admission.leave(self.context.caller or "")
+
+    def __enter__(self) -> Entered:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
+
+
 class Request(NamedTuple):
     """One request with its body."""
 
@@ -66,24 +85,13 @@ class Request(NamedTuple):
     headers: dict[bytes, bytes]
     body: bytes
     started: float
+    entered: Entered | None = None
+    """Where it was let in already."""
 
     def header(self, name: bytes) -> str | None:
         """A header's text, None without it."""
         value = self.headers.get(name)
         return None if value is None else value.decode("latin-1")
-
-
-class _Entered:
-    """A request that was let in, until it leaves; cheaper than a generator."""
-
-    def __init__(self, live: Live, context: Context) -> None:
-        self._live, self._context = live, context
-
-    def __enter__(self) -> Context:
-        return self._context
-
-    def __exit__(self, *_: object) -> None:
-        self._live.admission.leave(self._context.caller or "")
 
 
 class GatewayApp:
@@ -102,8 +110,8 @@ class GatewayApp:
         lag: LoopLag,
         tokens: Access | None,
     ) -> None:
-        self._service, self._holder, self._metrics = service, holder, metrics
-        self._endpoints, self._admin_token = endpoints, admin_token
+        self.service, self.holder, self.endpoints = service, holder, endpoints
+        self._metrics, self._admin_token = metrics, admin_token
         self._max_body_bytes, self._page = max_body_bytes, page
         self._lag, self._access = lag, tokens
 
@@ -120,10 +128,14 @@ class GatewayApp:
         if answer is None:
             return  # the caller has gone
         status, headers, body = answer
-        self._metrics.replies[_route(path), status] += 1
+        self.count(path, status)
         headers.append((b"content-length", b"%d" % len(body)))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    def count(self, path: tuple[str, ...], status: int) -> None:
+        """Count a reply."""
+        self._metrics.replies[_route(path), status] += 1
 
     async def _answer(
         self, scope: Scope, path: tuple[str, ...], receive: Receive, started: float
@@ -136,26 +148,16 @@ class GatewayApp:
             body = await _body(receive, self._max_body_bytes)
             if body is None:
                 return None
-            request = Request(scope["method"], path, headers, body, started)
+            entered = scope.get("seawall.entered")
+            request = Request(scope["method"], path, headers, body, started, entered)
             return await self._handle(request)
-        except Invalid as error:
-            return plain(400, {"error": str(error), "fields": error.fields})
-        except Limited as error:
-            wait = str(max(1, math.ceil(error.wait))).encode()
-            return plain(error.status, {"error": str(error)}, [(b"retry-after", wait)])
-        except SeawallError as error:
-            if error.http >= 500:
-                _log.error("request failed", path="/".join(path), error=str(error))
-            retry = [(b"retry-after", b"1")] if error.http == 503 else []
-            return plain(error.http, {"error": str(error)}, retry)
-        except Exception:  # noqa: BLE001 -- the outermost loop: one request never ends the gateway
-            _log.exception("request failed", path="/".join(path))
-            return plain(500, {"error": "the gateway failed on this request; see its log"})
+        except Exception as error:  # noqa: BLE001 -- the outermost loop: one request never ends the gateway
+            return refusal(error, path)
 
     async def _handle(self, request: Request) -> Reply:
         match (request.method, *request.path):
             case ("POST", "invocations"):
-                return await self._invoke(request, self._live(self._endpoints[0]))
+                return await self._invoke(request, self._live(self.endpoints[0]))
             case ("POST", "endpoints", name, "invocations"):
                 return await self._invoke(request, self._live(name))
             case ("POST", "endpoints" | "v2", *_):
@@ -165,8 +167,8 @@ class GatewayApp:
                 live = self._live(call.endpoint)
                 if call.version is not None:
                     _only_version(live, call.version)
-                with self._entered(request, live) as context:
-                    return await self._ask(call, live, context)
+                with self.enter(request, live) as entered:
+                    return await self._ask(call, live, entered.context)
             case ("POST", "outcomes"):
                 return await self._learn(request)
             case ("POST", "admin", "endpoints", name, "kill" | "unkill" as action):
@@ -177,12 +179,12 @@ class GatewayApp:
                 raise _NotAllowed(f"no {request.method} here", where="/" + "/".join(request.path))
 
     def _look(self, request: Request, path: list[str]) -> Reply:
-        ready = all(name in self._holder.live for name in self._endpoints)
+        ready = all(name in self.holder.live for name in self.endpoints)
         match path:
             case ["healthz" | "ping" | "health"] | ["v2", "health", "live"]:
                 return plain(200, {"live": True})
             case ["readyz"] | ["v2", "health", "ready"]:
-                waiting = [n for n in self._endpoints if n not in self._holder.live]
+                waiting = [n for n in self.endpoints if n not in self.holder.live]
                 return plain(200 if ready else 503, {"ready": ready, "waiting_for": waiting})
             case ["metrics"]:
                 text = self._page().encode()
@@ -209,17 +211,19 @@ class GatewayApp:
         raise NotFound("nothing is here", where="/".join(rest))
 
     def _live(self, name: str) -> Live:
-        if live := self._holder.live.get(name):
+        if live := self.holder.live.get(name):
             return live
-        if name in self._endpoints:
+        if name in self.endpoints:
             raise Unavailable(f"endpoint {name} has no bundle yet", remedy="start a rollout for it")
-        raise NotFound(f"no endpoint {name[:80]!r}", remedy=nearest(name, self._endpoints))
+        raise NotFound(f"no endpoint {name[:80]!r}", remedy=nearest(name, self.endpoints))
 
     async def _invoke(self, request: Request, live: Live) -> Reply:
-        with self._entered(request, live) as context:
+        with request.entered or self.enter(request, live) as entered:
+            live, context = entered.live, entered.context
             if request.headers.get(b"content-type") == b"application/json" and (
-                plainly := self._service.plain(live, request.body, context)
+                plainly := self.service.plain(live, request.body, context)
             ):
+                self.service.keep([plainly])
                 return reply.plain_invocation(plainly)
             call = call_of(request.path, request.headers, request.body)
             assert call is not None
@@ -230,11 +234,8 @@ class GatewayApp:
         given = given_any(live, ask)
         return call.answer(await self._decide(live, given, context), ask)
 
-    def _entered(self, request: Request, live: Live) -> _Entered:
-        return _Entered(live, self._enter(request, live))
-
-    def _enter(self, request: Request, live: Live) -> Context:
-        """Let the request in, or raise `Limited`."""
+    def enter(self, request: Request, live: Live) -> Entered:
+        """Let the request in, or raise `Limited`, or what `access` raises."""
         headers, now = request.headers, monotonic()
         caller, purpose, trace = map(headers.get, _OF_CALLER)
         if self._access is None:
@@ -245,24 +246,24 @@ class GatewayApp:
         try:
             live.admission.enter(context.caller or "", self._lag.seconds(now), now)
         except Limited:
-            self._service.refuse(live)
+            self.service.refuse(live)
             raise
-        return context
+        return Entered(live, context)
 
     async def _decide(self, live: Live, given: Given, context: Context) -> Decided:
         if not live.inline or len(given.batch.rows) > INLINE_ROWS:
-            return await asyncio.to_thread(self._service.decide, live, given, context)
+            return await asyncio.to_thread(self.service.decide, live, given, context)
         if live.bundle.log == "durable":
-            return await self._service.decide_durably(live, given, context)
-        return self._service.decide(live, given, context)
+            return await self.service.decide_durably(live, given, context)
+        return self.service.decide(live, given, context)
 
     async def _learn(self, request: Request) -> Reply:
         # an outcome names a decision by its id, whatever the endpoint
-        self._may(request, "outcomes", *self._endpoints)
+        self._may(request, "outcomes", *self.endpoints)
         only_json(request.headers)
         given = decode(_outcomes, request.body)
         told = given if isinstance(given, list) else [given]
-        return plain(200, await asyncio.to_thread(self._service.learn, told))
+        return plain(200, await asyncio.to_thread(self.service.learn, told))
 
     def _may(self, request: Request, scope: access.Scope, *endpoints: str) -> str | None:
         """The caller's name by its token; None where no tokens are asked for."""
@@ -282,10 +283,28 @@ class GatewayApp:
                 raise Forbidden(
                     "the kill switch is shut", remedy="start the gateway with an admin token"
                 )
-        if name not in self._endpoints:
-            raise NotFound(f"no endpoint {name[:80]!r}", remedy=nearest(name, self._endpoints))
-        self._holder.switch(name, killed=killed)
+        if name not in self.endpoints:
+            raise NotFound(f"no endpoint {name[:80]!r}", remedy=nearest(name, self.endpoints))
+        self.holder.switch(name, killed=killed)
         return plain(200, {"endpoint": name, "killed": killed})
+
+
+def refusal(error: Exception, path: tuple[str, ...]) -> Reply:
+    """The reply to a request that failed so; what is our fault is logged."""
+    match error:
+        case Invalid():
+            return plain(400, {"error": str(error), "fields": error.fields})
+        case Limited():
+            wait = str(max(1, math.ceil(error.wait))).encode()
+            return plain(error.status, {"error": str(error)}, [(b"retry-after", wait)])
+        case SeawallError():
+            if error.http >= 500:
+                _log.error("request failed", path="/".join(path), error=str(error))
+            retry = [(b"retry-after", b"1")] if error.http == 503 else []
+            return plain(error.http, {"error": str(error)}, retry)
+        case _:
+            _log.error("request failed", path="/".join(path), exc_info=error)
+            return plain(500, {"error": "the gateway failed on this request; see its log"})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -2,8 +2,7 @@
 
 Most requests are so, and whether a gateway is fast is decided here. Whenever anything is unusual
 (another shape of body, a field that is not plainly valid, a guard that trips, a switch thrown) the
-answer is None with nothing done yet, and `Service` takes over; what both answer is the same, and
-what both keep.
+answer is None, and `Service` takes over; what both answer is the same, and what both keep.
 """
 
 from __future__ import annotations
@@ -13,10 +12,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seawall.adapters.decisions import DecisionLog
 from seawall.gateway.given import Context, text
 from seawall.gateway.live import Live
-from seawall.gateway.recorder import Recorder, Served
 from seawall.kernel import Clock, Ids, from_ns
 from seawall.serving.decide import Answer
 from seawall.serving.packing import Said
@@ -24,30 +21,40 @@ from seawall.serving.route import position, unit_hash
 
 
 class Plainly(NamedTuple):
-    """What a plain row was answered, and the id that it is logged under."""
+    """What a plain row is answered once its record is kept."""
 
     decision_id: str
     answer: Answer
+    record: bytes
+    live: Live
+    time_ns: int
+    values: bytes
+    """The model's inputs, float64."""
+    score: float
+    started: float
+    """`perf_counter` at the request's arrival."""
 
 
 class Plain:
     """One endpoint's plain case, made anew with every bundle."""
 
-    def __init__(
-        self, live: Live, log: DecisionLog, recorder: Recorder, clock: Clock, ids: Ids
-    ) -> None:
+    def __init__(self, live: Live, clock: Clock, ids: Ids) -> None:
         bundle = live.bundle
-        self.live, self._log, self._recorder = live, log, recorder
-        self._clock, self._ids, self._salt = clock, ids, bundle.salt
-        self._unit = bundle.unit
-        self._possible = bundle.log == "enqueued" and live.decider.only_scores
+        self.live, self._clock, self._ids = live, clock, ids
+        self._salt, self._unit = bundle.salt, bundle.unit
+        self._possible = bundle.log == "enqueued" and live.inline and live.decider.only_scores
+
+    @property
+    def possible(self) -> bool:
+        """Whether a row can be plain at present."""
+        return self._possible and not self.live.killed
 
     def __call__(self, body: bytes, context: Context) -> Plainly | None:
-        """The answer to a request with one plain row, which is then logged and counted."""
+        """The answer to a request with one plain row, to be kept; nothing is done yet."""
         live, decider = self.live, self.live.decider
-        if not self._possible or live.killed or (row := decider.reader.one(body)) is None:
+        if not self.possible or (row := decider.reader.one(body)) is None:
             return None
-        values, sent = row
+        given, sent = row
         time_ns, decision_id = self._clock.now_ns(), self._ids()
         unit = decision_id
         if self._unit is not None:
@@ -57,12 +64,12 @@ class Plain:
         if chosen is None:
             return None
         arm, share = chosen
-        wide = np.array((values,), dtype=np.float64)
+        wide = np.array((given,), dtype=np.float64)
         try:
             score: float = live.models[arm.name].scores(wide.astype(np.float32)).item()
         except Exception:  # noqa: BLE001 -- a model is somebody else's code; `Service` falls back
             return None
-        if decider.guards.trips(score, values):
+        if decider.guards.trips(score, given):
             return None
         answer = Answer(arm, share, score, score, 1 if score >= arm.threshold else 0)
         latency = (perf_counter() - context.started) * 1e3
@@ -75,9 +82,5 @@ class Plain:
             latency_ms=latency,
             said=Said(context.caller, context.purpose, context.trace_id),
         )
-        self._log.append_packed((record,), durable=False)
-        spent = (perf_counter() - context.started) * 1e3
-        self._recorder.served(
-            Served(live, time_ns, [decision_id], wide.tobytes(), [answer], spent, ())
-        )
-        return Plainly(decision_id, answer)
+        values = wide.tobytes()
+        return Plainly(decision_id, answer, record, live, time_ns, values, score, context.started)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from array import array
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from seawall.adapters.decisions import DecisionLog, ShadowScore
 from seawall.gateway.live import Live
+from seawall.gateway.plain import Plainly
 from seawall.kernel import Unavailable
 from seawall.serving.bundle import Arm
 from seawall.serving.decide import Answer
@@ -50,11 +53,33 @@ class Served(NamedTuple):
 
 
 class _Part(NamedTuple):
-    """The rows of one arm."""
+    """The rows of one arm; a score is NaN where the model was not asked, or failed."""
 
-    answers: list[Answer]
+    arm: Arm
+    ids: Sequence[str]
+    scores: NDArray[np.float64]
+    failed: NDArray[np.bool_]
+    fallbacks: int
+    guards: dict[str, int]
     matrix: NDArray[np.float64]
     latency: NDArray[np.float64]
+
+
+class Passing:
+    """Rows of one arm and window that passed without a word: all that a flush needs of them."""
+
+    def __init__(self, live: Live, arm: Arm, time_ns: int) -> None:
+        self.live, self.arm, self.time_ns = live, arm, time_ns
+        self.ids: list[str] = []
+        self.scores, self.latency, self.inputs = array("d"), array("d"), bytearray()
+
+    def part(self) -> _Part:
+        """The same as arrays."""
+        count = len(self.scores)
+        matrix = np.frombuffer(self.inputs).reshape(count, -1)
+        scores, latency = np.array(self.scores), np.array(self.latency)
+        failed = np.zeros(count, dtype=bool)
+        return _Part(self.arm, self.ids, scores, failed, 0, {}, matrix, latency)
 
 
 class Turned(NamedTuple):
@@ -96,6 +121,9 @@ class Recorder:
         self._log = log
         self._served: deque[Served] = deque()
         self._turned: deque[Turned] = deque()
+        self._passing: dict[tuple[int, str, int], Passing] = {}
+        self._lock = threading.Lock()
+        """Held while rows are added to what passes, so that a flush takes whole ones."""
         self.waiting = 0
         """Rows served and not flushed, about."""
 
@@ -103,6 +131,23 @@ class Recorder:
         """Note decided rows."""
         self._served.append(batch)
         self.waiting += len(batch.ids)
+
+    def passed(self, answered: Sequence[Plainly], ended: float) -> None:
+        """Note plain rows whose records were kept at this `perf_counter`."""
+        with self._lock:
+            for row in answered:
+                live, arm = row.live, row.answer.arm
+                start = window_start("counters", row.time_ns)
+                key = id(live), arm.name, start
+                held = self._passing.get(key)
+                if held is None:
+                    held = self._passing[key] = Passing(live, arm, row.time_ns)
+                held.scores.append(row.score)
+                held.latency.append((ended - row.started) * 1e3)
+                held.inputs += row.values
+                if live.shadow:
+                    held.ids.append(row.decision_id)
+        self.waiting += len(answered)
 
     def turned(self, turned: Turned) -> None:
         """Note a request that was not decided."""
@@ -118,6 +163,10 @@ class Recorder:
             groups[id(batch.live), window].append(batch)
         for batches in groups.values():
             self._served_rows(rows, batches)
+        with self._lock:
+            passing, self._passing = self._passing, {}
+        for held in passing.values():
+            self._arm_rows(rows, held.live, held.time_ns, held.part(), {})
         for turned in _drain(self._turned):
             _turned_rows(rows, turned)
         return rows
@@ -137,44 +186,35 @@ class Recorder:
             by_arm.setdefault(answer.arm.name, []).append(place)
         for name, mine in by_arm.items():
             counted = invalid if name == "champion" else {}
-            part = _Part([answers[i] for i in mine], matrix[mine], latency[mine])
             if mine:
-                self._arm_rows(rows, live, time_ns, part, [ids[i] for i in mine], counted)
+                known = [ids[i] for i in mine]
+                part = _part([answers[i] for i in mine], known, matrix[mine], latency[mine])
+                self._arm_rows(rows, live, time_ns, part, counted)
             elif counted:
                 rows.put(live, live.champion, "counters", time_ns, Counters(invalid=counted))
 
     def _arm_rows(
-        self,
-        rows: Rows,
-        live: Live,
-        time_ns: int,
-        part: _Part,
-        ids: Sequence[str],
-        invalid: dict[str, int],
+        self, rows: Rows, live: Live, time_ns: int, part: _Part, invalid: dict[str, int]
     ) -> None:
-        answers, arm = part.answers, part.answers[0].arm
-        objective = live.bundle.latency_objective_ms
-        failed = np.array([a.failed for a in answers])
+        arm, objective = part.arm, live.bundle.latency_objective_ms
         counters = Counters(
-            decisions=len(answers),
-            errors=int(failed.sum()),
-            fallbacks=sum(a.verdict == "fallback" for a in answers),
+            decisions=len(part.scores),
+            errors=int(part.failed.sum()),
+            fallbacks=part.fallbacks,
             slow=0 if objective is None else int((part.latency > objective).sum()),
-            guards=_guards(answers),
+            guards=part.guards,
             invalid=invalid,
             latency_bytes=summarise(part.latency, latency_grid()).to_bytes(),
         )
         rows.put(live, arm, "counters", time_ns, counters)
-        scores = np.array([a.model_score for a in answers], dtype=np.float64)
-        there = ~np.isnan(scores)
-        asked = there | failed
+        there = ~np.isnan(part.scores)
+        asked = there | part.failed
         if asked.any():
-            _model_rows(rows, live, arm, time_ns, part.matrix[asked], scores[asked])
+            _model_rows(rows, live, arm, time_ns, part.matrix[asked], part.scores[asked])
         if live.shadow and arm == live.champion and there.any():
-            known = [i for i, t in zip(ids, there.tolist(), strict=True) if t]
-            self._shadow_rows(
-                rows, live, live.shadow, time_ns, part.matrix[there], scores[there], known
-            )
+            known = [i for i, t in zip(part.ids, there.tolist(), strict=True) if t]
+            matrix, scores = part.matrix[there], part.scores[there]
+            self._shadow_rows(rows, live, live.shadow, time_ns, matrix, scores, known)
 
     def _shadow_rows(
         self,
@@ -223,6 +263,19 @@ def columns_for(fields: Sequence[Field], matrix: NDArray[np.float64]) -> dict[st
         else:
             columns[field.name] = values
     return columns
+
+
+def _part(
+    answers: Sequence[Answer],
+    ids: Sequence[str],
+    matrix: NDArray[np.float64],
+    latency: NDArray[np.float64],
+) -> _Part:
+    scores = np.array([a.model_score for a in answers], dtype=np.float64)
+    failed = np.array([a.failed for a in answers])
+    fallbacks = sum(a.verdict == "fallback" for a in answers)
+    guards = _guards(answers)
+    return _Part(answers[0].arm, ids, scores, failed, fallbacks, guards, matrix, latency)
 
 
 def _drain(queue: deque[Any]) -> Iterable[Any]:

@@ -85,7 +85,7 @@ def invocation(decided: Decided) -> Reply:
 
 def plain_invocation(plainly: Plainly) -> Reply:
     """The same for one row in which all is well."""
-    decision_id, answer = plainly
+    decision_id, answer = plainly.decision_id, plainly.answer
     arm, version = answer.arm.name, answer.arm.version
     said = _Passed(answer.score, answer.label, decision_id, arm, version)
     headers = _headers(decision_id, version, arm, said.verdict)

@@ -67,13 +67,24 @@ class Service:
         """Count a request that a limit turned away."""
         self._recorder.turned(Turned(live, self._clock.now_ns(), 0, ()))
 
+    def takes_plain(self, live: Live) -> bool:
+        """Whether a request may be plain at present."""
+        return self._plain_of(live).possible
+
     def plain(self, live: Live, body: bytes, context: Context) -> Plainly | None:
-        """The answer to a plain request, or None with nothing done; see `gateway.plain`."""
-        plain = self._plain.get(live.bundle.endpoint)
-        if plain is None or plain.live is not live:
-            plain = Plain(live, self._log, self._recorder, self._clock, self._ids)
-            self._plain[live.bundle.endpoint] = plain
-        return plain(body, context)
+        """The answer to a plain request, for `keep`, or None; see `gateway.plain`."""
+        return self._plain_of(live)(body, context)
+
+    def keep(self, answered: Sequence[Plainly]) -> None:
+        """Log and count what was answered plainly: all of it, or none, and raise `Unavailable`."""
+        self._log.append_packed([one.record for one in answered], durable=False)
+        self._recorder.passed(answered, perf_counter())
+
+    def _plain_of(self, live: Live) -> Plain:
+        found = self._plain.get(live.bundle.endpoint)
+        if found is None or found.live is not live:
+            found = self._plain[live.bundle.endpoint] = Plain(live, self._clock, self._ids)
+        return found
 
     def decide(self, live: Live, given: Given, context: Context) -> Decided:
         """Answer every row; when this returns, each decision is in the log.

@@ -39,6 +39,7 @@ from seawall.kernel.moment import (
     now,
     to_ns,
 )
+from seawall.kernel.randomness import random_bytes
 from seawall.kernel.state import (
     Event,
     R,
@@ -92,6 +93,7 @@ __all__ = [
     "id_time",
     "nearest",
     "now",
+    "random_bytes",
     "to_builtins",
     "to_json",
     "to_ns",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import threading
 from datetime import datetime
@@ -13,6 +12,7 @@ import msgspec
 
 from seawall.kernel.errors import BadInput
 from seawall.kernel.moment import Clock, from_ns
+from seawall.kernel.randomness import random_bytes
 
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
@@ -75,7 +75,7 @@ class Ids:
         tick = (self._clock.now_ns() // 1_000_000) << 12
         with self._lock:
             self._last = tick = max(tick, self._last + 1)
-        made, rest = f"{tick >> 12:012x}", os.urandom(8).hex()
+        made, rest = f"{tick >> 12:012x}", random_bytes()[:8].hex()
         variant = "89ab"[int(rest[0], 16) & 3]
         return f"{made[:8]}-{made[8:]}-7{tick & 0xFFF:03x}-{variant}{rest[1:4]}-{rest[4:]}"
 

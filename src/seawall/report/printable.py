@@ -8,7 +8,10 @@ import msgspec
 
 _PICTURES = {c: " " if chr(c).isspace() else chr(0x2400 + c) for c in range(0x20)}
 _OTHERS = {0x7F: "\u2421"} | dict.fromkeys(range(0x80, 0xA0), "\ufffd")
-_SHOWN = _PICTURES | _OTHERS
+_LINES = {0x2028: " ", 0x2029: " "}
+_TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)], "\ufffd")
+"""They turn the direction of text, so that it reads otherwise than it is."""
+_SHOWN = _PICTURES | _OTHERS | _LINES | _TURNING
 T = TypeVar("T")
 
 

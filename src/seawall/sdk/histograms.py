@@ -59,7 +59,8 @@ def _edges(low: float, high: float, *, whole: bool) -> NDArray[Any]:
         return np.array([low - 0.5, low + 0.5])
     if not whole:
         return np.linspace(low, high, BINS + 1)
-    step = max(1, int(np.ceil((high - low + 1) / BINS)))  # no bin holds more integers than another
+    # no bin holds more integers than another, nor is it too narrow for a float of that size
+    step = max(np.ceil((high - low + 1) / BINS), np.spacing(max(-low, high, 2.0**52)))
     first = float(np.floor(low)) - 0.5
     return first + step * np.arange(int(np.ceil((high - first) / step)) + 1)
 

@@ -16,14 +16,13 @@ timestamp extension in UTC. `leaf.py` takes the same hash straight from a record
 from __future__ import annotations
 
 import hashlib
-import secrets
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from seawall.kernel import BadInput, Corrupt, nearest
+from seawall.kernel import BadInput, Corrupt, nearest, random_bytes
 from seawall.serving.decision_privacy import PrivacyRule as PrivacyRule
 from seawall.serving.decision_privacy import apply_privacy as apply_privacy
 
@@ -36,7 +35,7 @@ canonical = msgspec.msgpack.Encoder(order="sorted").encode
 
 def new_salt() -> bytes:
     """Sixteen random bytes."""
-    return secrets.token_bytes(SALT_BYTES)
+    return random_bytes()
 
 
 class DecisionRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):

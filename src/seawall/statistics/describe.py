@@ -37,7 +37,7 @@ def describe(summary: ColumnSummary, distinct: Distinct | None = None) -> dict[s
             "low": say(summary.low) if held else None,
             "high": say(summary.high) if held else None,
             "mean": say(summary.mean),
-            "sd": _number(math.sqrt(summary.variance) if summary.n > 1 else math.nan),
+            "sd": _number(summary.sd),
             "quantiles": {f"{q:g}": say(summary.quantile(q)) for q in QUANTILES},
             "clipped": summary.clipped,
         }

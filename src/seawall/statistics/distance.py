@@ -67,7 +67,7 @@ def wasserstein(reference: ColumnSummary, current: ColumnSummary, confidence: fl
     grid = reference.grid
     left, right = reference.quantile(0.001), reference.quantile(0.999)
     unit = reference.quantile(0.75) - reference.quantile(0.25)
-    unit = unit or math.sqrt(max(reference.variance, 0.0)) or 1.0
+    unit = unit or (reference.sd if n > 1 else 0.0) or 1.0
     if grid.kind in ("integer", "datetime"):
         right += 2.0**grid.shift
     widths = np.diff(np.clip(grid.edges, left, right)) / unit

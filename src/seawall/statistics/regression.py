@@ -127,7 +127,7 @@ def regression(
         "bias": _mean(_Middles(summary.error), np.positive, summary.error, confidence,
                       summary.error.mean),
     }  # fmt: skip
-    deviation = math.sqrt(max(summary.label.variance, 0.0)) if summary.n > 1 else math.nan
+    deviation = summary.label.sd
     doubt = _doubt(_Middles(summary.label), summary.n, confidence)
     found["standardised_bias"] = _scaled(found["bias"], deviation, doubt)
     found["r2"] = _r_squared(summary, squared, confidence)
@@ -259,7 +259,7 @@ def _r_squared(summary: RegressionSummary, squared: Estimate, confidence: float)
     """1 − MSE / Var(label), from both bounds together however they depend on each other."""
     n, method = summary.n, "ratio of means, Hall"
     label = summary.label
-    spread = label.variance * (n - 1) / n if n > 1 else 0.0
+    spread = label.sd**2 * (n - 1) / n if n > 1 else 0.0
     if not spread > 0:
         return Estimate(math.nan, -math.inf, 1.0, confidence, n, method)
     cells = _Middles(label)

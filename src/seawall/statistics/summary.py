@@ -75,12 +75,13 @@ class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         return self.grid.centre + self.grid.scale * (self.total / self.n)
 
     @property
-    def variance(self) -> float:
-        """The sample variance; NaN below two values."""
+    def sd(self) -> float:
+        """The sample standard deviation; NaN below two values."""
         n = self.n
         if n < 2 or not self.grid.ordered:
             return math.nan
-        return self.grid.scale**2 * ((n * self.squares - self.total**2) / (n * (n - 1)))
+        ratio = (n * self.squares - self.total**2) / (n * (n - 1))
+        return self.grid.scale * math.sqrt(max(ratio, 0.0))
 
     def quantile(self, q: float) -> float:
         """The value below which a share q lies, within its bin; NaN if empty or unordered."""

@@ -1,0 +1,105 @@
+"""The short way of plain requests: from the parser to the log and back, without a task.
+
+A connection offers each small request for a decision. What is plain is answered at once, but its
+record is written, and its reply sent, when the event loop has read from every connection that had
+something to say: requests that came together share one write to the log. Whatever is not plain
+goes the ordinary way, through the application.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import perf_counter
+from typing import NamedTuple, Protocol
+
+from seawall.gateway import reply
+from seawall.gateway.http import Entered, GatewayApp, Request, refusal
+from seawall.gateway.plain import Plainly
+from seawall.gateway.reply import Reply
+from seawall.kernel import SeawallError
+
+MOST_DIGITS = 4
+"""Of the length of a body that may go this way: up to 9,999 bytes."""
+Pairs = list[tuple[bytes, bytes]]
+
+
+class Caller(Protocol):
+    """A connection that waits for its reply."""
+
+    def answer(self, answered: Reply) -> None:
+        """Send it."""
+        ...
+
+
+class _Waiting(NamedTuple):
+    caller: Caller
+    entered: Entered
+    path: tuple[str, ...]
+    plainly: Plainly
+
+
+class Lane:
+    """`take` requests, all on one event loop; each has its reply within the same turn of it."""
+
+    def __init__(self, app: GatewayApp) -> None:
+        self._app, self._service = app, app.service
+        named = {f"/endpoints/{name}/invocations": name for name in app.endpoints}
+        named["/invocations"] = app.endpoints[0]
+        self._named = {
+            path.encode(): (name, tuple(path[1:].split("/"))) for path, name in named.items()
+        }
+        self._waiting: list[_Waiting] = []
+
+    def leads(self, url: bytes, headers: Pairs) -> bool:
+        """Whether a request with these headers may go this way at present."""
+        if url not in self._named:
+            return False
+        for name, value in headers:
+            if name == b"content-length" and len(value) <= MOST_DIGITS:
+                break
+        else:
+            return False
+        live = self._app.holder.live.get(self._named[url][0])
+        return live is not None and self._service.takes_plain(live)
+
+    def take(self, caller: Caller, url: bytes, headers: Pairs, body: bytes) -> Entered | bool:
+        """Answer soon, and say True; else what the ordinary way begins with: entered, or not."""
+        name, path = self._named[url]
+        request = Request("POST", path, dict(headers), body, perf_counter())
+        live = self._app.holder.live[name]
+        if request.headers.get(b"content-type") != b"application/json":
+            return False
+        try:
+            entered = self._app.enter(request, live)
+        except SeawallError as error:
+            self._answer(caller, path, refusal(error, path))
+            return True
+        try:
+            plainly = self._service.plain(live, body, entered.context)
+        except Exception:  # noqa: BLE001 -- it will be raised again where it is answered
+            plainly = None
+        if plainly is None:
+            return entered
+        if not self._waiting:
+            asyncio.get_running_loop().call_soon(self.settle)
+        self._waiting.append(_Waiting(caller, entered, path, plainly))
+        return True
+
+    def settle(self) -> None:
+        """Keep what was answered, in one write, and reply."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        failed: SeawallError | None = None
+        try:
+            self._service.keep([one.plainly for one in waiting])
+        except SeawallError as error:
+            failed = error
+        for caller, entered, path, plainly in waiting:
+            entered.leave()
+            said = refusal(failed, path) if failed else reply.plain_invocation(plainly)
+            self._answer(caller, path, said)
+
+    def _answer(self, caller: Caller, path: tuple[str, ...], said: Reply) -> None:
+        self._app.count(path, said.status)
+        caller.answer(said)
