@@ -5,6 +5,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -43,15 +44,28 @@ class Served:
         self.keeper = Keeper(settings, self.gateway.name)
         listening = listen("127.0.0.1", 0)
         self.port: int = listening.getsockname()[1]
-        self._server = Engine(self.gateway.app, settings.connections, tls_of(settings))
-        serving = self._server.serve(sockets=[listening])
+        self.engine = Engine(self.gateway.app, settings.connections, tls_of(settings))
+        serving = self.engine.serve(sockets=[listening])
         self._thread = threading.Thread(target=uvloop.run, args=(serving,), daemon=True)
         self._thread.start()
         url = f"http://127.0.0.1:{self.port}"
         self.http = httpx.Client(base_url=url, trust_env=False)
         until = time.monotonic() + 20
-        while not self._server.started and time.monotonic() < until:
+        while not self.engine.started and time.monotonic() < until:
             time.sleep(0.01)
+
+    def on_loop(self, work: Callable[[], None]) -> None:
+        """Do this on the gateway's event loop, after what is waiting there."""
+        done: Future[None] = Future()
+
+        def called() -> None:
+            try:
+                done.set_result(work())
+            except BaseException as error:  # noqa: BLE001 -- raised where it was asked for
+                done.set_exception(error)
+
+        self.engine.servers[0].get_loop().call_soon_threadsafe(called)
+        done.result(20)
 
     def score(self, *records: dict[str, Any], **params: Any) -> list[dict[str, Any]]:
         answer = self.http.post(
@@ -62,7 +76,7 @@ class Served:
 
     def stop(self) -> None:
         self.http.close()
-        self._server.stop()
+        self.engine.stop()
         self._thread.join()
         self.worker.stop()
         self.keeper.close()

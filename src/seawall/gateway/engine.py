@@ -51,7 +51,8 @@ class Engine(uvicorn.Server):
     ) -> None:
         logging.getLogger("uvicorn").setLevel(logging.WARNING)
         self._draining: list[bool] = []
-        made: Any = partial(Connection, limits=limits, lane=Lane(app), draining=self._draining)
+        self.lane = Lane(app)
+        made: Any = partial(Connection, limits=limits, lane=self.lane, draining=self._draining)
         super().__init__(
             uvicorn.Config(
                 app,
