@@ -16,7 +16,7 @@ QUICK = (
 )
 ASKED = (
     *("demo", "drift_large", "peers", "serving_peers", "spark"),
-    *("false_alarms", "sequential", "decision_find", "upstream"),
+    *("false_alarms", "sequential", "decision_find", "upstream", "replay"),
 )
 
 

@@ -17,8 +17,11 @@ class Load(NamedTuple):
 
 
 class _Caller(asyncio.Protocol):
-    def __init__(self, request: bytes, deadline: float, spent: list[float]) -> None:
-        self._request, self._deadline, self._spent = request, deadline, spent
+    """One connection; `every` is the seconds from request to request, 0 for as fast as it goes."""
+
+    def __init__(self, request: bytes, deadline: float, every: float, spent: list[float]) -> None:
+        self._request, self._deadline, self._every = request, deadline, every
+        self._spent = spent
         self._got, self._began = b"", 0.0
         self.done = asyncio.get_running_loop().create_future()
 
@@ -39,7 +42,11 @@ class _Caller(asyncio.Protocol):
         now = time.perf_counter()
         self._spent.append(now - self._began)
         if now < self._deadline:
-            self._ask()
+            wait = self._began + self._every - now
+            if wait > 0:
+                asyncio.get_running_loop().call_later(wait, self._ask)
+            else:
+                self._ask()
         else:
             self._end(None)
 
@@ -62,23 +69,32 @@ def _length(head: bytes) -> int:
 
 
 def put_load(
-    port: int, body: bytes, connections: int, seconds: float, path: str = "/invocations"
+    port: int,
+    body: bytes,
+    connections: int,
+    seconds: float,
+    path: str = "/invocations",
+    rate: float | None = None,
 ) -> Load:
-    """Ask `POST path` for so many seconds; every answer must be a 200."""
+    """Ask `POST path` for so many seconds; every answer must be a 200.
+
+    Asks as fast as answers come, or `rate` times a second if that is slower.
+    """
     head = (
         f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
         f"Content-Length: {len(body)}\r\n\r\n"
     )
-    return uvloop.run(_load(port, head.encode() + body, connections, seconds))
+    every = connections / rate if rate else 0.0
+    return uvloop.run(_load(port, head.encode() + body, connections, seconds, every))
 
 
-async def _load(port: int, request: bytes, connections: int, seconds: float) -> Load:
+async def _load(port: int, request: bytes, connections: int, seconds: float, every: float) -> Load:
     loop, spent = asyncio.get_running_loop(), list[float]()
     began = time.perf_counter()
     callers: list[_Caller] = []
     for _ in range(connections):
         _, caller = await loop.create_connection(
-            lambda: _Caller(request, began + seconds, spent), "127.0.0.1", port
+            lambda: _Caller(request, began + seconds, every, spent), "127.0.0.1", port
         )
         callers.append(caller)
     async with asyncio.timeout(seconds + 10):

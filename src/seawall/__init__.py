@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from seawall.sdk.evaluate import evaluate
     from seawall.sdk.guard import Guard
     from seawall.sdk.labels import labels
+    from seawall.sdk.replay import replay
     from seawall.sdk.saved import Baseline
     from seawall.sdk.segments import segments
     from seawall.sdk.training import training_run
@@ -37,6 +38,7 @@ __all__ = [
     "estimate",
     "evaluate",
     "labels",
+    "replay",
     "segments",
     "training_run",
 ]
@@ -51,6 +53,7 @@ _HOMES = {
     "estimate": "estimate",
     "evaluate": "evaluate",
     "labels": "labels",
+    "replay": "replay",
     "segments": "segments",
     "training_run": "training",
 }

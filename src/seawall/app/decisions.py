@@ -46,7 +46,7 @@ def record_segment(app: App, who: Identity, segment: Segment) -> bool:
 def show(app: App, who: Identity, decision_id: str) -> dict[str, Any]:
     """The record, all that was told of it since in the order it happened, and its proof if any."""
     app.allow(who, Action.READ, decision=decision_id)
-    record = _find(app, decision_id)
+    record = record_of(app, decision_id)
     told = decisions.story(str(app.decisions), decision_id, wal_folders=log_folders(app))
     shown = to_builtins(
         msgspec.structs.replace(record, salt=b"", salts={}, erased=dict(record.erased))
@@ -93,7 +93,7 @@ def prove(app: App, who: Identity, decision_id: str) -> bytes:
     Raises `Unavailable` while the decision's segment is not sealed or not yet in the log.
     """
     app.allow(who, Action.READ_AUDIT, decision=decision_id)
-    _find(app, decision_id)
+    record_of(app, decision_id)
     proof = decisions.prove(str(app.decisions), decision_id, keys=app.decision_keys)
     entry, index = _segment_entry(app, proof.segment)
     placed, note = app.log.inclusion(index), app.log.note()
@@ -133,7 +133,8 @@ def _segment_entry(app: App, segment_id: str) -> tuple[Entry, int]:
     return found[0].entry, found[0].index
 
 
-def _find(app: App, decision_id: str) -> DecisionRecord:
+def record_of(app: App, decision_id: str) -> DecisionRecord:
+    """The record of a decision, shipped or not; raises `NotFound`."""
     id_time(decision_id)
     record = decisions.find(
         str(app.decisions), decision_id, wal_folders=log_folders(app), keys=app.decision_keys

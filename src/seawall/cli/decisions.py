@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from seawall.cli.context import Json, Url, client, emit
+from seawall.cli.showing import reported
+
+if TYPE_CHECKING:
+    from seawall.sdk.report import Report
 
 group = typer.Typer(help="Past decisions.", no_args_is_help=True)
 BATCH = 10_000
@@ -89,6 +93,35 @@ def prove(
     """The proof of a decision, for `seawall-verify --decision`."""
     with client(url) as server:
         out.write_bytes(server.get_proof(key))
+
+
+@group.command()
+@reported
+def again(
+    key: str = typer.Argument(help="A decision's id."),
+    state: Path | None = typer.Option(
+        None, "--state", help="A gateway's state folder; without it the control plane is asked."
+    ),
+    table: str | None = typer.Option(None, "--table", help="The log's tables, beside --state."),
+    trust: Path | None = typer.Option(None, "--trust", help="Public key that signed the bundle."),
+    keys: Path | None = typer.Option(None, "--keys", help="The keys of an encrypted log."),
+    url: str | None = Url,
+) -> Report:
+    """Perform a past decision again: same bundle, artefact and input must give the same answer."""
+    from seawall.kernel import BadInput
+    from seawall.report.from_verdict import verdict_of
+    from seawall.sdk.again import AgainReport
+    from seawall.sdk.again import again as perform
+
+    if state is not None:
+        public = None if trust is None else trust.read_bytes()
+        return perform(state, key, table=table, public_key=public, keys=keys)
+    if table or trust or keys:
+        raise BadInput("--table, --trust and --keys go with --state")
+    with client(url) as server:
+        body = server.get(f"/decisions/{key}/again")
+    verdict = verdict_of(body.pop("verdict"))
+    return AgainReport(verdict, body, {"control plane": server.url})
 
 
 @group.command()

@@ -23,6 +23,7 @@ from seawall.cli import (
     labels,
     lifecycle,
     operations,
+    replay,
     rollout,
     score,
     segments,
@@ -40,7 +41,8 @@ app = typer.Typer(
 )
 for part in (
     demo, serve, gateway, declared, lifecycle, rollout, operations, decisions, audit, identity,
-    drift, evaluate, estimate, segments, backtest, baseline, labels, signature, score, doctor,
+    drift, evaluate, estimate, segments, backtest, baseline, labels, signature, score, replay,
+    doctor,
 ):  # fmt: skip
     part.register(app)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -57,3 +57,19 @@ def span(text: str, option: str) -> timedelta:
     if not length:
         raise BadInput(f"{option} {text!r} is no span of time", remedy="write, say, 12h or 7d")
     return length
+
+
+def moment(text: str, option: str) -> datetime:
+    """A time in ISO 8601, of UTC where it names no zone, or a span before now; else `BadInput`."""
+    from seawall.kernel import BadInput
+
+    try:
+        found = datetime.fromisoformat(text.strip())
+    except ValueError:
+        try:
+            return datetime.now(UTC) - span(text, option)
+        except BadInput:
+            raise BadInput(
+                f"{option} {text!r} is no time", remedy="write 2026-03-02T12:00, or 12h, 7d ago"
+            ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -77,6 +77,7 @@ class Holder:
         except (BadInput, Corrupt, Refused) as error:
             self._refuse(endpoint, error)
             return False
+        self._state.keep_past(live.digest, envelope)
         self._state.keep_envelope(endpoint, envelope, safe=bundle.safe)
         self._adopt(live)
         return True

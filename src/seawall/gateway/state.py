@@ -2,6 +2,7 @@
 
 gateway-id               its name in telemetry
 bundles/NAME.current     the envelope in use      bundles/NAME.safe   the last one marked safe
+bundles/past/HEX         every envelope that was adopted, by its bundle's digest: decisions name it
 objects/HEX              artefacts by digest      kills/NAME          endpoints switched off
 """
 
@@ -24,7 +25,7 @@ class State:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("bundles", "objects", "kills"):
+        for name in ("bundles", "bundles/past", "objects", "kills"):
             (folder / name).mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def gateway_id(self) -> str:
@@ -47,6 +48,10 @@ class State:
         if safe:
             replace(self._bundle(endpoint, "safe"), envelope)
         replace(self._bundle(endpoint, "current"), envelope)
+
+    def keep_past(self, digest: Digest, envelope: bytes) -> None:
+        """Keep the envelope of the bundle with this digest for as long as the folder."""
+        replace(self.folder / "bundles" / "past" / digest.hex, envelope)
 
     def artefact(self, digest: Digest) -> bytes | None:
         """The artefact if it is here; raises `Corrupt` if its bytes have another digest."""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote
 
 import msgspec
 import numpy as np
 
-from seawall.kernel import BadInput, Clock, Corrupt, Digest, Ids, NotFound, SystemClock, now
+from seawall.kernel import Clock, Ids, SystemClock, now
+from seawall.sdk.gateway_state import GatewayState
 from seawall.serving.bundle import Bundle
 from seawall.serving.decide import (
     Batch,
@@ -94,19 +92,9 @@ class Guard:
         are checked against the bundle in either case. `log` is the folder of a decision log.
         Raises `NotFound`, `Corrupt` or `BadInput`.
         """
-        from seawall.adapters.runtimes import load
-
-        folder = Path(path)
-        bundle = Bundle.from_bytes(_payload(_envelope(folder, endpoint), public_key))
-        models: dict[str, Model] = {}
-        for arm in bundle.arms:
-            file = folder / "objects" / arm.artefact.hex
-            if not file.exists():
-                raise NotFound(f"the artefact of {arm.version} is not there", where=str(file))
-            data = file.read_bytes()
-            if Digest.of(data) != arm.artefact:
-                raise Corrupt(f"the artefact of {arm.version} has changed", where=str(file))
-            models[arm.name] = load(data, arm.format)
+        state = GatewayState(path, public_key)
+        bundle = state.current(endpoint)
+        models = state.models(bundle.arms)
         return cls(bundle, models, clock=clock, log=None if log is None else _log(log, clock))
 
     def __enter__(self) -> Guard:
@@ -246,26 +234,3 @@ def _log(folder: Path | str, clock: Clock | None) -> DecisionLog:
     from seawall.adapters.decisions import DecisionLog
 
     return DecisionLog(folder, gateway="guard", clock=clock or SystemClock())
-
-
-def _envelope(folder: Path, endpoint: str | None) -> bytes:
-    bundles = folder / "bundles"
-    pattern = "*" if endpoint is None else quote(endpoint, safe="")
-    found = sorted(bundles.glob(f"{pattern}.current"))
-    if not found:
-        raise NotFound("there is no bundle", where=str(bundles / f"{pattern}.current"))
-    if len(found) > 1:
-        raise BadInput("there are several bundles", where=str(bundles), remedy="name the endpoint")
-    return found[0].read_bytes()
-
-
-def _payload(envelope: bytes, public_key: bytes | None) -> bytes:
-    if public_key is not None:
-        from seawall.adapters.signing.envelope import unseal
-        from seawall.adapters.signing.keys import read_public_pem
-
-        return unseal(envelope, [read_public_pem(public_key)])[1]
-    try:
-        return base64.b64decode(msgspec.json.decode(envelope)["payload"], validate=True)
-    except (msgspec.MsgspecError, KeyError, TypeError, binascii.Error) as error:
-        raise Corrupt(f"not a signed envelope: {error}") from None

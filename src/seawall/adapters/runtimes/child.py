@@ -65,7 +65,8 @@ def serve(source: IO[bytes], sink: IO[bytes], isolation: str, seconds: int) -> N
     format_, _, artefact = start.partition(b"\n")
     try:
         model: Any = native.read(artefact, format_.decode())
-        model.columns(np.zeros((1, model.fields or 1), np.float32))
+        if model.fields:
+            model.columns(np.zeros((1, model.fields), np.float32))
     except Exception as error:  # noqa: BLE001 -- somebody else's code and bytes
         first = (str(error).splitlines() or [""])[0][:200]
         send(frames.pack(frames.FAILED, f"{type(error).__name__}: {first}".encode()))

@@ -1,4 +1,4 @@
-"""Models in their libraries' own formats, as a worker holds them."""
+"""Models as a worker holds them: in their libraries' own formats, and ONNX that is not trusted."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes.boosters import booster_columns, booster_output
+from seawall.adapters.runtimes.onnx import OnnxModel
 from seawall.adapters.runtimes.output import Output
 from seawall.kernel import BadInput
 
@@ -41,8 +42,10 @@ class _Estimator:
         return np.asarray(found, dtype=np.float64).reshape(len(rows), -1)
 
 
-def read(artefact: bytes, format_: str) -> _Booster | _Estimator:
+def read(artefact: bytes, format_: str) -> _Booster | _Estimator | OnnxModel:
     """The model in these bytes. `pickle` runs whatever code is in them: only a worker does so."""
+    if format_ == "onnx":
+        return OnnxModel(artefact)
     if format_ == "xgboost":
         import xgboost
 

@@ -102,14 +102,21 @@ class WorkerModel:
     A call that takes longer than `timeout` seconds, a worker that dies or a model that raises is
     `Unavailable` at once; the worker is then started again beside the serving, ever more slowly
     while it keeps dying, and calls until it is back are `Unavailable` without a wait. One call is
-    under way at a time. Raises `BadInput` when the artefact is no model of its format.
+    under way at a time. Raises `BadInput` when the artefact is no model of its format. With
+    `lasting` false a worker that was lost stays lost, for callers that start another themselves.
     """
 
     def __init__(
-        self, artefact: bytes, format_: str, *, timeout: float = 0.5, memory: int = MEMORY
+        self,
+        artefact: bytes,
+        format_: str,
+        *,
+        timeout: float = 0.5,
+        memory: int = MEMORY,
+        lasting: bool = True,
     ) -> None:
         self._start = frames.pack(frames.START, format_.encode() + b"\n" + artefact)
-        self._memory, self._timeout = memory, timeout
+        self._memory, self._timeout, self._lasting = memory, timeout, lasting
         self._lock, self._restarting = threading.Lock(), False
         self._children: list[_Child] = []
         self._failures, self.restarts = 0, 0
@@ -172,10 +179,12 @@ class WorkerModel:
         return told
 
     def _replace(self) -> None:
-        """End the worker and start another beside the serving; the lock is held."""
+        """End the worker and, if it is to last, start another beside us; the lock is held."""
         self._children.pop().end()
         self._failures += 1
         self.restarts += 1
+        if not self._lasting:
+            return
         weak = weakref.ref(self)
         wait = min(2.0 ** (self._failures - 1) - 1.0, _LONGEST_WAIT)
         threading.Thread(target=_start_again, args=(weak, wait), daemon=True).start()

@@ -13,7 +13,7 @@ from litestar.response import Response
 
 from seawall.access.action import Action
 from seawall.adapters.decisions import Segment
-from seawall.app import bundles, decisions, monitors, respond, rollouts, telemetry, watch
+from seawall.app import again, bundles, decisions, monitors, respond, rollouts, telemetry, watch
 from seawall.incidents.alert import Alert
 from seawall.incidents.incident import Incident
 from seawall.kernel import BadInput, NotFound, convert, now, to_builtins
@@ -196,6 +196,12 @@ def prove_decision(request: Asked, key: FromPath[str]) -> Response[bytes]:
     return Response(data, media_type="application/json")
 
 
+@get("/decisions/{key:str}/again", sync_to_thread=True)
+def perform_again(request: Asked, key: FromPath[str]) -> dict[str, Any]:
+    """The decision performed again, compared bit by bit."""
+    return again.again(app_of(request), who_asks(request), key)
+
+
 @get("/endpoints/{name:str}/decisions", sync_to_thread=True)
 def recent_decisions(
     request: Asked, name: FromPath[str], limit: FromQuery[int] = 20
@@ -276,6 +282,7 @@ HANDLERS = [
     sealed_segment,
     show_decision,
     prove_decision,
+    perform_again,
     recent_decisions,
     list_incidents,
     show_incident,
