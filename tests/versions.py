@@ -43,7 +43,7 @@ def tried(interpreter: str, resolution: str) -> int:
         install = [*uv, "pip", "install", "--quiet", "--python", python]
         # what old libraries deprecate in one another is theirs; our own use fails on the newest
         old = resolution != "highest"
-        ignored = ["-W", "ignore::DeprecationWarning"] if old else []
+        ignored = ["-W", "ignore::DeprecationWarning", "-W", "ignore::FutureWarning"] if old else []
         steps = (
             [*uv, "venv", "--quiet", "--clear", "--python", interpreter, folder],
             [*install, "--resolution", resolution, "--editable", ".[all]", "--group", "dev"],
