@@ -62,6 +62,6 @@ def misses(job: Job) -> list[Missed]:
             slack = 1e-9 * max(1.0, abs(true))
             line = found[name]
             line[0] += 1
-            line[1] += estimate.low > true + slack
-            line[2] += estimate.high < true - slack
+            line[1] += int(estimate.low > true + slack)
+            line[2] += int(estimate.high < true - slack)
     return [Missed(name, job.case, job.column, *line) for name, line in found.items()]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from benchmarks.power import calibration, drift, fairness
+from benchmarks.power import calibration, drift, fairness, monitors
 
-SUBJECTS = {"calibration": calibration, "drift": drift, "fairness": fairness}
+SUBJECTS = {"calibration": calibration, "drift": drift, "fairness": fairness,
+            "monitors": monitors}  # fmt: skip
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from seawall.kernel import BadInput, Digest, from_json, to_json
 from seawall.monitoring.baseline import Baseline
-from seawall.monitoring.maturity import Cohort, maturity_curve, read_labels, settled_age
+from seawall.monitoring.maturity import Cohort, maturity_curve, settled_age
 
 NOW = datetime(2026, 3, 31, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -50,18 +50,6 @@ def test_more_labels_than_decisions_and_unordered_ages_are_refused():
         maturity_curve([cohort(1, (1, 1, 1))], [DAY, DAY, 2 * DAY], NOW)
     with pytest.raises(BadInput, match="count arrivals"):
         maturity_curve([cohort(1, (1,))], EDGES, NOW)
-
-
-def test_missing_labels_are_counted_among_matured_decisions_only():
-    read = read_labels(1000, 800, NOW, NOW - 2 * DAY)
-    assert read.missing is not None
-    assert read.missing.value == 0.2
-    assert read.missing.low > 0.1
-    assert read.staleness == 2 * DAY
-    nothing = read_labels(0, 0, NOW)
-    assert (nothing.missing, nothing.staleness) == (None, None)
-    with pytest.raises(BadInput, match="impossible"):
-        read_labels(1, 2, NOW)
 
 
 def test_a_baseline_survives_the_wire_and_is_never_empty():

@@ -53,7 +53,7 @@ def test_each_difference_has_its_interval_and_the_rates_that_make_it_stand_besid
 ) -> None:
     assert plain_numbers(found) == {"error rate", "elsewhere"}
     *_, every = tables(found)
-    for _, _, own, elsewhere, difference in every.rows:
+    for _, difference, own, elsewhere, _ in every.rows:
         assert isinstance(own, float)
         assert isinstance(elsewhere, float)
         assert isinstance(difference, Estimate)

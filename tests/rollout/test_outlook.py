@@ -1,11 +1,9 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 
 from seawall.kernel import Estimate, Outcome, Rule
-from seawall.rollout import rollout as ro
-from seawall.rollout.outlook import evidence_over_time, outlook
-from seawall.rollout.plan import default_plan
+from seawall.rollout.outlook import outlook
 from seawall.statistics.sequential import proportion_difference
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -52,16 +50,3 @@ def test_the_need_foretold_is_near_what_decides():
     assert foretold is not None
     decided = next(m for m in range(n, 5000, 10) if rule.judge(at(m)).outcome is Outcome.PASS)
     assert 0.5 < (n + foretold.units) / decided < 2
-
-
-def test_the_evidence_of_a_measure_is_told_for_the_present_step_alone():
-    state = ro.start(
-        id="r", endpoint="e", model="m", candidate="m@2", control="m@1",
-        plan=default_plan(), now=NOW, actor="ann",
-    )  # fmt: skip
-    found = {"prediction_shift": estimate(0.01, 0.0, 0.02)}
-    moved, _ = ro.observe(state, found, 1000, NOW + timedelta(hours=1))
-    assert evidence_over_time(moved, "prediction_shift") == ()
-    later = {"prediction_shift": estimate(0.03, 0.0, 0.2)}
-    looked, _ = ro.observe(moved, later, 1000, NOW + timedelta(hours=9))
-    assert [e.value for _, e in evidence_over_time(looked, "prediction_shift")] == [0.03]

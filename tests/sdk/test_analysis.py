@@ -122,7 +122,7 @@ def test_calls_of_their_own_replace_the_threshold():
         values = (r["measures"][name]["value"] for r in (by_call, by_cut))
         # an atom at the threshold moves its bin's stand-in scores a little
         assert next(values) == pytest.approx(next(values), abs=1e-5)
-    with pytest.raises(BadInput, match="other than 0 and 1"):
+    with pytest.raises(BadInput, match="neither 0 nor 1"):
         evaluate(table, label="label", score="score", prediction="score")
 
 

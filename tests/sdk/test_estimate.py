@@ -143,6 +143,7 @@ def test_chosen_rows_come_with_their_chances_and_give_an_estimate_back(tmp_path)
         ({"score": "score", "prediction": "x"}, "neither 0 nor 1 .*column x"),
         ({"score": "score", "label_rows": "a.csv"}, "how many rows"),
         ({"score": "score", "label_budget": 50, "label_rows": "a.txt"}, "end it in"),
+        ({"score": "score", "label_budget": 50, "label_rows": "nodir/a.csv"}, "no folder nodir "),
         ({"prediction": "x"}, "only 0 and 1"),
     ],
 )
@@ -290,12 +291,19 @@ def test_where_no_id_joins_one_of_each_side_is_shown():
     assert "unlike" not in seawall.labels(rows, rows | {"at": rows["t"]}, **COLUMNS).body["join"]
 
 
+def test_outcomes_and_calls_that_share_no_value_are_refused():
+    rows = {"id": np.arange(3), "t": START + np.arange(3) * DAY, "call": np.array([1, 0, 1])}
+    came = {"id": np.arange(3), "at": rows["t"] + DAY, "y": np.array(["yes", "no", "yes"])}
+    with pytest.raises(BadInput, match=r"share no value: labels have .*column call"):
+        seawall.labels(rows, came, label="y", prediction="call", **COLUMNS)
+
+
 def test_groups_without_bound_and_proxies_that_are_no_flags_are_refused():
     rows = {"id": np.arange(300), "t": START + np.arange(300) * DAY, "call": np.zeros(300)}
     came = {"id": np.arange(300), "at": rows["t"] + DAY, "y": np.zeros(300)}
     with pytest.raises(BadInput, match=r"300 groups, above 256 .*column id"):
         seawall.labels(rows, came, groups=["id"], **COLUMNS)
-    with pytest.raises(BadInput, match=r"a proxy is 0 or 1, there is '2' .*column id"):
+    with pytest.raises(BadInput, match=r"proxy .2. is neither 0 nor 1 .*column id"):
         seawall.labels(rows, came, label="y", prediction="call", proxies=["id"], **COLUMNS)
 
 

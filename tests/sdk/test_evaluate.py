@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from seawall.cli import evaluate as command
 from seawall.kernel import BadInput, Outcome
 from seawall.sdk.evaluate import evaluate
+from seawall.sdk.segments import segments
 
 
 def binary(n=3000, seed=1):
@@ -248,8 +249,8 @@ def test_a_single_row_is_evaluated_and_decides_nothing():
         ({"s": ["a", "b", "c"]}, {}, "numbers are expected, not text .t.parquet, column s"),
         ({"s": [None, None, None]}, {}, "no row has a score .t.parquet, column s"),
         ({"label": [None, None, None]}, {}, "no row has a label .t.parquet, column label"),
-        ({"c": [0.2, 1, 0]}, {"prediction": "c"}, "0 or 1 is expected.*t.parquet, column c"),
-        ({"c": ["x", "y", "x"]}, {"prediction": "c"}, "0 or 1 is expected.*t.parquet, column c"),
+        ({"c": [0.2, 1, 0]}, {"prediction": "c"}, "neither 0 nor 1.*t.parquet, column c"),
+        ({"c": ["x", "y", "x"]}, {"prediction": "c"}, "neither 0 nor 1.*t.parquet, column c"),
         ({}, {"cost": {"tq": 1.0}}, "no 'tq'; there is fn, fp, tn, tp"),
         ({}, {"cost": {"tp": 1.0, "fp": 1.0, "fn": 1.0, "tn": 1.0}}, "the same value"),
         ({}, {"cost": {"tp": float("nan")}}, "finite number"),
@@ -258,7 +259,7 @@ def test_a_single_row_is_evaluated_and_decides_nothing():
         ({}, {"quantile": 0.5}, "does not fit a binary model"),
         ({}, {"against": "scor"}, "no column 'scor'.*t.parquet.*did you mean"),
         ({"o": [5, 0, 1]}, {"against": "o"}, r"outside \[0, 1\] .t.parquet, column o"),
-        ({"o": [0.5, 0, 1]}, {"against_prediction": "o"}, "0 or 1 is expected .*column o"),
+        ({"o": [0.5, 0, 1]}, {"against_prediction": "o"}, "neither 0 nor 1 .*column o"),
         ({}, {"score": None}, "nothing to compare the labels with"),
     ],
 )  # fmt: skip
@@ -267,6 +268,15 @@ def test_unusable_input_is_told_with_file_column_and_remedy(tmp_path, change, gi
     pq.write_table(pa.table(table), tmp_path / "t.parquet")
     with pytest.raises(BadInput, match=says):
         evaluate(tmp_path / "t.parquet", label="label", **({"score": "s"} | given))
+
+
+def test_labels_and_calls_that_share_no_value_are_refused_and_not_counted_as_wrong():
+    table = {"y": np.array(["yes", "no", "yes"]), "call": np.array([1, 0, 1])}
+    says = r"share no value: labels have 'yes', 'no', predictions '0', '1' .*column call"
+    with pytest.raises(BadInput, match=says):
+        evaluate(table, label="y", prediction="call", task="multiclass")
+    with pytest.raises(BadInput, match="share no value"):
+        segments(table | {"x": np.arange(3)}, label="y", prediction="call")
 
 
 def test_an_empty_table_and_classes_that_do_not_fit_are_told():

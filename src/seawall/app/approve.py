@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from seawall.access.action import Action
@@ -18,6 +20,7 @@ from seawall.registry.lifecycle import move
 from seawall.registry.model import Model
 from seawall.registry.stage import Stage
 from seawall.registry.version import Version
+from seawall.validation.report import ValidationReport
 
 
 def approve(
@@ -42,22 +45,7 @@ def approve(
             segment, signature = conditions.segment, signature_of(app, version)
             approved_segment(segment, signature, f"approval of {key}")
         reports = standing.reports(tx, version)
-        author = version.provenance.author
-        validator = reports[-1].validator if reports else None
-        for party in {report.validator for report in reports} or {None}:
-            require_separation(author=author, validator=party, approver=who.id)
-        app.allow(who, Action.APPROVE, version=key, author=author, validator=validator)
-        if not (version.stage in (Stage.VALIDATED, Stage.APPROVED) or version.stage.serves):
-            raise Conflict(
-                f"{key} is {version.stage} and cannot be approved",
-                remedy=f"run seawall validate {key}, then seawall gate {key} --to validated",
-            )
-        if reports and reports[-1].verdict.outcome is Outcome.FAIL:
-            raise Conflict(
-                f"the latest validation of {key} failed",
-                where=reports[-1].key,
-                remedy="validate it again, or reject it",
-            )
+        _may_be_approved(app, who, version, reports)
         approval = Approval(
             id=app.ids(),
             version=key,
@@ -83,6 +71,28 @@ def approve(
             if any(running == key for running, _ in deployment.arms.values()):
                 issue(app, tx, deployment, f"{key} is approved anew")
     return approval, verdict
+
+
+def _may_be_approved(
+    app: App, who: Identity, version: Version, reports: Sequence[ValidationReport]
+) -> None:
+    """Raise `Forbidden` where this identity may not approve it, `Conflict` where nobody may yet."""
+    key, author = version.key, version.provenance.author
+    validator = reports[-1].validator if reports else None
+    for party in {report.validator for report in reports} or {None}:
+        require_separation(author=author, validator=party, approver=who.id)
+    app.allow(who, Action.APPROVE, version=key, author=author, validator=validator)
+    if not (version.stage in (Stage.VALIDATED, Stage.APPROVED) or version.stage.serves):
+        raise Conflict(
+            f"{key} is {version.stage} and cannot be approved",
+            remedy=f"run seawall validate {key}, then seawall gate {key} --to validated",
+        )
+    if reports and reports[-1].verdict.outcome is Outcome.FAIL:
+        raise Conflict(
+            f"the latest validation of {key} failed",
+            where=reports[-1].key,
+            remedy="validate it again, or reject it",
+        )
 
 
 def reject(app: App, who: Identity, key: str, comment: str) -> Approval:

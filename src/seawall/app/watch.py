@@ -12,6 +12,7 @@ import msgspec
 from seawall.adapters.sql import TelemetryRow
 from seawall.app.bundles import Deployment
 from seawall.app.gateways import refusals
+from seawall.app.monitors import alarms
 from seawall.app.root import App
 from seawall.app.telemetry import HOUR, LAG, aligned, counters, inputs, load, matured_until
 from seawall.incidents.alert import Alert, make_alert
@@ -188,6 +189,7 @@ def firing(app: App, endpoint: Endpoint, drift: DriftReading | None) -> list[Ale
             summary = f"{endpoint.name}: {field} is invalid in {share.value:.0%} of rows"
             alert = make_alert("ticket", labels, summary, moment, runbook=endpoint.runbook or "")
             found[alert.fingerprint] = alert
+    found |= {alert.fingerprint: alert for alert in alarms(app, endpoint, moment)}
     return [*found.values(), *refusals(app, endpoint.name)]
 
 

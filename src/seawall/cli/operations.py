@@ -1,4 +1,4 @@
-"""Running it: error budgets, incidents."""
+"""Running it: error budgets, monitors, incidents."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ import typer
 from seawall.cli.context import Json, Url, client, emit
 
 slo = typer.Typer(help="Error budgets.", no_args_is_help=True)
+monitor = typer.Typer(help="What is watched without end.", no_args_is_help=True)
 incident = typer.Typer(help="Incidents.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add these groups."""
     app.add_typer(slo, name="slo")
+    app.add_typer(monitor, name="monitor")
     app.add_typer(incident, name="incident")
 
 
@@ -38,6 +40,40 @@ def slo_status(endpoint: str, as_json: bool = Json, url: str | None = Url) -> No
             cells = f"{b['target']:.2%}", f"{b['total']:,}", f"{bad:,}", f"{b['remaining']:.0%}"
             table.add_row(b["objective"], *cells)
         terminal.print(table)
+
+    emit(found, as_json, show)
+
+
+@monitor.command("status")
+def monitor_status(endpoint: str, as_json: bool = Json, url: str | None = Url) -> None:
+    """How the monitors of an endpoint stand: quiet or alarmed, on what evidence."""
+    with client(url) as server:
+        found = server.get(f"/endpoints/{endpoint}/monitors")
+
+    def show(terminal: Any) -> None:
+        from rich.table import Table
+
+        if not found:
+            terminal.print(f"{endpoint} has no monitors: apply a document of kind Monitor")
+            return
+        alarmed = [m["monitor"] for m in found if m["state"] == "alarmed"]
+        quiet = f"{len(found)} monitor{'s' * (len(found) != 1)} of {endpoint}: none alarms."
+        terminal.print(f"{endpoint}: {', '.join(alarmed)} alarmed." if alarmed else quiet)
+        for m in sorted(found, key=lambda m: m["state"] != "alarmed"):
+            terminal.print(f"\n{m['monitor']} {m['promise']}.", markup=False)
+            if m["state"] == "not begun":
+                terminal.print("  It has not begun: nothing that it watches has a baseline yet.")
+                continue
+            if m["alarm"]:
+                terminal.print(f"  {m['alarm']['sentence']}", markup=False)
+            table = Table("watched", "tolerance", "hours told", "towards an alarm", box=None)
+            for s in m["streams"][:20]:
+                way = max(0.0, s["log_value"]) / m["log_boundary"]
+                cells = f"{s['tolerance']:g}", f"{s['hours']:,}", f"{way:.0%}"
+                table.add_row(s["stream"], *cells)
+            terminal.print(table)
+            for name in m["lacking"]:
+                terminal.print(f"  {name}: the champion has no baseline of it", markup=False)
 
     emit(found, as_json, show)
 

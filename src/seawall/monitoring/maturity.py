@@ -1,4 +1,4 @@
-"""When labels come: the share arrived by age, and what is missing."""
+"""When labels come: the share arrived by age."""
 
 from __future__ import annotations
 
@@ -62,35 +62,3 @@ def maturity_curve(
 def settled_age(curve: Sequence[MaturityPoint], share: float = 0.9) -> timedelta | None:
     """The first age by which that share of labels is shown to have come; None if none is shown."""
     return next((p.age for p in curve if p.share.low >= share), None)
-
-
-class LabelReading(msgspec.Struct, frozen=True, kw_only=True):
-    """Labels of the decisions old enough to have one: how many lack it, and how stale the newest
-    label is. `missing` is None without matured decisions."""
-
-    matured: int
-    arrived: int
-    missing: Estimate | None
-    newest_label: datetime | None
-    staleness: timedelta | None
-
-
-def read_labels(
-    matured: int,
-    arrived: int,
-    now: datetime,
-    newest_label: datetime | None = None,
-    confidence: float = 0.95,
-) -> LabelReading:
-    """The unlabelled ratio among `matured` decisions of which `arrived` have a label by the age."""
-    from seawall.statistics.sequential import proportion
-
-    if not 0 <= arrived <= matured:
-        raise BadInput(f"{arrived} labels of {matured} matured decisions is impossible")
-    return LabelReading(
-        matured=matured,
-        arrived=arrived,
-        missing=proportion(matured - arrived, matured, confidence) if matured else None,
-        newest_label=newest_label,
-        staleness=now - newest_label if newest_label else None,
-    )

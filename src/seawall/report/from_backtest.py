@@ -52,15 +52,14 @@ def _alarms(result: Shape) -> Section:
     if not alarms:
         return Section("Alarms", (Sentence("No window would have alarmed."),))
     rows: list[tuple[Cell, ...]] = [
-        (datetime.fromisoformat(a["start"]), a["column"], a["measure"].replace("_", " "),
-         estimate_of(a["largest"]), a["windows"])
+        (_what(a), estimate_of(a["largest"]), a["windows"], datetime.fromisoformat(a["start"]))
         for a in alarms[:MOST_ALARMS]
     ]  # fmt: skip
     more = len(alarms) - len(rows)
     caption = f"and {more:,} more" if more else ""
     columns = (
-        Column("from"), Column("column"), Column("measure"),
-        Column("largest", align="right"), Column("windows", align="right"),
+        Column("column"), Column("largest", align="right"), Column("windows", align="right"),
+        Column("from"),
     )  # fmt: skip
     return Section("Alarms", (Table(columns, tuple(rows), caption),))
 
@@ -122,16 +121,20 @@ def _delays(result: Shape) -> Section:
 
 def _columns(result: Shape) -> Section:
     rows: list[tuple[Cell, ...]] = [
-        (f["column"], f["measure"].replace("_", " "), estimate_of(f["largest"]), f["tolerance"],
-         f["alarms"], f["windows"])
+        (_what(f), estimate_of(f["largest"]), f["tolerance"], f["alarms"], f["windows"])
         for f in sorted(result["features"], key=_worry)
     ]  # fmt: skip
     columns = (
-        Column("column"), Column("measure"), Column("largest, as a look bounds it", align="right"),
-        Column("tolerance", align="right"), Column("alarms", align="right"),
-        Column("windows", align="right"),
+        Column("column"), Column("largest", align="right"), Column("tolerance", align="right"),
+        Column("alarms", align="right"), Column("windows", align="right"),
     )  # fmt: skip
-    return Section("By column", (Table(columns, tuple(rows)),))
+    caption = "the largest of any window, as a look bounds it"
+    return Section("By column", (Table(columns, tuple(rows), caption),))
+
+
+def _what(found: Shape) -> str:
+    """A column and what was measured of it."""
+    return f"{found['column']}, {found['measure'].replace('_', ' ')}"
 
 
 def _worry(feature: Shape) -> tuple[float, float]:

@@ -15,9 +15,21 @@ from seawall.report.words import count, number, rule_text, said
 Shape: TypeAlias = Mapping[str, Any]
 
 _KNOWN = frozenset(
-    {"verdict", "chunks", "reference", "provisional", "calibrated", "digests", "warnings", "notes"}
+    {
+        "verdict",
+        "chunks",
+        "reference",
+        "provisional",
+        "calibrated",
+        "digests",
+        "warnings",
+        "notes",
+        "verified",
+    }
 )
 _LARGER_IS_WORSE = frozenset({"mae", "rmse", "mape", "log_loss", "brier", "mse"})
+FEW_REASONS = 4
+"""Passing rules that a report may open with."""
 MOST_ROWS = 20
 """Rows of a table of chunks before it is told only with every measure."""
 
@@ -30,13 +42,17 @@ def estimation_document(result: Shape) -> Document:
     drops = _drops(verdict)
     judged = [n for n in names if n in drops]
     rest = [n for n in names if n not in drops]
-    sections = [reasons_section(verdict, "What speaks against it"), *notes_section(result)]
+    reasons = reasons_section(verdict, "What speaks against it")
+    many = verdict.outcome is Outcome.PASS and len(verdict.reasons) > FEW_REASONS
+    sections = [*([] if many else [reasons]), *notes_section(result)]
     for name in judged or names[:1]:
         heading = f"{said(name)[:1].upper()}{said(name)[1:]}"
         sections.append(Section(heading, tuple(_measure(name, result, drops.get(name)))))
     if rest and judged and len(parts) == 1:
         sections.append(Section("Measures that were not judged", (_table(parts, rest),)))
-    sections += other_sections(result, _KNOWN)
+    sections += [*_verified(result), *other_sections(result, _KNOWN)]
+    if many:  # what holds in every chunk is read last
+        sections.append(Section(reasons.heading, reasons.blocks, detail=True))
     sections.append(Section("Every chunk and measure", (_table(parts, names),), detail=True))
     about = f"Estimated without labels in {count(len(parts), 'chunk')}; a pass is provisional."
     about += _came_true(parts, (judged or names)[:1])
@@ -64,6 +80,21 @@ def _came_true(parts: Sequence[Shape], names: Sequence[str]) -> str:
     )
     what = f"realised {said(names[0])} lies in the estimated interval in {held:,}"
     return f" Labels came for {len(known):,} of {len(parts):,}: {what}."
+
+
+def _verified(result: Shape) -> Iterator[Section]:
+    """Each measure's estimates beside what was realised, over the chunks whose labels came."""
+    verified = result.get("verified")
+    if not verified or not verified["chunks"]:
+        return
+    off = verified["mean_error"]
+    rows: list[tuple[Cell, ...]] = [
+        (said(name), estimate_of(held), off.get(name)) for name, held in verified["covered"].items()
+    ]
+    columns = (Column("measure"), Column("held by the interval", "share", "right"),
+               Column("estimated − realised", "mean", "right"))  # fmt: skip
+    caption = f"of {count(verified['chunks'], 'chunk')} with all labels"
+    yield Section("What labels said", (Table(columns, tuple(rows), caption),))
 
 
 def _measure(name: str, result: Shape, drop: float | None) -> Iterator[Block]:

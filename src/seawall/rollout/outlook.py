@@ -1,14 +1,12 @@
-"""What is still needed to decide a rule, and how its evidence came to be what it is."""
+"""What is still needed to decide a rule."""
 
 from __future__ import annotations
 
 import math
-from datetime import datetime
 
 import msgspec
 
 from seawall.kernel import Estimate, Outcome, Rule
-from seawall.rollout.rollout import Rollout
 
 
 class Outlook(msgspec.Struct, frozen=True):
@@ -44,12 +42,3 @@ def outlook(rule: Rule, estimate: Estimate | None, units: int, elapsed: float) -
         return None
     more = max(1, math.ceil(units * max(needs)))
     return Outlook(Outcome.PASS if good else Outcome.FAIL, more, more * elapsed / units)
-
-
-def evidence_over_time(rollout: Rollout, measure: str) -> tuple[tuple[datetime, Estimate], ...]:
-    """The recorded estimates of a measure in the present step, oldest first."""
-    return tuple(
-        (r.time, r.evidence[measure])
-        for r in rollout.history
-        if r.step == rollout.current.name and measure in r.evidence
-    )

@@ -57,7 +57,7 @@ def compare_binary(
     values = {name: _unit(rows, name) for name in names}
     if other.prediction and not np.isin(_present(values[other.prediction]), (0, 1)).all():
         raise rows.wrong(
-            other.prediction, "a prediction of 0 or 1 is expected", "give scores as --against"
+            other.prediction, "some predictions are neither 0 nor 1", "give scores as --against"
         )
     kept = labelled.copy()
     for column in values.values():

@@ -59,27 +59,17 @@ def estimate(
     """
     if chunk_size is not None and chunk_size < 1:
         raise BadInput(f"a chunk of {chunk_size} rows is impossible", remedy="give at least 1")
-    if score is None and prediction is None:
-        raise BadInput("neither a score nor a prediction is named", remedy="give one of them")
     if label_rows is not None and label_budget is None:
         raise BadInput("how many rows to label is not said", remedy="give a label budget too")
-    wanted = [c for c in (label, score, prediction, *features) if c is not None]
-    twice = sorted({c for c in wanted if wanted.count(c) > 1})
-    if twice:
-        raise BadInput(f"column {twice[0]!r} is named twice", remedy="give each one part only")
+    wanted = _wanted(label, score, prediction, features)
     base = read_columns(reference, wanted) if saved_baseline(reference) is None else _saved(
         reference, label, score, features, threshold
     )  # fmt: skip
     table = _without_label(current, wanted, label)
-    rows = length(table[wanted[1]])
     inputs = named(reference=reference, current=current)
-    here = inputs["current"]
-    if not rows:
-        raise BadInput("there are no rows", where=here, remedy="give rows to estimate")
-    answer = wanted[1]
-    if not any_value(table[answer]):
-        raise BadInput("no row has a value", where=f"{here}, column {answer}",
-                       remedy="name the column of the model's answers")  # fmt: skip
+    here, answer = inputs["current"], wanted[1]
+    rows = length(table[answer])
+    _answered(table[answer], rows, answer, here)
     if isinstance(base, dict):
         _labelled(base, label, answer, inputs["reference"])
         _same_kinds(base, table, features, here)
@@ -104,6 +94,27 @@ def estimate(
 
         found["labelling"] = choose_rows(estimated, table, label_budget, label_rows)
     return EstimationReport(all_of(estimated.verdicts), found, inputs)
+
+
+def _wanted(
+    label: str, score: str | None, prediction: str | None, features: Sequence[str]
+) -> list[str]:
+    """The columns by name: the label, the model's answers, its inputs; `BadInput` on one twice."""
+    if score is None and prediction is None:
+        raise BadInput("neither a score nor a prediction is named", remedy="give one of them")
+    wanted = [c for c in (label, score, prediction, *features) if c is not None]
+    twice = sorted({c for c in wanted if wanted.count(c) > 1})
+    if twice:
+        raise BadInput(f"column {twice[0]!r} is named twice", remedy="give each one part only")
+    return wanted
+
+
+def _answered(answers: Column, rows: int, name: str, where: str) -> None:
+    if not rows:
+        raise BadInput("there are no rows", where=where, remedy="give rows to estimate")
+    if not any_value(answers):
+        raise BadInput("no row has a value", where=f"{where}, column {name}",
+                       remedy="name the column of the model's answers")  # fmt: skip
 
 
 def _without_label(source: Table, wanted: Sequence[str], label: str) -> dict[str, Column]:

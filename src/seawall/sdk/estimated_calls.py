@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.kernel import BadInput, Estimate, Rule, Verdict
+from seawall.kernel import Estimate, Rule, Verdict
 from seawall.sdk.estimated import UNLIKE, Verification, family_of, told, unlike_warning
 from seawall.sdk.report import CONFIDENCE
 from seawall.sdk.scores import count_scores, repeated
 from seawall.statistics.calls import CalledScores, call_by_column, call_by_threshold
 from seawall.statistics.cbpe import Expected, expect, realised
-from seawall.statistics.column import BINARY, Column, encode, floats, take
+from seawall.statistics.column import BINARY, Column, encode, floats, neither, placed, take
 from seawall.statistics.cost import cost_of
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.grid import score_grid
@@ -199,17 +199,13 @@ class _Weighing:
 def _only_calls(values: Column, name: str) -> None:
     odd = [value for value in encode(values)[1] if value not in BINARY]
     if odd:
-        raise BadInput(
-            f"{odd[0]!r} is neither 0 nor 1",
-            where=f"column {name}",
-            remedy="give calls as --prediction and scores as --score",
-        )
+        remedy = "give calls as --prediction and scores as --score"
+        raise neither(odd[0], remedy).at(f"column {name}")
 
 
 def binary(values: Column) -> NDArray[np.int64]:
     """0 and 1, −1 where missing; other values were refused when they were counted."""
-    codes, names = encode(values)
-    return np.array([BINARY.get(name, -1) for name in names] + [-1], np.int64)[codes]
+    return placed(values, BINARY)
 
 
 def _drop(was: Estimate, now: Estimate) -> Estimate:

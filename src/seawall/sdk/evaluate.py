@@ -178,7 +178,7 @@ def _counted(
     except BadInput as error:
         raise _not_calls(rows, prediction, error.what, error.where) from error
     if int(calls.counts[:, ~certain.exact].sum()) + int(calls.counts[:, _half(calls)].sum()):
-        raise _not_calls(rows, prediction, "values other than 0 and 1", "")
+        raise _not_calls(rows, prediction, "", "")
     return scored, calls, 0.5
 
 
@@ -192,10 +192,10 @@ def _not_calls(rows: Rows, prediction: str, what: str, where: str) -> BadInput:
     if ", label " in where and what.startswith("label"):
         return BadInput(what, where=where, remedy="give a 0/1 label")
     return rows.wrong(
-        prediction, f"a prediction of 0 or 1 is expected, there are {what}"
-        if what.startswith("values") else f"a prediction of 0 or 1 is expected: {what}",
+        prediction,
+        f"some predictions are neither 0 nor 1{what and ': '}{what}",
         "give scores as --score and calls as --prediction",
-    )  # fmt: skip
+    )
 
 
 def _counts(

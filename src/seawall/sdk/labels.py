@@ -23,7 +23,7 @@ from seawall.monitoring.label_join import NEVER, Integers, LabelJoin, join_label
 from seawall.monitoring.maturity import MaturityPoint, maturity_curve, settled_age
 from seawall.report.document import Document
 from seawall.sdk.report import CONFIDENCE, Report, Table, named
-from seawall.statistics.column import BINARY, Column, encode
+from seawall.statistics.column import BINARY, Column, encode, neither, placed, refuse_unshared
 from seawall.statistics.intervals import rate
 from seawall.statistics.score import MOST_GROUPS
 
@@ -89,6 +89,11 @@ def labels(
         raise BadInput("there are no decisions", where=here, remedy="give a table with rows")
     for name in groups:
         _few_enough(table[name], f"{here}, column {name}")
+    if label and prediction:
+        try:
+            refuse_unshared(came[label], table[prediction])
+        except BadInput as error:
+            raise error.at(f"{here}, column {prediction}") from error
     for name in proxies:
         _flags(table[name], f"{here}, column {name}")
     join = join_labels(table[id], times, came[id], label_times, came[label] if label else None)
@@ -114,11 +119,10 @@ class _Joined:
         self.wrong: NDArray[np.bool_] | None = None
         if label and prediction:
             said, names = encode(came[label])
-            called, known = encode(table[prediction])
             shared = {name: at for at, name in enumerate(names)}
-            as_said = np.array([shared.get(n, -2) for n in known] + [-2], np.int64)[called]
+            called = placed(table[prediction], shared, other=-2)[join.decisions]
             truth = said[join.outcome] if said.size else np.full(join.n, -1, np.int64)
-            self.wrong = as_said[join.decisions] != truth
+            self.wrong = (called < 0) | (called != truth)
 
     def part(self, name: str) -> tuple[NDArray[np.int64], list[str]]:
         """A column of the decisions as codes and their names."""
@@ -214,8 +218,7 @@ def _groups(
 
 def _proxy(of: _Joined, name: str, matured: Integers, age: timedelta | None) -> dict[str, Any]:
     """A proxy's rate among all decisions, and how much likelier it makes being wrong."""
-    codes, names = of.part(name)
-    on = np.array([BINARY[n] for n in names] + [-1], np.int64)[codes]
+    on = placed(of.part(name), BINARY)
     told = rate(int((on == 1).sum()), int((on >= 0).sum()), CONFIDENCE)
     found: dict[str, Any] = {"rate": told.to_dict()}
     arrived = matured[of.age[matured] <= (age or timedelta.max) // MICROSECOND]
@@ -269,10 +272,7 @@ def _few_enough(values: Column, where: str) -> None:
 def _flags(values: Column, where: str) -> None:
     odd = [name for name in encode(values)[1] if name not in BINARY]
     if odd:
-        raise BadInput(
-            f"a proxy is 0 or 1, there is {odd[0]!r}", where=where,
-            remedy="give a column of 0 and 1",
-        )  # fmt: skip
+        raise neither(odd[0], "give a column of 0 and 1", "proxy").at(where)
 
 
 def _first(ids: Column) -> str:

@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput
-from seawall.statistics.column import BINARY, Column, encode, floats, take
+from seawall.statistics.column import (
+    BINARY,
+    Column,
+    encode,
+    floats,
+    neither,
+    placed,
+    refuse_unshared,
+    take,
+)
 
 
 class Answers(msgspec.Struct, frozen=True):
@@ -60,19 +69,19 @@ def losses(
         return np.nan_to_num(apart), ~np.isnan(apart)
     codes, names = encode(columns[answers.label])
     if answers.prediction is not None:
-        told, others = encode(columns[answers.prediction])
         place = {name: at for at, name in enumerate(names)}
-        same = np.array([place.get(name, -2) for name in others] + [-1], np.int64)[told]
-        return (same != codes).astype(np.float64), (codes >= 0) & (told >= 0)
+        told = placed(columns[answers.prediction], place, other=-2)
+        try:
+            refuse_unshared(columns[answers.label], columns[answers.prediction])
+        except BadInput as error:
+            raise error.at(f"{where}, column {answers.prediction}") from error
+        return (told != codes).astype(np.float64), (codes >= 0) & (told != -1)
     assert answers.score is not None
     for name in names:
         if name not in BINARY:
-            raise BadInput(
-                f"label {name!r} is neither 0 nor 1",
-                where=f"{where}, column {answers.label}",
-                remedy="give a 0/1 label, or predictions instead of scores",
-            )
-    label = np.array([*(float(BINARY[name]) for name in names), np.nan])[codes]
+            remedy = "give a 0/1 label, or predictions instead of scores"
+            raise neither(name, remedy, "label").at(f"{where}, column {answers.label}")
+    label = np.where(codes < 0, np.nan, placed((codes, names), BINARY))
     score = _floats(columns[answers.score], answers.score, where)
     if (score < 0).any() or (score > 1).any():
         raise outside(np.nanmin(score), np.nanmax(score), f"{where}, column {answers.score}")

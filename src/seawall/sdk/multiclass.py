@@ -14,7 +14,7 @@ from seawall.sdk.report import CONFIDENCE
 from seawall.sdk.rows import Rows, lacking
 from seawall.sdk.verdicts import CALIBRATION, SMALLEST_GROUP, conclude, too_small
 from seawall.statistics.calibration import calibration, measure
-from seawall.statistics.column import encode
+from seawall.statistics.column import encode, placed, refuse_unshared
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.intervals import rate
 from seawall.statistics.multiclass import by_class, multiclass, summarise_classes
@@ -32,6 +32,11 @@ def evaluate_multiclass(
     rows: Rows, label: str, prediction: str | None, columns: Mapping[str, str], other: Against
 ) -> tuple[Verdict, dict[str, Any]]:
     """The verdict and the JSON shape; with scores and no prediction the largest score is called."""
+    for name in filter(None, (prediction, other.prediction)):
+        try:
+            refuse_unshared(rows[label], rows[name])
+        except BadInput as error:
+            raise rows.wrong(name, error.what, error.remedy) from error
     classes = _classes(rows, label, [prediction, other.prediction], columns)
     truth = _coded(rows, label, classes)
     scores = np.column_stack([_score(rows, columns[c]) for c in classes]) if columns else None
@@ -111,9 +116,7 @@ def _natural(name: str) -> tuple[int, float, str]:
 
 
 def _coded(rows: Rows, name: str, classes: tuple[str, ...]) -> Codes:
-    codes, names = encode(rows[name])
-    place = {c: at for at, c in enumerate(classes)}
-    return np.array([*(place[n] for n in names), -1], np.int64)[codes]
+    return placed(rows[name], {c: at for at, c in enumerate(classes)})
 
 
 def _score(rows: Rows, name: str) -> NDArray[np.float64]:

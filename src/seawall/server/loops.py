@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from seawall.app import respond, retrain, rollouts, watch
+from seawall.app import monitors, respond, retrain, rollouts, watch
 from seawall.app.bundles import Deployment
 from seawall.app.identities import service_token
 from seawall.app.root import App
@@ -76,6 +76,7 @@ class Reconciler:
             if rollout.open:
                 rollouts.observe(self._app, rollout.key)
         look = watch.look_at_drift(self._app, endpoint)
+        monitors.look_at_monitors(self._app, endpoint)
         held = look or watch.last_look(self._app, endpoint.name)
         alerts = watch.firing(self._app, endpoint, held.reading if held else None)
         respond.respond(self._app, endpoint, alerts)

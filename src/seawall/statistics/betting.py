@@ -53,7 +53,8 @@ def gap_bets(
         return np.zeros((0, 2 * STAKES.size))
     starts = np.arange(few.size) * many.size // few.size
     means = np.add.reduceat(many, starts) / np.diff(np.append(starts, many.size))
-    return _both_sides(sign * (few - means), tolerance, high - low)
+    off = sign * (few - means)
+    return both_sides(off, -off, tolerance, high - low)
 
 
 def calibration_bets(
@@ -68,19 +69,20 @@ def calibration_bets(
     if s.shape != y.shape or not np.isin(y, (0.0, 1.0)).all():
         raise BadInput("each score needs one label, 0 or 1")
     band = np.minimum((s * bins).astype(int), bins - 1)
-    made = _both_sides(y - s, tolerance, 1.0)
+    made = both_sides(y - s, s - y, tolerance, 1.0)
     found = np.zeros((s.size, bins, made.shape[1]))
     found[np.arange(s.size), band] = made
     return found.reshape(s.size, -1)
 
 
-def _both_sides(x: Vector, tolerance: float, reach: float) -> NDArray[np.float64]:
-    """Bets on the mean of x in [−reach, reach] above the tolerance, then below its negative."""
+def both_sides(above: Vector, below: Vector, tolerance: float, reach: float) -> NDArray[np.float64]:
+    """Bets that the mean of `above`, in [−reach, reach], exceeds the tolerance, then the same of
+    `below`, its negative or less where it is not known exactly."""
     if not 0 <= tolerance < reach:
         raise BadInput(f"tolerance {tolerance:g} is not between 0 and {reach:g}")
     stakes = STAKES / (reach + tolerance)
     return np.concatenate(
-        [np.log1p(np.outer(side * x - tolerance, stakes)) for side in (1.0, -1.0)], axis=1
+        [np.log1p(np.outer(side - tolerance, stakes)) for side in (above, below)], axis=1
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from seawall.kernel import BadInput
 from seawall.statistics.codec import Counts
-from seawall.statistics.column import BINARY
+from seawall.statistics.column import BINARY, neither
 from seawall.statistics.grid import Grid, score_grid
 from seawall.statistics.performance import called
 from seawall.statistics.score import MISSING_GROUP, POSITIVE, ScoreSummary
@@ -65,9 +65,7 @@ def call_by_column(summary: ScoreSummary, column: str) -> CalledScores:
                 remedy="leave those rows out, or give the threshold instead",
             )
         if value not in BINARY:
-            raise BadInput(
-                f"prediction {column} has the value {value!r}, neither 0 nor 1",
-                remedy="give calls as --prediction and scores as --score",
-            )
+            remedy = "give calls as --prediction and scores as --score"
+            raise neither(value, remedy).at(f"column {column}")
         counts[BINARY[value]] += block
     return CalledScores(summary.grid, counts, False)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput
-from seawall.statistics.column import Column, encode, floats
+from seawall.statistics.column import Column, encode, floats, placed
 
 Codes = NDArray[np.int64]
 LEVELS = 24
@@ -41,10 +41,8 @@ class Coding(msgspec.Struct, frozen=True, eq=False):
             with np.errstate(invalid="ignore"):
                 unlike = (data < self.span[0]) | (data > self.span[1])
         else:
-            found, names = encode(values)
-            table = np.array([self.places.get(name, -1) for name in names] + [-1], np.int64)
-            codes, gaps = table[found], found < 0
-            unlike = (codes < 0) & ~gaps
+            codes = placed(values, self.places, other=-2)
+            gaps, unlike = codes == -1, codes == -2
             codes = np.where(codes < 0, self.size - 1, codes)
         return codes.astype(np.int64), unlike | (gaps & (not self.missing))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -187,6 +187,35 @@ def encode(values: Column) -> tuple[NDArray[np.int64], list[str]]:
         if name is not None:
             lookup[at] = table.setdefault(name, len(table))
     return lookup[codes], list(table)
+
+
+def placed(values: Column, places: Mapping[str, int], other: int = -1) -> NDArray[np.int64]:
+    """The place of each row's text, -1 where it is missing, `other` where it has no place."""
+    codes, names = encode(values)
+    return np.array([places.get(name, other) for name in names] + [-1], np.int64)[codes]
+
+
+def refuse_unshared(labels: Column, predictions: Column) -> None:
+    """Raise `BadInput` where no prediction is a value that any label has: they are coded apart.
+
+    One value each may be right: every one of a few rows was called wrong.
+    """
+    told, called = tally(labels)[0], tally(predictions)[0]
+    if min(len(told), len(called)) and max(len(told), len(called)) > 1 and not {*told} & {*called}:
+        raise BadInput(
+            f"labels and predictions share no value: labels have {_some(told)}, "
+            f"predictions {_some(called)}",
+            remedy="write both in the same way",
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:3])) + ", …" * (len(names) > 3)
+
+
+def neither(value: str, remedy: str, what: str = "") -> BadInput:
+    """What is told of a value in a column of 0 and 1 that is neither."""
+    return BadInput(f"{what}{' ' * bool(what)}{value!r} is neither 0 nor 1", remedy=remedy)
 
 
 def _narrow(values: NDArray[Any]) -> tuple[NDArray[np.int64], list[str]] | None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from seawall.kernel import Estimate
 from seawall.statistics.cost import Cost
+from seawall.statistics.discrete_mean import discrete_mean
 from seawall.statistics.intervals import normal_quantile, student_quantile
 from seawall.statistics.score import NEGATIVE, POSITIVE, ScoreSummary
 
@@ -132,11 +133,14 @@ def _search(
     of the counts (the multiplier bootstrap of Chernozhukov, Chetverikov & Kato, Annals of
     Statistics 41, 2013), as much wider as Student's t is for the rarer label. One row more of
     either label that has anybody's score keeps errors not yet seen in it. The gain has such a band
-    of differences from the threshold in use, or with fewer than 500 rows of a label, where a few
-    rows make the curve, the difference of the value's own bounds. Thresholds may be best unless
+    of differences from the threshold in use. With fewer than 500 rows of a label a few rows make
+    the curve: the band also holds each threshold's own bounds at the level of that quantile, and
+    the gain is the difference of the value's bounds. Thresholds may be best unless
     their difference from the best point is beyond its own such width (multiple comparisons with
     the best: Hsu 1996).
     """
+    from scipy.special import ndtr
+
     # row value at threshold j: called positive when its segment is j or later
     size = at.size
     is_called = np.arange(size)[:, None] >= np.arange(size)[None, :]
@@ -154,13 +158,19 @@ def _search(
     moved = noise @ worth / rows
     fewest = float(segments.sum(axis=1).min())
     heavier = student_quantile(max(fewest, 1.0), confidence) / normal_quantile(confidence)
-    width = _largest(moved, _deviation(padded, worth), confidence) * heavier
+    deviation = _deviation(padded, worth)
+    widest = _largest(moved, deviation, confidence)
+    width = deviation * widest * heavier
     low, high = np.minimum(mean, centre) - width, np.maximum(mean, centre) + width
+    if fewest < _ENOUGH:
+        exact = _exact(segments, cost, 2 * float(ndtr(widest)) - 1)
+        low, high = np.minimum(low, exact[0]), np.maximum(high, exact[1])
     top = int(mean.argmax())
     reaches: list[Vector] = []
     for base in (top, used):
         apart = _deviation(padded, worth - worth[:, [base]])
-        reaches.append(_largest(moved - moved[:, [base]], apart, confidence) * heavier)
+        largest = _largest(moved - moved[:, [base]], apart, confidence)
+        reaches.append(apart * largest * heavier)
     from_top, pulled = mean[top] - mean, centre[top] - centre
     rivals = at[np.minimum(from_top, pulled) <= reaches[0]]
     gains = sorted((from_top[used], pulled[used]))
@@ -186,13 +196,24 @@ def _deviation(counts: Vector, worth: Vector) -> Vector:
     return np.sqrt(np.maximum(variance, 0.0) / n)
 
 
-def _largest(moved: Vector, deviation: Vector, confidence: float) -> Vector:
-    """Half widths that the largest standardised deviation of a draw keeps at this confidence."""
+def _largest(moved: Vector, deviation: Vector, confidence: float) -> float:
+    """The quantile of the largest standardised deviation of a draw; 0 where nothing moves."""
     real = deviation > 1e-12 * max(float(deviation.max()), 1e-300)
     standardised = np.abs(moved[:, real] / deviation[real])
     if not standardised.size:
-        return np.zeros_like(deviation)
-    return deviation * float(np.quantile(standardised.max(axis=1), confidence))
+        return 0.0
+    return float(np.quantile(standardised.max(axis=1), confidence))
+
+
+def _exact(segments: Vector, cost: Cost, confidence: float) -> tuple[Vector, Vector]:
+    """The bounds of a mean of four values at each threshold by itself."""
+    called = segments[:, ::-1].cumsum(axis=1)[:, ::-1]
+    left = segments.sum(axis=1)[:, None] - called
+    (fp, tp), (tn, fn) = called[[NEGATIVE, POSITIVE]], left[[NEGATIVE, POSITIVE]]
+    each = np.stack([tp, fp, fn, tn], axis=1)
+    bounds = [discrete_mean(cost.values, row.tolist(), confidence)[1] for row in each]
+    low, high = np.array(bounds).T
+    return low, high
 
 
 def _rounded(values: Vector) -> list[float | None]:

@@ -77,11 +77,6 @@ def different(
     return distinct.estimate(n, confidence) if distinct else None
 
 
-def lag(times: ColumnSummary, now: datetime) -> timedelta | None:
-    """How old the newest event of a datetime column is at `now`; None without any."""
-    return now - (_EPOCH + timedelta(microseconds=times.high)) if times.n else None
-
-
 def _number(value: float) -> float | str | None:
     if math.isnan(value):
         return None

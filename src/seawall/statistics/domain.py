@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, Estimate, Rule, Verdict
-from seawall.statistics.column import Column, encode, floats, kind_of, length
+from seawall.statistics.column import Column, encode, floats, kind_of, length, placed
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.intervals import clopper_pearson, normal_quantile
 
@@ -153,8 +153,7 @@ def _column_terms(old: Column, new: Column) -> list[tuple[Vector, bool]]:
     if {kind_of(old), kind_of(new)} & {"categorical", "boolean"}:
         (a, names), (b, more) = encode(old), encode(new)
         index = {name: at for at, name in enumerate(dict.fromkeys([*names, *more]))}
-        lookup = np.array([*(index[name] for name in more), -1], np.int64)
-        codes = np.concatenate([a, lookup[b]])
+        codes = np.concatenate([a, placed((b, more), index)])
         common = np.argsort(-np.bincount(codes[codes >= 0], minlength=1), kind="stable")
         return [((codes == code).astype(float), True) for code in (-1, *common[:_CATEGORIES])]
     values = np.concatenate([floats(old), floats(new)])

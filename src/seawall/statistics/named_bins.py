@@ -8,7 +8,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.statistics.column import Column, encode, has_value, length
+from seawall.statistics.column import Column, has_value, length, placed
 from seawall.statistics.grid import Grid
 from seawall.statistics.summary import ColumnSummary
 
@@ -31,11 +31,9 @@ class NamedBins(msgspec.Struct, frozen=True, eq=False):
         """The bin of each row; `BadInput` where text stands and numbers are expected."""
         found = np.full(length(values), len(self.labels) - 1, np.int64)
         if not self.grid.ordered:
-            codes, names = encode(values)
             place = {name: at for at, name in enumerate(self.grid.categories)}
-            last = self.grid.cells - 1
-            bins = self.at[[place.get(name, last) for name in names]] if names else self.at[:0]
-            return np.append(bins, len(self.labels) - 1)[codes]
+            cells = placed(values, place, other=self.grid.cells - 1)
+            return np.where(cells < 0, len(self.labels) - 1, self.at[cells])
         there = has_value(values)
         present = np.asarray(values[0] if isinstance(values, tuple) else values)[there]
         if present.dtype.kind == "M":

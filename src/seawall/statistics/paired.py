@@ -156,8 +156,8 @@ def _ranking(
 ) -> Comparison:
     """Variance of the difference: over positives, over negatives, and of their ratio.
 
-    Each side counts one row more whose two scores have nothing to do with each other: few rows
-    that agree do not show that all would.
+    Each side counts one row more whose two scores, of its own label or of anybody, have nothing to
+    do with each other: few rows that agree do not show that all would, and one shows no spread.
     """
     N, P = (float(c) for c in counts[0].sum(axis=1))
     n, method = int(N + P), "paired DeLong" if measure is area else "paired delta method"
@@ -170,8 +170,11 @@ def _ranking(
         tables = [f.positive if side == POSITIVE else f.negative for f in (model, other)]
         rows = np.flatnonzero(label == side)
         apart = tables[0][cells[0][rows]] - tables[1][cells[1][rows]]
-        alone = sum(spread(c[side], table) for c, table in zip(counts, tables, strict=True))
-        parts.append(((float(np.var(apart)) + alone / size) / size, size))
+        alone = sum(
+            max(spread(c[side], t), spread(c.sum(axis=0), t))
+            for c, t in zip(counts, tables, strict=True)
+        )
+        parts.append(((float(np.var(apart)) + alone / size) / size, max(size - 1, 0.5)))
     variance = sum(v for v, _ in parts)
     freedom = variance**2 / sum(v * v / df for v, df in parts) if variance > 0 else n
     half = student_quantile(freedom, confidence) * math.sqrt(variance)

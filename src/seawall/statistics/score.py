@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from seawall.kernel import BadInput
 from seawall.statistics.codec import Counts, Reader, Writer
-from seawall.statistics.column import BINARY, Column, encode, has_value, length, numbers
+from seawall.statistics.column import BINARY, Column, encode, has_value, length, neither, numbers
 from seawall.statistics.grid import BLOCK, Grid, refuse_unequal, score_grid
 
 NEGATIVE, POSITIVE, UNLABELLED = 0, 1, 2
@@ -206,10 +206,8 @@ def label_codes(labels: Column) -> NDArray[np.int64]:
     table = np.full(len(names) + 1, UNLABELLED, np.int64)
     for at, name in enumerate(names):
         if name not in BINARY:
-            raise BadInput(
-                f"label {name!r} is neither 0 nor 1",
-                remedy="give a 0/1 label; several classes need --class-score or --prediction",
-            )
+            remedy = "give a 0/1 label; several classes need --class-score or --prediction"
+            raise neither(name, remedy, "label")
         table[at] = BINARY[name]
     return _looked_up(table, codes)
 

@@ -432,6 +432,7 @@ def test_what_has_not_happened_yet_is_empty_not_an_error(
     for path, expected in (
         ("/rollouts", []),
         ("/endpoints/income/slo", []),
+        ("/endpoints/income/monitors", []),
         ("/endpoints/income/drift", None),
         ("/endpoints/income/decisions", []),
         ("/incidents", []),

@@ -12,7 +12,7 @@ import numpy as np
 from tests.app.world import HOUR, START, World, agreeing, table
 
 from seawall.adapters.decisions import DecisionLog
-from seawall.app import respond, watch
+from seawall.app import monitors, respond, watch
 from seawall.incidents.alert import make_alert
 from seawall.incidents.incident import Incident
 from seawall.kernel import Digest, now
@@ -43,6 +43,7 @@ class Filled(World):
         )
         self.objective("availability", 0.99)
         self.objective("quality", 0.7)
+        self.monitor()
         first = self.serving()
         for i in range(30):
             start = START + i * HOUR
@@ -51,6 +52,7 @@ class Filled(World):
         self.clock.advance(timedelta(hours=33))
         endpoint = self.app.store.get(Endpoint, "income")
         watch.look_at_drift(self.app, endpoint)
+        monitors.look_at_monitors(self.app, endpoint)
         self.waiting = self.validated(b"model 2")
         self.second = self.approved(b"model 3")
         self.moving = self.rollout(self.second)
@@ -86,6 +88,19 @@ class Filled(World):
                 "budgetingMethod": "Occurrences",
                 "objectives": [{"target": target}],
             },
+        }
+        declare.apply(self.app, self.otto, document)
+
+    def monitor(self) -> None:
+        """Declare what is watched without end."""
+        from seawall.app import declare
+
+        rate = {"measure": "error_rate", "tolerance": 0.3}
+        document = {
+            "apiVersion": "seawall/v1",
+            "kind": "Monitor",
+            "metadata": {"name": "lasting"},
+            "spec": {"endpoint": "income", "watches": [{"measure": "distribution"}, rate]},
         }
         declare.apply(self.app, self.otto, document)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seawall.adapters.declared.objects import Reader
 from seawall.incidents.runbook import Runbook
+from seawall.monitoring.plan import MonitorPlan
 from seawall.policy.policy import Policy
 from seawall.registry.model import Model
 from seawall.retraining.plan import RetrainingPlan
@@ -21,6 +22,7 @@ TYPES: dict[str, type] = {
     "ValidationPlan": ValidationPlan,
     "Rollout": RolloutPlan,
     "SLO": Objective,
+    "Monitor": MonitorPlan,
     "Runbook": Runbook,
     "Retraining": RetrainingPlan,
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from html import escape
 from importlib.resources import files
 
@@ -208,7 +209,8 @@ def _cell(cell: Cell) -> str:
     if isinstance(cell, Estimate):
         span = f"[{number(cell.low)}, {number(cell.high)}]"
         return f'{number(cell.value)} <span class="span">{span}</span>'
-    return escape(cell_text(cell))
+    told = escape(cell_text(cell))
+    return f'<span class="when">{told}</span>' if isinstance(cell, datetime) else told
 
 
 def _badge(outcome: Outcome | None) -> str:

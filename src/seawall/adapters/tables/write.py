@@ -32,6 +32,8 @@ def table_writer(path: Path) -> Generator[Callable[[Mapping[str, Any]], None]]:
     make = {".csv": csv.CSVWriter, ".parquet": pq.ParquetWriter}.get(path.suffix.lower())
     if make is None:
         raise BadInput(f"cannot write rows as {path.name}", remedy="end it in .csv or .parquet")
+    if not path.parent.is_dir():
+        raise BadInput(f"there is no folder {path.parent}", where=str(path), remedy="make it first")
     draft = path.with_name(f".{path.name}.part")
     opened: list[tuple[Any, Any]] = []
 

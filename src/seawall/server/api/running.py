@@ -13,7 +13,17 @@ from litestar.response import Response
 
 from seawall.access.action import Action
 from seawall.adapters.decisions import Segment
-from seawall.app import again, bundles, decisions, gateways, respond, rollouts, telemetry, watch
+from seawall.app import (
+    again,
+    bundles,
+    decisions,
+    gateways,
+    monitors,
+    respond,
+    rollouts,
+    telemetry,
+    watch,
+)
 from seawall.incidents.alert import Alert
 from seawall.incidents.incident import Incident
 from seawall.kernel import BadInput, NotFound, convert, now, to_builtins
@@ -131,6 +141,14 @@ def slo_status(request: Asked, name: FromPath[str]) -> list[dict[str, Any]]:
             }
         )
     return found
+
+
+@get("/endpoints/{name:str}/monitors", sync_to_thread=True)
+def monitor_status(request: Asked, name: FromPath[str]) -> list[dict[str, Any]]:
+    """How each declared monitor of an endpoint stands."""
+    app = app_of(request)
+    app.allow(who_asks(request), Action.READ, endpoint=name)
+    return monitors.standing(app, name)
 
 
 @get("/endpoints/{name:str}/drift", sync_to_thread=True)
@@ -285,6 +303,7 @@ HANDLERS = [
     move_rollout,
     show_endpoint,
     slo_status,
+    monitor_status,
     drift,
     bundle,
     report,

@@ -62,31 +62,14 @@ def over_time(
         value["scale"]["domain"] = domain
     layers: list[dict[str, Any]] = [_tolerated(low, high, factor, domain)]
     if any(b.provisional for b in bands):
-        layers.append(
-            {
-                "transform": [{"filter": "datum.provisional"}],
-                "mark": {"type": "rect", "style": "provisional"},
-                "encoding": {
-                    "x": {"field": "start", "type": "temporal"},
-                    "x2": {"field": "end"},
-                },
-            }
-        )
+        layers.append(_PROVISIONAL)
     layers.append(
         {
             "mark": {"type": "area", "style": f"band-{shape}", "clip": True},
             "encoding": {"x": time, "y": value | {"field": "low"}, "y2": {"field": "high"}},
         }
     )
-    for bound in (low, high):
-        if bound is not None:
-            layers.append(
-                {
-                    "data": {"values": [{"bound": bound * factor}]},
-                    "mark": {"type": "rule", "style": "bound"},
-                    "encoding": {"y": {"field": "bound", "type": "quantitative"}},
-                }
-            )
+    layers += [_bound(bound * factor) for bound in (low, high) if bound is not None]
     if estimated:
         layers.append(
             {
@@ -95,25 +78,7 @@ def over_time(
                 "encoding": {"x": time, "y": value},
             }
         )
-    if marks:
-        rows = [
-            {"time": m.time.isoformat(), "text": f"{i} {m.text}", "number": str(i)}
-            for i, m in enumerate(marks, 1)
-        ]
-        layers.append(
-            {
-                "data": {"values": rows},
-                "mark": {"type": "rule", "style": "mark"},
-                "encoding": {"x": time, "tooltip": {"field": "text"}},
-            }
-        )
-        layers.append(
-            {
-                "data": {"values": rows},
-                "mark": {"type": "text", "style": "mark-text", "dy": 8, "dx": 7},
-                "encoding": {"x": time, "y": {"value": 0}, "text": {"field": "number"}},
-            }
-        )
+    layers += _marked(marks, time)
     layers.append(
         {
             "mark": {"type": "line", "style": "value", "clip": True},
@@ -130,6 +95,43 @@ def over_time(
         "data": {"values": [_row(b, factor) for b in bands]},
         "layer": layers,
     }
+
+
+_PROVISIONAL = {
+    "transform": [{"filter": "datum.provisional"}],
+    "mark": {"type": "rect", "style": "provisional"},
+    "encoding": {"x": {"field": "start", "type": "temporal"}, "x2": {"field": "end"}},
+}
+
+
+def _bound(value: float) -> dict[str, Any]:
+    return {
+        "data": {"values": [{"bound": value}]},
+        "mark": {"type": "rule", "style": "bound"},
+        "encoding": {"y": {"field": "bound", "type": "quantitative"}},
+    }
+
+
+def _marked(marks: Sequence[Mark], time: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A line for each event, with its number above."""
+    if not marks:
+        return []
+    rows = [
+        {"time": m.time.isoformat(), "text": f"{i} {m.text}", "number": str(i)}
+        for i, m in enumerate(marks, 1)
+    ]
+    return [
+        {
+            "data": {"values": rows},
+            "mark": {"type": "rule", "style": "mark"},
+            "encoding": {"x": time, "tooltip": {"field": "text"}},
+        },
+        {
+            "data": {"values": rows},
+            "mark": {"type": "text", "style": "mark-text", "dy": 8, "dx": 7},
+            "encoding": {"x": time, "y": {"value": 0}, "text": {"field": "number"}},
+        },
+    ]
 
 
 def _domain(

@@ -15,7 +15,16 @@ from seawall.registry.version import Version
 from seawall.rollout.rollout import Rollout
 from seawall.server.pages import formats, paths, views
 from seawall.server.pages.views import Fact, Mark, Need, Status
-from seawall.server.queries import budgets, fairness, gateways, history, inputs, quality, service
+from seawall.server.queries import (
+    budgets,
+    fairness,
+    gateways,
+    history,
+    inputs,
+    monitors,
+    quality,
+    service,
+)
 from seawall.server.queries.inventory import health
 from seawall.server.queries.overview import RolloutHead
 from seawall.server.queries.rollout_controls import roll_back
@@ -84,6 +93,7 @@ def model(visit: Visit, name: str) -> views.Model:
         prediction=compared.prediction,
         prediction_drift=compared.prediction_drift,
         threshold=endpoint.threshold,
+        monitors=monitors.rows(app, endpoint.name, visit.moment),
         quality=quality.quality(traffic, _marks(visit, endpoint.name)),
         fairness=fairness.by_group(traffic),
         service=service.service(traffic),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from seawall.app.root import App
 from seawall.kernel import Digest, NotFound
 from seawall.registry.provenance import DataSet
+from seawall.registry.provenance import Provenance as Origin
 from seawall.registry.version import Version
 from seawall.server.pages.views import Provenance, ProvenanceNode
 from seawall.server.queries.words import listed, plural
@@ -16,24 +17,9 @@ def picture(app: App, version: Version) -> Provenance:
     nodes: list[ProvenanceNode] = []
     edges: list[tuple[str, str]] = []
     sets = _lineage(app, tuple(origin.datasets.values()))
-    depth = _depths(sets)
-    deepest = max(depth.values(), default=0)
-    roles: dict[Digest, list[str]] = {}
-    for role, digest in origin.datasets.items():
-        roles.setdefault(digest, []).append(role)
-    for data in sets.values():
-        used = listed(roles[data.digest]) if data.digest in roles else "source"
-        nodes.append(
-            ProvenanceNode(
-                id=data.digest,
-                kind="data",
-                title=data.name,
-                column=deepest - depth[data.digest],
-                detail=f"{used}, {data.rows:,} rows, {data.digest.short}",
-            )
-        )
-        edges += [(parent, data.digest) for parent in data.parents if parent in sets]
-    at = deepest if sets else 0
+    nodes += _data(origin, sets)
+    edges += [(p, data.digest) for data in sets.values() for p in data.parents if p in sets]
+    at = max((node.column for node in nodes), default=0)
     if origin.commit:
         state = ", with uncommitted changes" if origin.dirty else ""
         nodes.append(
@@ -77,6 +63,26 @@ def picture(app: App, version: Version) -> Provenance:
     edges += [(n.id, "run") for n in nodes if n.id in ("code", "environment", "author")]
     edges += [("run", "artefact"), ("artefact", "version")]
     return Provenance(_sentence(version), tuple(nodes), tuple(edges))
+
+
+def _data(origin: Origin, sets: dict[Digest, DataSet]) -> list[ProvenanceNode]:
+    """Each data set, sources to the left of what was made of them."""
+    depth = _depths(sets)
+    deepest = max(depth.values(), default=0)
+    roles: dict[Digest, list[str]] = {}
+    for role, digest in origin.datasets.items():
+        roles.setdefault(digest, []).append(role)
+    return [
+        ProvenanceNode(
+            id=data.digest,
+            kind="data",
+            title=data.name,
+            column=deepest - depth[data.digest],
+            detail=f"{listed(roles[data.digest]) if data.digest in roles else 'source'}, "
+            f"{data.rows:,} rows, {data.digest.short}",
+        )
+        for data in sets.values()
+    ]
 
 
 def _lineage(app: App, digests: tuple[Digest, ...]) -> dict[Digest, DataSet]:

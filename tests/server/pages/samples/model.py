@@ -122,6 +122,18 @@ def model() -> views.Model:
         prediction=scores(),
         prediction_drift=judged("share moved", est(0.048, 0.015), high=0.10, unit="%"),
         threshold=0.5,
+        monitors=(
+            views.MonitorRow(name="lasting-drift", status=Status("bad", "alarmed"), way=1.04,
+                             promise="alarms falsely once in 365 days on average, or less often",
+                             path=tuple(1.04 * (i / 60) ** 2 for i in range(61)),
+                             strongest=("distribution of WKHP", "distribution of score"),
+                             note="distribution of WKHP is beyond 0.1, found 2026-03-01 11:00 UTC"),
+            views.MonitorRow(name="lasting-harm", status=Status("good", "quiet"), way=0.21,
+                             promise="alarms falsely once in 365 days on average, or less often",
+                             path=tuple(0.2 + 0.1 * ((i * 7) % 5) / 5 for i in range(61)),
+                             strongest=("error_rate", "error_rate_gap, SEX=2", "calibration"),
+                             note="nothing told yet of error_rate, RAC1P=9"),
+        ),
         quality=quality(),
         fairness=(
             views.Fairness(by="RAC1P", measure="selection rate", finding="One group is selected less than tolerated",

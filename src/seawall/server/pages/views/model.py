@@ -55,6 +55,22 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     missing_baseline: float = 0.0
 
 
+class MonitorRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A declared monitor: what it promises, and how far its evidence is on the way to an alarm.
+
+    `way` is log evidence over log boundary, 1 being an alarm; `path` the same over the last hours.
+    `strongest` names its streams, the one with the most evidence first.
+    """
+
+    name: str
+    status: Status
+    promise: str
+    way: float = 0.0
+    path: tuple[float, ...] = ()
+    strongest: tuple[str, ...] = ()
+    note: str = ""
+
+
 class QualityPoint(msgspec.Struct, frozen=True, kw_only=True):
     """The quality of decisions made in one span.
 
@@ -177,6 +193,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     prediction: Distribution | None = None
     prediction_drift: Judged | None = None
     threshold: float | None = None
+    monitors: tuple[MonitorRow, ...] = ()
     quality: tuple[Quality, ...] = ()
     fairness: tuple[Fairness, ...] = ()
     service: tuple[Judged, ...] = ()
