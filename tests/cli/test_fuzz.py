@@ -160,9 +160,12 @@ def usual(rows: int) -> Any:
         ("drift", pa.table({"x": [2**60, 2**60 + 999]}), pa.table({"x": [2**60 + 1]}), 3),
         ("drift harm", pa.table({"label": [0, 1] * 9, "score": [0.5] * 18, "x": [1e250, 0] * 9}),
          pa.table({"label": [0, 1], "score": [0.5] * 2, "x": [0.0, 1.0]}), 3),
+        ("drift", pa.table({"x": [1.7e308, -1.7e308, 1e308, 0.0] * 5}),
+         pa.table({"x": [1e308, -1e300] * 4}), 3),
     ],
     ids=["no rows to tell apart", "no rows to do harm", "a label of nearly 0", "a huge label",
-         "integers beyond 64 bits", "integers closer than floats of their size", "huge floats"],
+         "integers beyond 64 bits", "integers closer than floats of their size", "huge floats",
+         "the hugest floats"],
 )  # fmt: skip
 def test_what_once_was_an_error_of_ours(name: str, a: Any, b: Any, status: int) -> None:
     assert tried(name, a, b, "parquet", "--md") == status

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.statistics.summary import ColumnSummary, TableSummary
+from seawall.statistics.summary import ColumnSummary, TableSummary, equal_bins
 
 FURTHEST = 6
 """Passing columns that are drawn, the furthest moved first."""
@@ -58,7 +58,7 @@ def _edges(low: float, high: float, *, whole: bool) -> NDArray[Any]:
     if not low < high:
         return np.array([low - 0.5, low + 0.5])
     if not whole:
-        return np.linspace(low, high, BINS + 1)
+        return equal_bins(low, high, BINS)
     # no bin holds more integers than another, nor is it too narrow for a float of that size
     step = max(np.ceil((high - low + 1) / BINS), np.spacing(max(-low, high, 2.0**52)))
     first = float(np.floor(low)) - 0.5

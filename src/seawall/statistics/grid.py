@@ -250,7 +250,8 @@ def _base_edges(grid: Grid, half: int) -> tuple[NDArray[np.float64], NDArray[np.
         exact[half + 2] = True
         return np.concatenate(parts), exact
     parts = [[-np.inf], -rising[::-1], rising, [np.inf]]
-    edges = grid.centre + grid.scale * np.concatenate(parts)
+    with np.errstate(over="ignore"):  # beyond the largest float lies infinity
+        edges = grid.centre + grid.scale * np.concatenate(parts)
     return edges, np.zeros(2 * half + 3, np.bool_)
 
 

@@ -115,13 +115,13 @@ class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         low, high = self.quantile(0.005), self.quantile(0.995)
         if not low < high:
             low, high = low - 0.5, low + 0.5
-        return self.binned(np.linspace(low, high, bins + 1))
+        return self.binned(equal_bins(low, high, bins))
 
     def binned(self, edges: NDArray[np.float64]) -> Histogram:
         """Counts in given rising edges, each cell counted where its middle lies."""
         lower = np.maximum(self.grid.edges[:-1], min(self.low, float(edges[0])))
         upper = np.minimum(self.grid.edges[1:], max(self.high, float(edges[-1])))
-        middle = np.where(self.grid.exact, lower, (lower + upper) / 2)
+        middle = np.where(self.grid.exact, lower, lower / 2 + upper / 2)
         at = np.clip(np.searchsorted(edges, middle, "right") - 1, 0, len(edges) - 2)
         counts = np.zeros(len(edges) - 1, np.int64)
         np.add.at(counts, at, self.counts)
@@ -224,6 +224,12 @@ class TableSummary(msgspec.Struct, frozen=True, eq=False):
         odd = [name for name, column in found if column.rows != rows]
         read.require(not odd, f"of {rows} rows has other numbers of rows in {', '.join(odd)}")
         return cls(rows, columns)
+
+
+def equal_bins(low: float, high: float, bins: int) -> NDArray[np.float64]:
+    """Edges of so many equal bins; `high - low` may be beyond the largest float."""
+    part = np.linspace(0.0, 1.0, bins + 1)
+    return (1.0 - part) * low + part * high
 
 
 def smallest(pairs: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
