@@ -22,8 +22,8 @@ from benchmarks import __main__ as table
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 NOT_BENCHMARKS = {
-    *("__init__", "__main__", "measure", "environment", "load", "bare", "pool"),
-    "rescaled",  # a simulation with a table of its own
+    *("__init__", "__main__", "measure", "environment", "load", "bare", "pool", "passing"),
+    *("rescaled", "census"),  # simulations with tables of their own
 }
 
 

@@ -166,11 +166,11 @@ def test_an_answer_that_only_a_batch_gives_is_found_with_the_rest_of_its_request
     request = request_of(str(state / "table"), record)
     assert [r.id for r in request] == ids
     place, models = GatewayState(state), {"champion": Batched()}
-    verdict, body = told_again(record, place.past, lambda _: models, lambda: request)
+    verdict, body = told_again(record, place.past, lambda *_: models, lambda: request)
     assert verdict.outcome == "pass"
     assert body["notes"] == ["asked together with the 6 other rows of its request"]
     assert body["route"]["by"] == "the decision's id"
-    alone, _ = told_again(record, place.past, lambda _: models, lambda: [record])
+    alone, _ = told_again(record, place.past, lambda *_: models, lambda: [record])
     assert alone.outcome == "fail"
 
 

@@ -64,7 +64,7 @@ class Logged:
         }
         state = GatewayState(self.folder)
         held = state.current()
-        models = state.models(held.arms)
+        models = state.models(held.arms, held.signature)
         with Guard(held, models, clock=self.clock, log=self.log()) as guard:
             answers = guard.score(columns, subject="who")
         truth = rng.random(rows) < model(3).predict_proba(made)[:, 1]

@@ -90,13 +90,13 @@ def test_whatever_was_asked_the_same_record_comes_of_it_bit_by_bit(
 ) -> None:
     made = decided(record, unit)
     if not made.input or withheld(made, BUNDLE):
-        verdict, _ = told_again(made, lambda _: BUNDLE, lambda _: MODELS, list)
+        verdict, _ = told_again(made, lambda _: BUNDLE, lambda *_: MODELS, list)
         assert verdict.outcome == "undecided"
         return
     again = perform(made, BUNDLE, MODELS)
     assert again.differences == ()
     assert again.leaf is True
-    verdict, body = told_again(made, lambda _: BUNDLE, lambda _: MODELS, lambda: [made])
+    verdict, body = told_again(made, lambda _: BUNDLE, lambda *_: MODELS, lambda: [made])
     assert verdict.outcome == "pass"
     assert body["recorded"] == body["again"]
 
@@ -144,7 +144,7 @@ def test_a_bundle_that_is_gone_leaves_it_undecided() -> None:
     def gone(_: str) -> Bundle:
         raise NotFound("the bundle is not there")
 
-    verdict, body = told_again(decided(GOOD), gone, lambda _: MODELS, list)
+    verdict, body = told_again(decided(GOOD), gone, lambda *_: MODELS, list)
     assert verdict.outcome == "undecided"
     assert "the bundle is not there" in verdict.reasons[0].message
     assert (body["again"], body["route"]) == (None, None)

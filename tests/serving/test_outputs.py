@@ -338,7 +338,7 @@ def test_a_decision_performed_again_is_the_same_and_a_minimal_one_says_that_it_c
         )
         models = {"champion": Says(said), "second": Says(None)}
         verdict, body = told_again(
-            from_bytes(packed), lambda _, b=given_: b, lambda _, m=models: m, list
+            from_bytes(packed), lambda _, b=given_: b, lambda *_, m=models: m, list
         )
         if rate:
             assert (verdict.outcome, body["leaf"]) == (Outcome.PASS, True)

@@ -37,6 +37,11 @@ class Admission:
         )
 
     @property
+    def here(self) -> int:
+        """Requests under way in this worker."""
+        return self._mine
+
+    @property
     def under_way(self) -> int:
         """Requests that entered and have not left; of all workers where their number is limited."""
         return self._shared.under_way(self._key) if self._counted else self._mine

@@ -68,7 +68,9 @@ def given_typed(live: Live, rows: Sequence[TypedRow], parameters: Mapping[str, A
         units = _for_each(
             sent if any(v is not None for v in sent) else None, unit, parameters, count
         )
-    subjects = _for_each(None, "subject", parameters, count) if parameters else [None] * count
+    said = [row.sent.get("subject") for row in rows]
+    known = any(s is not None for s in said)
+    subjects = _for_each(said if known else None, "subject", parameters, count)
     apart = [live.keeping.apart(row.sent) for row in rows]
     kept = [live.keeping.typed(row.sent) for row in rows]
     return Given(batch, units, subjects, kept, apart, parameters)

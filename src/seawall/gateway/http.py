@@ -75,7 +75,7 @@ class GatewayApp:
     ) -> None:
         self.service, self.holder, self.endpoints = service, holder, endpoints
         self._metrics, self._admin_token = metrics, admin_token
-        self._max_body_bytes, self._page = max_body_bytes, page
+        self.max_body_bytes, self._page = max_body_bytes, page
         self._lag, self._access, self._tracer = lag, tokens, tracer
         self._observer = Observer(service, holder, endpoints)
 
@@ -114,9 +114,9 @@ class GatewayApp:
         try:
             headers = dict(scope["headers"])
             length = headers.get(b"content-length", b"0")
-            if len(length) > 6 and int(length) > self._max_body_bytes:
-                raise _too_large(self._max_body_bytes)  # before any of it is read
-            body = await _body(receive, self._max_body_bytes)
+            if len(length) > 6 and int(length) > self.max_body_bytes:
+                raise _too_large(self.max_body_bytes)  # before any of it is read
+            body = await _body(receive, self.max_body_bytes)
             if body is None:
                 return None
             entered = scope.get("seawall.entered")

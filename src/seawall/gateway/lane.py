@@ -56,7 +56,9 @@ class Lane:
         if url not in self._named:
             return False
         for name, value in headers:
-            if name == b"content-length" and len(value) <= MOST_DIGITS:
+            if name == b"content-length":
+                if len(value) > MOST_DIGITS or int(value) > self._app.max_body_bytes:
+                    return False
                 break
         else:
             return False
@@ -93,10 +95,15 @@ class Lane:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        failed = self._service.keep([one.plainly for one in waiting])
+        failed: Exception | None
+        broken = False
+        try:
+            failed = self._service.keep([one.plainly for one in waiting])
+        except Exception as error:  # noqa: BLE001 -- whatever happened, whoever waits is answered
+            failed, broken = error, True
         for caller, entered, path, plainly in waiting:
             entered.leave()
-            if failed and plainly.live.refuses_unlogged:
+            if failed and (broken or plainly.live.refuses_unlogged):
                 said = refusal(failed, path)
             else:
                 said = reply.plain_invocation(plainly, logged=not failed)

@@ -22,6 +22,7 @@ from seawall.gateway.live import Live
 from seawall.gateway.protocol import observed
 from seawall.gateway.reply import plain
 from seawall.gateway.service import Service
+from seawall.gateway.telling import KINDS
 from seawall.kernel import SeawallError, Unavailable
 from seawall.serving.decide import Unanswered
 from seawall.serving.observed import Observed
@@ -34,7 +35,7 @@ AT_ONCE = 256 << 10
 """A reply up to so many bytes is passed back in one piece; a longer one as it comes."""
 WATCH_SECONDS = 1.0
 """A request that takes longer is ended when its caller goes away."""
-OWN = {(name,) for name in ("admin", "healthz", "metrics", "outcomes", "readyz")}
+OWN = {(name,) for name in ("admin", "healthz", "metrics", "readyz", *KINDS)}
 """What is answered here also where the first endpoint is observed."""
 _MODELS = ("v2", "models")
 _log: Any = structlog.get_logger("seawall.gateway")

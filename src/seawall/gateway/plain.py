@@ -79,6 +79,8 @@ class Plain:
             return None
         answer = Answer(arm, share, score, score, 1 if score >= arm.threshold else 0)
         latency = (perf_counter() - context.started) * 1e3
+        subject = text(sent.get("subject"))
+        said = Said(context.caller, context.purpose, context.trace_id, subject)
         record = live.packer(
             answer,
             decision_id=decision_id,
@@ -86,7 +88,7 @@ class Plain:
             unit=digest,
             kept=live.keeping.typed(sent),
             latency_ms=latency,
-            said=Said(context.caller, context.purpose, context.trace_id),
+            said=said,
         )
         record = paired(record, live.keeping.apart(sent))
         values = wide.tobytes()

@@ -318,9 +318,11 @@ def _calls(live: Live, answers: Sequence[Answer]) -> dict[str, int]:
     A fallback's model that was asked in vain is not known of here.
     """
     calls: dict[str, int] = {}
+    others = live.decider.guards.asks if live.bundle.mode == "serve" else ()
     for a in answers:
-        asked = a.model_score is not None or a.failed
-        names = {a.arm.name, *live.decider.guards.asks} if asked else set[str]()
+        names = {a.arm.name} if a.model_score is not None or a.failed else set[str]()
+        if a.model_score is not None:
+            names |= {*others}
         for name in names | {a.fallback} if a.fallback else names:
             calls[name] = calls.get(name, 0) + 1
     return calls

@@ -151,8 +151,13 @@ class Service:
         answers = observed(live.decider, given.batch, scores, rows.at)
         said = _said(given, context)._replace(action=ACTION)
         records = self._records(live, given, rows, answers, latency, said)
-        self._log.append_packed(records, durable=False)
-        self._served(live, given, rows, answers, latency)
+        try:
+            self._log.append_packed(records, durable=False)
+        except Unavailable:
+            self.unlogged[live.bundle.endpoint] += len(records)
+            raise
+        finally:
+            self._served(live, given, rows, answers, latency)
 
     def _kept(
         self, live: Live, given: Given, context: Context, rows: _Rows, answers: list[Answer]

@@ -134,8 +134,8 @@ class Worker(threading.Thread):
     def flush(self) -> None:
         """Summarise what was served, keep it, and deliver what waits."""
         rows = self._recorder.flush().rows()
-        self._log.seal_if_due()
         try:
+            self._log.seal_if_due()
             self._metrics.absorb(rows, self.counts(), self.gauges())
         finally:
             self._outbox.add(rows)
@@ -182,7 +182,7 @@ class Worker(threading.Thread):
             label: Labels = (("endpoint", name),)
             found["bundle_number", label] = live.bundle.number
             found["killed", label] = int(live.killed or live.bundle.killed)
-            found["requests_under_way", label] = live.admission.under_way
+            found["requests_under_way", label] = live.admission.here
         for remote in self._holder.remotes.in_use():
             label = (("upstream", remote.server.name),)
             found["upstream_circuit", label] = CIRCUIT[remote.breaker.state]

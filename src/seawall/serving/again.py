@@ -48,6 +48,8 @@ COMPARED = (
 )  # fmt: skip
 """What the gateway decided, of all that a record holds."""
 SAME = "the same answer"
+BATCH_ULPS = 4.0
+"""By so many 32-bit last places a model may answer a batch otherwise than a row."""
 _GIVEN = ("override", "override_reason", "reviewer", "notice", "kept_probability", "minimal")
 _HIDDEN = re.compile(r"(token|digest:[0-9a-f]{32}):[0-9a-f]{64}")
 _SHAPELESS = re.compile(r"\((list|dict)\)")
@@ -248,12 +250,25 @@ def told_again(
         together = perform(record, bundle, models, request) if whole else done
         if len(together.differences) < len(done.differences):
             done = together
+        elif len(request) > 1 and not whole and _nearly(done.differences):
+            why = "it differs in the last place, and other rows of its request were not kept"
+            return _undecided(NotFound(why)), body
     body |= {
         "again": _shown(done.record),
         "differences": [to_builtins(d) for d in done.differences],
         "not_compared": list(done.not_compared), "leaf": done.leaf, "notes": list(done.notes),
     }  # fmt: skip
     return _verdict(done), body
+
+
+def _nearly(differences: Sequence[Difference]) -> bool:
+    """Whether the score, and what follows from it, is off by what a batch may differ from a row."""
+    found = {d.field: d for d in differences}
+    if not {"score"} <= found.keys() <= {"score", "output", "probabilities"}:
+        return False
+    score, output = found["score"], found.get("output")
+    same = output is None or output.recorded.get("label") == output.again.get("label")
+    return same and score.ulps is not None and score.ulps <= BATCH_ULPS
 
 
 def _missing(record: DecisionRecord, bundle: Bundle) -> str:

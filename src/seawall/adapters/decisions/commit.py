@@ -44,6 +44,8 @@ class GroupCommit:
                 self._wal.sync(ticket)
             except Unavailable as error:
                 failed[ticket.file] = error
+            except OSError as error:
+                failed[ticket.file] = Unavailable(f"the decision log cannot be synced: {error}")
         return failed
 
     def _settle(self, group: _Waiting, failed: dict[int, Unavailable]) -> None:

@@ -11,6 +11,7 @@ import fcntl
 import os
 import threading
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -137,12 +138,16 @@ class Wal:
     def _open(self) -> int:
         name = msgspec.structs.replace(self._name, number=self._name.number + 1)
         path = self._folder / name.file(".open")
+        self._name = name  # also after a failure: the next attempt has a name of its own
+        fd = -1
         try:
             fd = _create_locked(path)
             sync_folder(self._folder)
         except OSError as error:
+            if fd >= 0:
+                _drop(fd, path)
             raise self._refused("opened", path, error) from error
-        self._fd, self._path, self._name, self._length, self._rows = fd, path, name, 0, 0
+        self._fd, self._path, self._length, self._rows = fd, path, 0, 0
         self._opened_ns = self._clock.now_ns()
         return fd
 
@@ -152,7 +157,8 @@ class Wal:
             while done < len(data):
                 done += os.write(fd, data[done:])
         except OSError as error:
-            os.ftruncate(fd, self._length)
+            with suppress(OSError):  # what is left of it is a torn end
+                os.ftruncate(fd, self._length)
             self._rotate()  # whoever follows the file may have read more of it than is left
             raise self._refused("written", self._path, error) from error
         self._length += len(data)
@@ -207,8 +213,7 @@ class Wal:
             self._sealing[self._name.number] = thread
             thread.start()
         else:
-            self._path.unlink()
-            os.close(self._fd)
+            _drop(self._fd, self._path)
         self._fd = None
 
     def _refused(self, done: str, path: Path, error: OSError) -> Unavailable:
@@ -270,6 +275,14 @@ def _create_locked(path: Path) -> int:
         if _is_at(fd, path):
             return fd
         os.close(fd)  # a recovery saw it before it was locked, and removed it
+
+
+def _drop(fd: int, path: Path) -> None:
+    """Close an empty file and remove it; if it cannot be removed, `recover` does so."""
+    with suppress(OSError):
+        path.unlink()
+    with suppress(OSError):
+        os.close(fd)
 
 
 def _dup(fd: int, path: Path) -> int:
