@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from seawall.cli.named import cost_values, span, tolerances
+from seawall.cli.named import cost_values, public_key, span, tolerances
 from seawall.kernel import BadInput
 
 
@@ -30,3 +30,9 @@ def test_a_tolerance_that_is_no_named_number_is_told(text):
 def test_a_name_is_given_once():
     with pytest.raises(BadInput, match="--cost names tp twice"):
         cost_values("tp=1,tp=2")
+
+
+def test_a_key_that_cannot_be_read_is_told_by_its_path(tmp_path):
+    for path in (tmp_path, tmp_path / "nowhere.pem"):
+        with pytest.raises(BadInput, match=f"no public key: .*{path.name}"):
+            public_key(path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from seawall.cli.context import Json, Url, client, emit
+from seawall.cli.named import public_key
 from seawall.cli.showing import reported
 
 if TYPE_CHECKING:
@@ -115,7 +116,7 @@ def again(
     from seawall.sdk.again import again as perform
 
     if state is not None:
-        public = None if trust is None else trust.read_bytes()
+        public = None if trust is None else public_key(trust)
         return perform(state, key, table=table, public_key=public, keys=keys)
     if table or trust or keys:
         raise BadInput("--table, --trust and --keys go with --state")

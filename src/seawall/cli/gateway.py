@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from seawall.cli.context import Json, Url, client, emit, settings
+from seawall.cli.named import public_key
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -63,10 +64,7 @@ def gateway(
             "a gateway needs the control plane's address and a token",
             remedy="set SEAWALL_URL and SEAWALL_TOKEN",
         )
-    try:
-        key = trust.read_bytes()
-    except OSError as error:
-        raise BadInput(f"no public key: {error.strerror}", where=str(trust)) from error
+    key = public_key(trust)
     set_up_logs(known.log_level, known.log_format)
     writable(state_dir, "--state-dir")
     run(

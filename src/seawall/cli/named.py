@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
@@ -35,6 +36,16 @@ def named_numbers(given: Sequence[str], option: str, form: str) -> dict[str, flo
         except ValueError:
             raise BadInput(f"{option} {name}={value} is not {form}") from None
     return found
+
+
+def public_key(trust: Path) -> bytes:
+    """The file of `--trust`; `BadInput` when it cannot be read."""
+    from seawall.kernel import BadInput
+
+    try:
+        return trust.read_bytes()
+    except OSError as error:
+        raise BadInput(f"no public key: {error.strerror}", where=str(trust)) from error
 
 
 def tolerances(given: Sequence[str]) -> dict[str, float]:

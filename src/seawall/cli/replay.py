@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from seawall.cli.context import Url, client
-from seawall.cli.named import cost_values, moment, tolerances
+from seawall.cli.named import cost_values, moment, public_key, tolerances
 from seawall.cli.showing import reported
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def replay(
         state, given, endpoint=endpoint, table=table,
         since=_moment(since, "--since"), until=_moment(until, "--until"), arms=arm, sample=sample,
         by=by, threshold=threshold, cost=cost_values(cost), tolerances=tolerances(tolerance),
-        rows=rows, public_key=None if trust is None else trust.read_bytes(), keys=keys,
+        rows=rows, public_key=None if trust is None else public_key(trust), keys=keys,
         seconds=seconds, progress=progress,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from seawall.cli.context import Json, emit
+from seawall.cli.named import public_key
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -36,7 +37,7 @@ def score(
     from seawall.sdk.guard import Guard
     from seawall.sdk.score import score as compute
 
-    key = None if trust is None else trust.read_bytes()
+    key = None if trust is None else public_key(trust)
     with Guard.load(state, endpoint=endpoint, public_key=key, log=log) as guard:
         done = compute(guard, data, output, unit=unit, subject=subject, purpose=purpose)
 
