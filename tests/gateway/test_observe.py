@@ -20,6 +20,7 @@ from tests.gateway.conftest import Serve, Served
 from tests.gateway.control import ADMIN, GOOD, START, Control, arm
 from tests.gateway.elsewhere import elsewhere, in_front, remote
 
+from seawall.gateway.telling import KINDS
 from seawall.kernel import Unavailable
 from seawall.serving.decision import DecisionRecord
 from seawall.serving.guard import Guard
@@ -160,6 +161,12 @@ def test_a_head_and_replies_without_a_body_pass_unchanged(served: Served, server
         server.answer = f"HTTP/1.1 {status}\r\netag: x\r\n\r\n".encode()
         got = ask(served.port, "GET", "/model")
         assert (got.status, got.headers, got.body) == (int(status[:3]), [("etag", "x")], b"")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_came_of_decisions_is_told_to_us_and_not_to_the_server(served: Served, kind: str):
+    answer = served.http.post(f"/{kind}", json=[])
+    assert answer.json() == {"received": 0, "rejected": []}
 
 
 def test_a_stream_comes_as_it_is_sent(served: Served, server: Misbehaving):

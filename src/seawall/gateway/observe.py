@@ -35,8 +35,10 @@ AT_ONCE = 256 << 10
 """A reply up to so many bytes is passed back in one piece; a longer one as it comes."""
 WATCH_SECONDS = 1.0
 """A request that takes longer is ended when its caller goes away."""
-OWN = {(name,) for name in ("admin", "healthz", "metrics", "readyz", *KINDS)}
+OWN = {(name,) for name in ("admin", "healthz", "metrics", "readyz")}
 """What is answered here also where the first endpoint is observed."""
+TOLD = {(kind,) for kind in KINDS}
+"""Where callers `POST` what came of decisions: that is told to us, not to the other server."""
 _MODELS = ("v2", "models")
 _log: Any = structlog.get_logger("seawall.gateway")
 
@@ -93,8 +95,10 @@ class Observer:
         if path[:1] == ("endpoints",) and path[1:2] and path[1] in self._endpoints:
             live = self._holder.live.get(path[1])
             raw = b"/" + raw.split(b"/", 3)[3] if raw.count(b"/") > 2 else b"/"
-        elif path[:1] in OWN or (
-            path[:2] == _MODELS and path[2:3] and path[2] in self._endpoints[1:]
+        elif (
+            path[:1] in OWN
+            or (scope["method"] == "POST" and path in TOLD)
+            or (path[:2] == _MODELS and path[2:3] and path[2] in self._endpoints[1:])
         ):
             return None
         else:
