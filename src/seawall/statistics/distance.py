@@ -66,7 +66,11 @@ def wasserstein(reference: ColumnSummary, current: ColumnSummary, confidence: fl
         return Estimate(math.nan, 0.0, math.inf, confidence, n + m, method)
     grid = reference.grid
     left, right = reference.quantile(0.001), reference.quantile(0.999)
-    unit = reference.quantile(0.75) - reference.quantile(0.25)
+    if not math.isfinite(right - left):  # an infinite value lies beyond all cells that have a width
+        inner = grid.edges[np.isfinite(grid.edges)]
+        left, right = max(left, float(inner[0])), min(right, float(inner[-1]))
+    quarters = [min(max(reference.quantile(q), left), right) for q in (0.25, 0.75)]
+    unit = quarters[1] - quarters[0]
     unit = unit or (reference.sd if n > 1 else 0.0) or 1.0
     if grid.kind in ("integer", "datetime"):
         right += 2.0**grid.shift

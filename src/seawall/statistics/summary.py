@@ -227,9 +227,9 @@ class TableSummary(msgspec.Struct, frozen=True, eq=False):
 
 
 def equal_bins(low: float, high: float, bins: int) -> NDArray[np.float64]:
-    """Edges of so many equal bins; `high - low` may be beyond the largest float."""
-    part = np.linspace(0.0, 1.0, bins + 1)
-    return (1.0 - part) * low + part * high
+    """Edges of so many equal bins; `high - low` may be beyond the largest float, or infinite."""
+    part, most = np.linspace(0.0, 1.0, bins + 1), np.finfo(np.float64).max
+    return (1.0 - part) * max(low, -most) + part * min(high, most)
 
 
 def smallest(pairs: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:
