@@ -162,12 +162,13 @@ def usual(rows: int) -> Any:
          pa.table({"label": [0, 1], "score": [0.5] * 2, "x": [0.0, 1.0]}), 3),
         ("drift", pa.table({"x": [1.7e308, -1.7e308, 1e308, 0.0] * 5}),
          pa.table({"x": [1e308, -1e300] * 4}), 3),
+        ("drift", pa.table({"x": [0.5, float("inf")] * 9}), pa.table({"x": [float("inf")] * 5}), 3),
         ("drift", pa.table({"x": [0.5] * 99 + [float("inf")]}),
          pa.table({"x": [0.25] * 40 + [float("inf")] * 2}), 1),
     ],
     ids=["no rows to tell apart", "no rows to do harm", "a label of nearly 0", "a huge label",
          "integers beyond 64 bits", "integers closer than floats of their size", "huge floats",
-         "the hugest floats", "infinity"],
+         "the hugest floats", "much that is infinite", "infinity"],
 )  # fmt: skip
 def test_what_once_was_an_error_of_ours(name: str, a: Any, b: Any, status: int) -> None:
     assert tried(name, a, b, "parquet", "--md") == status

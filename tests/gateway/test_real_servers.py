@@ -42,7 +42,7 @@ KINDS = {
 def started(name: str, folder: Path, port: int) -> Iterator[str]:
     interpreter = environment(name)
     if interpreter is None:
-        pytest.skip(f"{name} does not install here")
+        pytest.fail(f"{name} does not install here")
     subprocess.run([interpreter, OTHERS / "fit.py", folder], check=True)
     variables = {"BENCH_MODEL": str(folder / "linear.joblib"), "PYTHONPATH": str(OTHERS)}
     process = subprocess.Popen(
