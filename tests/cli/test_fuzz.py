@@ -157,7 +157,7 @@ def usual(rows: int) -> Any:
          usual(0), 3),
         ("evaluate calls", pa.table({"label": [0.5, 2e300], "call": [0, 1]}), usual(0), 2),
         ("evaluate calls", pa.table({"label": [0.0] * 30 + [2.9e-254, 0, 1], "call": [1] * 33}),
-         usual(0), 3),
+         usual(0), 1),
         ("drift", pa.table({"x": [0] * 7}), pa.table({"x": [2.2e20]}), 3),
         ("drift", pa.table({"x": [2**60, 2**60 + 999]}), pa.table({"x": [2**60 + 1]}), 3),
         ("drift harm", pa.table({"label": [0, 1] * 9, "score": [0.5] * 18, "x": [1e250, 0] * 9}),
