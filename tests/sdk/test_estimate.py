@@ -15,6 +15,7 @@ import seawall
 from seawall.cli import estimate as estimate_command
 from seawall.cli import labels as labels_command
 from seawall.kernel import BadInput, Outcome
+from seawall.report.from_estimation import estimation_document
 from seawall.sdk.label_rows import estimate_from_labels
 
 DAY = np.timedelta64(1, "D")
@@ -63,8 +64,100 @@ def test_realised_measures_verify_the_estimates():
     ).to_dict()
     assert found["verified"]["chunks"] == 8
     assert found["verified"]["covered"]["accuracy"]["value"] >= 6 / 8
-    assert found["provisional"] is True
-    assert found["warnings"] == []
+    assert found["provisional"] is False  # labels decide on every chunk
+    assert found["warnings"] == found["verified"]["refuted"] == []
+
+
+def turned(n=8000, seed=2):
+    """A fifth of the labels are the opposite: what a score means has moved, and no input has."""
+    table = scored(n, seed)
+    other = np.random.default_rng(seed).random(n) < 0.2
+    return table | {"label": np.where(other, 1 - table["label"], table["label"])}
+
+
+def test_labels_that_refute_the_estimates_are_a_warning_and_lead_the_headline():
+    found = seawall.estimate(scored(), turned(), label="label", score="score", chunk_size=2000)
+    told = found.to_dict()
+    assert {"accuracy", "roc_auc"} <= set(told["verified"]["refuted"])
+    (warning,) = told["warnings"]
+    assert "labels of 4 chunks refute these estimates" in warning
+    assert "accuracy 0 of 4, estimated 0.0" in warning
+    assert "lies in the estimated interval in 0" in estimation_document(found.to_dict()).sentence
+
+
+def test_the_headline_is_of_the_worst_covered_measure_that_decides():
+    now = scored(8000, 5)
+    low = now["score"] < 0.5  # precision of calls and their order stay; calls of 0 are wrong more
+    wrong = low & (np.random.default_rng(1).random(8000) < 0.25)
+    now["label"] = np.where(wrong, 1 - now["label"], now["label"])
+    found = seawall.estimate(scored(), now, label="label", score="score", chunk_size=2000)
+    covered = found.to_dict()["verified"]["covered"]
+    worst = min(covered[name]["value"] for name in ("accuracy", "roc_auc"))
+    assert (
+        f"lies in the estimated interval in {round(4 * worst)}"
+        in estimation_document(found.to_dict()).sentence
+    )
+
+
+def test_where_labels_came_they_decide_and_name_the_estimate_that_they_contradict():
+    found = seawall.estimate(scored(), turned(), label="label", score="score", chunk_size=4000)
+    verdict = found.verdict
+    assert verdict.outcome is Outcome.FAIL
+    for reason in verdict.reasons:
+        assert ", realised: " in reason.rule
+        assert "does not hold the realised" in reason.message
+    chunk = found.to_dict()["chunks"][0]
+    was = found.to_dict()["reference"]["accuracy"]["value"]
+    accuracy = next(r.estimate for r in verdict.reasons if "accuracy" in r.rule)
+    assert accuracy.value == pytest.approx(was - chunk["realised"]["accuracy"]["value"])
+
+
+def test_an_estimate_decides_where_a_label_is_missing():
+    now = turned()
+    now["label"] = now["label"].astype(float)
+    now["label"][4000] = np.nan
+    found = seawall.estimate(scored(), now, label="label", score="score", chunk_size=4000)
+    rules = [r.rule for r in found.verdict.reasons]
+    assert [", realised: " in rule for rule in rules] == [True, True, False, False]
+    assert found.to_dict()["provisional"] is True
+
+
+def test_a_measure_that_labels_leave_undefined_stays_estimated():
+    now = scored(300, 4)
+    now["label"] = np.zeros(300, int)
+    found = seawall.estimate(scored(), now, label="label", score="score")
+    rules = [r.rule for r in found.verdict.reasons]
+    assert ["realised: accuracy" in rules[0], "estimated: roc_auc" in rules[1]] == [True, True]
+
+
+def test_realised_losses_of_a_regression_decide_and_refute():
+    def table(n, seed, spread):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(0, 1, n)
+        return {"x": x, "p": 20 + x, "y": 20 + x + spread * rng.normal(size=n)}
+
+    found = seawall.estimate(
+        table(4000, 1, 1.0), table(2000, 2, 1.4), label="y", prediction="p", chunk_size=1000
+    )
+    assert found.verdict.outcome is Outcome.FAIL
+    assert all(", realised: mae_rise" in r.rule for r in found.verdict.reasons)
+    assert "mean absolute error 0 of 2" in found.to_dict()["warnings"][0]
+
+
+@pytest.mark.soak
+def test_estimates_that_hold_are_rarely_refuted():
+    def calibrated(n, rng):
+        score = rng.beta(2, 2, n)
+        return {"score": score, "label": (rng.random(n) < score).astype(int)}
+
+    refuted, rng = 0, np.random.default_rng(1)
+    for _ in range(300):
+        found = seawall.estimate(
+            calibrated(10_000, rng), calibrated(8000, rng), label="label", score="score",
+            chunk_size=1000,
+        )  # fmt: skip
+        refuted += bool(found.to_dict()["verified"]["refuted"])
+    assert refuted <= 25  # of a true 5% fewer in 99.5% of runs
 
 
 def test_unusable_rows_are_told_by_table_and_column():

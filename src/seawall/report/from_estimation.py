@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
@@ -54,11 +55,8 @@ def estimation_document(result: Shape) -> Document:
     if many:  # what holds in every chunk is read last
         sections.append(Section(reasons.heading, reasons.blocks, detail=True))
     sections.append(Section("Every chunk and measure", (_table(parts, names),), detail=True))
-    about = f"Estimated without labels in {count(len(parts), 'chunk')}; a pass is provisional."
-    about += _came_true(parts, (judged or names)[:1])
-    return Document(
-        "Estimated quality", f"{findings(verdict)} {about}", tuple(sections), verdict.outcome
-    )
+    sentence = f"{findings(verdict)} {_about(parts, judged or names[:1])}"
+    return Document("Estimated quality", sentence, tuple(sections), verdict.outcome)
 
 
 def _drops(verdict: Verdict) -> dict[str, float]:
@@ -67,19 +65,30 @@ def _drops(verdict: Verdict) -> dict[str, float]:
     return {r.measure.removesuffix("_drop"): r.bound for r in rules if r.measure.endswith("_drop")}
 
 
-def _came_true(parts: Sequence[Shape], names: Sequence[str]) -> str:
-    """How many estimates the labels bore out, where any came."""
-    known = [c for c in parts if all(n in c.get("realised", {}) for n in names)]
-    if not known or not names:
-        return ""
-    held = sum(
-        e.low <= estimate_of(c["realised"][n]).value <= e.high
-        for c in known
-        for n in names
-        for e in [estimate_of(c["measures"][n])]
-    )
-    what = f"realised {said(names[0])} lies in the estimated interval in {held:,}"
-    return f" Labels came for {len(known):,} of {len(parts):,}: {what}."
+def _about(parts: Sequence[Shape], names: Sequence[str]) -> str:
+    """How many chunks are only estimated, and how the estimates did where labels came."""
+    chunks = count(len(parts), "chunk")
+    known = [c for c in parts if c.get("realised")]
+    if not known:
+        return f"Estimated without labels in {chunks}; a pass is provisional."
+    came = f"Labels came for {len(known):,} of {len(parts):,} and decide there"
+    if len(known) < len(parts):
+        came = f"Estimated without labels in {chunks}; a pass is provisional. {came}"
+    held = {n: told for n in names if (told := _held(known, n))}
+    if not held:
+        return f"{came}."
+    worst = min(held, key=lambda n: sum(held[n]) / len(held[n]))
+    inside = f"{sum(held[worst]):,}"
+    if len(held[worst]) < len(known):
+        inside += f" of {len(held[worst]):,}"
+    return f"{came}: realised {said(worst)} lies in the estimated interval in {inside}."
+
+
+def _held(known: Sequence[Shape], name: str) -> list[bool]:
+    """For each chunk whose labels define a measure whether its estimate held it."""
+    pairs = [(estimate_of(c["measures"][name]), estimate_of(c["realised"][name])) for c in known
+             if name in c["realised"]]  # fmt: skip
+    return [e.low <= real.value <= e.high for e, real in pairs if not math.isnan(real.value)]
 
 
 def _verified(result: Shape) -> Iterator[Section]:
@@ -122,14 +131,15 @@ def _measure(name: str, result: Shape, drop: float | None) -> Iterator[Block]:
 
 
 def _title(name: str, points: Sequence[ChunkPoint], least: float | None) -> str:
-    """The finding: where the estimates lie against the least that is tolerated."""
+    """The finding: where what is best known lies against the least that is tolerated."""
     what = f"{said(name)[:1].upper()}{said(name)[1:]}"
-    values = [p.estimated.value for p in points]
-    low, high = number(min(values)), number(max(values))
-    span = f"is estimated at {low}" if low == high else f"is estimated between {low} and {high}"
+    best = [p.realised or p.estimated for p in points]
+    low, high = number(min(e.value for e in best)), number(max(e.value for e in best))
+    verb = "is" if all(p.realised for p in points) else "is estimated"
+    span = f"{verb} at {low}" if low == high else f"{verb} between {low} and {high}"
     if least is None:
         return f"{what} {span}"
-    below = sum(p.estimated.high < least for p in points)
+    below = sum(e.high < least for e in best)
     if below:
         return f"{what} is below {number(least)} in {below:,} of {count(len(points), 'chunk')}"
     return f"{what} {span}; at least {number(least)} is tolerated"

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import Estimate, Rule, Verdict
-from seawall.sdk.estimated import UNLIKE, Verification, family_of, told, unlike_warning
+from seawall.sdk.estimated import UNLIKE, family_of, told, unlike_warning
 from seawall.sdk.report import CONFIDENCE
 from seawall.sdk.scores import count_scores, repeated
+from seawall.sdk.verification import Levels, Verification, judge_chunk
 from seawall.statistics.calls import CalledScores, call_by_column, call_by_threshold
 from seawall.statistics.cbpe import Expected, expect, realised
 from seawall.statistics.column import BINARY, Column, encode, floats, neither, placed, take
 from seawall.statistics.cost import cost_of
-from seawall.statistics.drift import judge_in_family
 from seawall.statistics.grid import score_grid
 from seawall.statistics.intervals import difference
 from seawall.statistics.raking import ROWS, Raking, learn_raking
@@ -29,6 +29,7 @@ MISCALIBRATED = 0.05
 """Calibration error that warns, where even re-calibration leaves it."""
 FEW = 100
 """Reference labels of a class below which what scores mean is known too roughly."""
+_DECIDING = ("accuracy", "roc_auc")
 Vector = NDArray[np.float64]
 
 
@@ -53,13 +54,12 @@ class EstimatedCalls:
         self.learnt = calibrate(self.known, self.bins)
         rows = base if isinstance(base, Mapping) and features else None
         self.weighing = _Weighing(rows, self) if rows else None
-        self.was = realised(self.known, CONFIDENCE, self.worth)
-        self.family = family_of(chunks, 2)
-        self.strict_was = realised(self.known, self.family, self.worth)
+        self.family = family_of(chunks, len(_DECIDING))
+        self.was = self._realised(self.known)
         self.chunks: list[dict[str, Any]] = []
         self.verdicts: list[Verdict] = []
         self.warnings = self._about_reference()
-        self.verification = Verification()
+        self.verification = Verification(chunks, self.was.own)
 
     def count(self, part: Mapping[str, Column]) -> CalledScores:
         """The rows by call, label and score."""
@@ -73,6 +73,9 @@ class EstimatedCalls:
         if self.prediction:
             return call_by_column(counted, self.prediction)
         return call_by_threshold(counted, self.threshold)
+
+    def _realised(self, rows: CalledScores) -> Levels:
+        return Levels(*(realised(rows, at, self.worth) for at in (CONFIDENCE, self.family)))
 
     def calls_of(
         self, part: Mapping[str, Column], scores: Vector, kept: NDArray[np.int64]
@@ -89,34 +92,27 @@ class EstimatedCalls:
         if self.weighing and seen.n:
             learnt, unlike = self.weighing.weigh(part)
         expected = expect(learnt, seen, self.worth, unlike)
-        measures = expected.at(CONFIDENCE)
+        measures = Levels(expected.at(CONFIDENCE), expected.at(self.family))
         chunk: dict[str, Any] = {
-            "first": first, "last": last, "n": seen.n, "measures": told(measures),
+            "first": first, "last": last, "n": seen.n, "measures": told(measures.own),
             "positives": expected.positives.to_dict(), "unlike_reference": expected.unseen,
             "effective_reference": learnt.effective,
         }  # fmt: skip
-        if seen.labelled == seen.n > 0:
-            real = realised(seen, CONFIDENCE, self.worth)
-            chunk["realised"] = told(real)
-            self.verification.add(measures, real)
+        real = self._realised(seen) if seen.labelled == seen.n > 0 else None
+        if real is not None:
+            chunk["realised"] = told(real.own)
+            self.verification.add(measures.own, expected.at(self.verification.strict), real.own)
         self.chunks.append(chunk)
         self._warn(expected, learnt, first, last)
-        strict = expected.at(self.family)
-        for name in ("accuracy", "roc_auc"):
-            rule = Rule(f"{name}_drop", at_most=DROP)
-            self.verdicts.append(
-                judge_in_family(
-                    rule, _drop(self.was[name], measures[name]),
-                    _drop(self.strict_was[name], strict[name]),
-                    f"rows {first}–{last}, estimated",
-                )
-            )  # fmt: skip
+        for name in _DECIDING:
+            rule, rows = Rule(f"{name}_drop", at_most=DROP), f"rows {first}–{last}"
+            self.verdicts.append(judge_chunk(rule, name, _drop, self.was, measures, real, rows))
 
     def body(self) -> dict[str, Any]:
         """The report's JSON shape, without the verdict."""
         found: dict[str, Any] = {
             "chunks": self.chunks,
-            "reference": told(self.was),
+            "reference": told(self.was.own),
             "calibrated": self.learnt.choice != "as given",
             "calibration": {
                 "choice": self.learnt.choice,
@@ -124,8 +120,8 @@ class EstimatedCalls:
                 "positives": self.learnt.positives, "rows": self.known.labelled,
             },
             "features": list(self.features),
-            "warnings": self.warnings,
-            "provisional": True,
+            "warnings": [*self.verification.warnings(), *self.warnings],
+            "provisional": any("realised" not in chunk for chunk in self.chunks),
         }  # fmt: skip
         if self.verification.chunks:
             found["verified"] = self.verification.to_dict()
@@ -210,4 +206,4 @@ def binary(values: Column) -> NDArray[np.int64]:
 
 def _drop(was: Estimate, now: Estimate) -> Estimate:
     low, high = difference((was.low, was.high), (now.low, now.high), was.value, now.value)
-    return Estimate(was.value - now.value, low, high, now.confidence, now.n, "MOVER with CBPE")
+    return Estimate(was.value - now.value, low, high, now.confidence, now.n, f"MOVER, {now.method}")

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, Estimate, Rule, Verdict
-from seawall.sdk.estimated import UNLIKE, Verification, family_of, told, unlike_warning
+from seawall.sdk.estimated import UNLIKE, family_of, told, unlike_warning
 from seawall.sdk.report import CONFIDENCE
+from seawall.sdk.verification import Levels, Verification, judge_chunk
 from seawall.statistics.column import Column, floats, take
-from seawall.statistics.drift import judge_in_family
 from seawall.statistics.intervals import difference
 from seawall.statistics.loss_estimation import (
     ROWS,
@@ -50,9 +50,8 @@ class EstimatedLosses:
         self.zeros = int((y[kept] == 0).sum())
         columns = {name: take(base[name], kept) for name in features}
         self.learnt = learn_losses(columns, p[kept], y[kept])
-        self.was = realised_losses(p[kept], y[kept], CONFIDENCE)
         self.family = family_of(chunks, 1)
-        self.strict_was = realised_losses(p[kept], y[kept], self.family)
+        self.was = self._realised(p[kept], y[kept])
         self.chunks: list[dict[str, Any]] = []
         self.verdicts: list[Verdict] = []
         self.warnings: list[str] = []
@@ -60,51 +59,53 @@ class EstimatedLosses:
             self.warnings.append(
                 f"MAPE is not estimated: {self.zeros:,} labels of the reference are 0"
             )
-        self.warnings += [
-            f"{name} hangs on a few rows of the reference, {_HEAVY[name]}: its intervals are too "
-            "narrow; judge by mae"
-            for name, loss in losses_of(p[kept], y[kept]).items()
+        heavy = [
+            name for name, loss in losses_of(p[kept], y[kept]).items()
             if name in _HEAVY and (tail := upper_tail(loss, np.ones(loss.size), 0.99))
             and tail.heavy
         ]  # fmt: skip
-        self.verification = Verification()
+        self.warnings += [
+            f"{name} hangs on a few rows of the reference, {_HEAVY[name]}: its intervals are too "
+            "narrow; judge by mae"
+            for name in heavy
+        ]
+        self.verification = Verification(chunks, self.learnt.losses.keys() - set(heavy))
 
     def add(self, part: dict[str, Column], first: int, last: int) -> None:
         """Estimate one chunk."""
         p = _finite(part, self.prediction)
         kept = np.flatnonzero(~np.isnan(p))
         columns = {name: take(part[name], kept) for name in self.features}
-        (measures, strict), unlike = expect_losses(
-            self.learnt, columns, p[kept], (CONFIDENCE, self.family)
-        )
+        levels = (CONFIDENCE, self.family, self.verification.strict)
+        (*both, strict), unlike = expect_losses(self.learnt, columns, p[kept], levels)
+        measures, real = Levels(*both), None
         chunk: dict[str, Any] = {
-            "first": first, "last": last, "n": kept.size, "measures": told(measures),
+            "first": first, "last": last, "n": kept.size, "measures": told(measures.own),
             "unlike_reference": unlike,
         }  # fmt: skip
         if self.label in part:
             y = _finite(part, self.label)[kept]
             if y.size and not np.isnan(y).any():
-                real = realised_losses(p[kept], y, CONFIDENCE)
-                chunk["realised"] = told(real)
-                self.verification.add(measures, real)
+                real = self._realised(p[kept], y)
+                chunk["realised"] = told(real.own)
+                self.verification.add(measures.own, strict, real.own)
         self.chunks.append(chunk)
         if unlike > UNLIKE:
             self.warnings.append(unlike_warning(first, last, unlike, "features or predictions"))
-        self.verdicts.append(
-            judge_in_family(
-                Rule("mae_rise", at_most=RISE), _rise(self.was["mae"], measures["mae"]),
-                _rise(self.strict_was["mae"], strict["mae"]), f"rows {first}–{last}, estimated",
-            )
-        )  # fmt: skip
+        rule, rows = Rule("mae_rise", at_most=RISE), f"rows {first}–{last}"
+        self.verdicts.append(judge_chunk(rule, "mae", _rise, self.was, measures, real, rows))
+
+    def _realised(self, p: Vector, y: Vector) -> Levels:
+        return Levels(*(realised_losses(p, y, at) for at in (CONFIDENCE, self.family)))
 
     def body(self) -> dict[str, Any]:
         """The report's JSON shape, without the verdict."""
         found: dict[str, Any] = {
             "chunks": self.chunks,
-            "reference": told(self.was),
+            "reference": told(self.was.own),
             "features": list(self.features),
-            "warnings": self.warnings,
-            "provisional": True,
+            "warnings": [*self.verification.warnings(), *self.warnings],
+            "provisional": any("realised" not in chunk for chunk in self.chunks),
         }
         if self.verification.chunks:
             found["verified"] = self.verification.to_dict()
@@ -127,7 +128,7 @@ def _finite(part: Mapping[str, Column], name: str) -> Vector:
 
 def _rise(was: Estimate, now: Estimate) -> Estimate:
     """now/was − 1, by the difference of logarithms."""
-    method = "MOVER of logarithms with DLE"
+    method = f"MOVER of logarithms, {now.method}"
     if not (was.value > 0 and now.value > 0):
         return Estimate(math.nan, -1.0, math.inf, now.confidence, now.n, method)
     logs = [[math.log(max(x, 1e-300)) for x in (e.low, e.value, e.high)] for e in (now, was)]
