@@ -222,6 +222,31 @@ def test_rows_without_label_score_or_prediction_are_counted_and_said():
     ]
 
 
+@pytest.mark.parametrize("surest", [1e-9, 0.0])
+def test_a_log_loss_that_is_clipped_is_told_with_the_value_of_scikit_learn(surest):
+    rng = np.random.default_rng(4)
+    score, label = rng.random(1000), rng.integers(0, 2, 1000)
+    score[:7], label[:7] = [surest, surest, surest, 1 - surest, 1e-9, 0.5, 1], [1, 1, 0, 0, 0, 1, 1]
+    found = evaluate({"s": score, "y": label}, label="y", score="s").to_dict()
+    told = found["clipped"]
+    assert told["log_loss"] == pytest.approx(metrics.log_loss(label, score))
+    assert told["rows"] == 3
+    assert told["infinite"] == (0 if surest else 3)
+    assert f"{told['log_loss']:.3g}" in found["notes"][0]
+    assert any("infinite" in note for note in found["notes"]) == (surest == 0)
+    clipped = np.clip(score, 2**-24, 1 - 2**-24)
+    assert found["measures"]["log_loss"]["value"] == pytest.approx(
+        metrics.log_loss(label, clipped), abs=1e-3
+    )
+
+
+def test_a_log_loss_that_nothing_clips_is_told_without_a_note():
+    score = np.array([1e-9, 2.0**-24, 0.5, 1 - 1e-9] * 50)
+    found = evaluate({"s": score, "y": np.array([0, 1, 1, 1] * 50)}, label="y", score="s")
+    assert "clipped" not in found.to_dict()
+    assert found.to_dict()["notes"] == []
+
+
 def test_one_kind_of_label_is_said_and_breaks_nothing():
     table = binary(200)
     table["label"][:] = 1

@@ -31,7 +31,7 @@ MOST_ROWS = 40
 """Rows that a chart of dots can show legibly; the table has all."""
 _KNOWN = frozenset(
     {"verdict", "task", "measures", "groups", "fairness", "rows", "calibration", "curves", "cost",
-     "against", "confusion", "digests", "warnings", "notes"}
+     "against", "clipped", "confusion", "digests", "warnings", "notes"}
 )  # fmt: skip
 _SIDE, MOST_DIAGRAMS = 170, 12
 _HEADLINE = ("roc_auc", "accuracy", "r2", "rmse", "mae")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from seawall.kernel import BadInput, Digest, Estimate, Verdict
 from seawall.report.document import Document
 from seawall.sdk.against import Against, compare_binary
@@ -15,6 +17,7 @@ from seawall.sdk.rows import By, Rows, lacking, read_rows, task_of
 from seawall.sdk.scores import count_scores, repeated
 from seawall.sdk.verdicts import conclude
 from seawall.statistics.calibration import calibration, measure
+from seawall.statistics.clipped_loss import ClippedLoss, clipped_loss
 from seawall.statistics.cost import Cost, cost_of, total_of, value_of
 from seawall.statistics.curves import curves
 from seawall.statistics.drift import judge_in_family
@@ -22,7 +25,7 @@ from seawall.statistics.grid import score_grid
 from seawall.statistics.inequality import inequality
 from seawall.statistics.performance import by_score, by_threshold, confusion
 from seawall.statistics.reliability import reliability
-from seawall.statistics.score import ScoreSummary
+from seawall.statistics.score import UNLABELLED, ScoreSummary, label_codes
 
 
 class EvaluationReport(Report, frozen=True):
@@ -156,7 +159,30 @@ def _binary(
         "fairness": between.fairness,
     }
     count, notes = _counts(scored or calls, calls if prediction else None, measures)
+    if score and (cut_off := _clipped(rows, label, score)):
+        body["clipped"], notes = cut_off.to_dict(), notes + _about_clip(cut_off)
     return conclude(verdicts), body | {"rows": count, "notes": notes}
+
+
+def _clipped(rows: Rows, label: str, score: str) -> ClippedLoss | None:
+    scores, labels = rows.floats(score), label_codes(rows[label])
+    kept = ~np.isnan(scores) & (labels != UNLABELLED)
+    return clipped_loss(scores[kept], labels[kept])
+
+
+def _about_clip(cut: ClippedLoss) -> list[str]:
+    rows = "1 row has" if cut.rows == 1 else f"{cut.rows:,} rows have"
+    said = [
+        f"{rows} a label whose score gives it a probability below 2⁻²⁴, which log loss takes as "
+        f"2⁻²⁴ (16.6 nats); clipped at 2⁻⁵², as scikit-learn does, log loss is {cut.log_loss:.3g}."
+    ]
+    if cut.infinite:
+        have = "has" if cut.infinite == 1 else "have"
+        said.append(
+            f"{cut.infinite:,} of them {have} a score of exactly 0 for label 1 or 1 for label 0: "
+            "without any clip, log loss is infinite."
+        )
+    return said
 
 
 def _counted(

@@ -13,7 +13,9 @@ from seawall.statistics.intervals import Interval, clip, skewed_mean
 from seawall.statistics.score import UNLABELLED, ScoreSummary
 
 LEAST = 2.0**-24
-"""Scores are clipped to [2⁻²⁴, 1 − 2⁻²⁴] for log loss."""
+"""Scores are clipped to [2⁻²⁴, 1 − 2⁻²⁴] for log loss: the outermost cells of a score grid begin
+there (`grid.score_grid`), so that counts know nothing finer, and no row weighs above 16.6 nats.
+`clipped_loss` says what that cuts off given rows."""
 
 
 def log_loss(summary: ScoreSummary, confidence: float) -> Estimate:
