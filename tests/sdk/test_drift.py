@@ -62,3 +62,28 @@ def test_a_stream_that_is_read_once_cannot_be_checked_for_whole_rows():
     batches = pa.table({"x": np.arange(500.0)}).to_batches()
     with pytest.raises(BadInput):
         sample(iter(batches), ["x"])
+
+
+def test_identifiers_are_left_out_and_named_unless_somebody_asks_for_them():
+    def table(start, year):
+        rng = np.random.default_rng(start)
+        return {
+            "id": np.arange(start, start + 2000), "year": np.full(2000, year),
+            "x": rng.normal(size=2000),
+        }  # fmt: skip
+
+    old, new = table(0, 2015), table(90_000, 2018)
+    found = drift(old, new)
+    told = found.to_dict()
+    assert found.verdict.outcome is Outcome.PASS
+    assert list(told["features"]) == ["x"]
+    assert list(told["not_compared"]) == ["id", "year"]
+    assert "id and year are not compared, as identifiers" in told["notes"][0]
+    assert "because" in found._repr_html_()
+    asked = drift(old, new, columns=["id"])
+    beside = drift(old, new, tolerances={"id": 0.1, "year.ks": 0.1})
+    assert asked.verdict.outcome is beside.verdict.outcome is Outcome.FAIL
+    assert list(beside.to_dict()["features"]) == ["id", "year", "x"]
+    assert "notes" not in beside.to_dict()
+    alone = drift({"id": old["id"]}, {"id": new["id"]})  # or nothing would be compared
+    assert alone.verdict.outcome is Outcome.FAIL

@@ -101,14 +101,14 @@ KINDS = (
 def test_the_same_rows_give_the_same_bytes_wherever_they_are(tmp_path, kind):
     whole = reference_summary(TABLE)
     counted = summary_on(made(kind, tmp_path), whole.grids)
-    assert counted.extra == []
+    assert counted.extra == {}
     assert counted.summary.to_bytes() == whole.summary.to_bytes()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_reference_may_be_of_any_kind(tmp_path, kind):
     found = reference_summary(made(kind, tmp_path))
-    assert found.left_out == []
+    assert found.left_out == {}
     assert found.summary.rows == N
     assert summary_on(TABLE, found.grids).summary.to_bytes() == found.summary.to_bytes()
 
@@ -212,7 +212,7 @@ def test_times_and_what_no_table_holds_are_named_as_left_out():
     assert sorted(found.left_out) == ["list", "raw", "when"]
     table = table.drop_columns(["real", "heavy"])
     report = drift(table, table.append_column("new", pa.array([1] * N))).to_dict()
-    assert report["not_compared"] == ["list", "new", "raw", "when"]
+    assert list(report["not_compared"]) == ["list", "new", "raw", "when"]
     assert list(reference_summary(table, ["when"]).grids) == ["when"]
     with pytest.raises(BadInput, match=r"column raw holds binary.*leave it out"):
         reference_summary(table, ["raw"])

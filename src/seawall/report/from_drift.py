@@ -125,7 +125,8 @@ def drift_document(result: Shape) -> Document:
         sections.append(Section("Categories that came, went or were renamed", changed))
     sections += other_sections(result, _KNOWN)
     if left_out := result.get("not_compared"):
-        sections.append(Section("Not compared", (Sentence(f"{', '.join(left_out)}."),)))
+        columns, rows = (Column("column"), Column("because")), tuple(left_out.items())
+        sections.append(Section("Not compared", (Table(columns, rows),)))
     sections.append(Section("Every column and measure", (_everything(features),), detail=True))
     return Document("Drift", f"{sentence} {about}", tuple(sections), verdict.outcome)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from seawall.adapters.spark import count, head, types
 from seawall.adapters.tables import chosen
-from seawall.sdk.summaries import Counted, Reference, reference_summary, summary_on
+from seawall.sdk.summaries import NEW, Counted, Reference, reference_summary, summary_on
 from seawall.statistics.grid import Grid
 from seawall.statistics.summary import TableSummary
 from seawall.statistics.text import counted, sources
@@ -28,8 +28,8 @@ def frame_on(frame: Any, grids: Mapping[str, Grid], *, every_column: bool) -> Co
     """A frame counted on the grids of a reference; `BadInput` as for any table."""
     there = types(frame).names
     names = chosen(sources(grids), there, _WHERE)
-    extra = [name for name in there if name not in names]
-    return Counted(_count(frame, grids), extra if every_column else [])
+    extra = {name: NEW for name in there if name not in names}
+    return Counted(_count(frame, grids), extra if every_column else {})
 
 
 def _count(frame: Any, grids: Mapping[str, Grid]) -> TableSummary:

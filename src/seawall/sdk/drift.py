@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from seawall.adapters.spark import is_frame
 from seawall.adapters.tables import open_source
 from seawall.kernel import BadInput, Digest, all_of
 from seawall.report.document import Document
+from seawall.report.words import listed
 from seawall.sdk.harm import harms
 from seawall.sdk.histograms import with_histograms
 from seawall.sdk.losses import Answers, outside
 from seawall.sdk.report import CONFIDENCE, Progress, Report, Table, named
 from seawall.sdk.saved import saved_baseline
-from seawall.sdk.summaries import Reference, reference_summary, summary_on
+from seawall.sdk.summaries import Counted, Reference, reference_summary, summary_on
 from seawall.statistics.categories import same_distribution
 from seawall.statistics.drift import Drift
 from seawall.statistics.drift import drift as compare
 from seawall.statistics.grid import Grid
+from seawall.statistics.identifiers import identifiers
 from seawall.statistics.rescaled import rescaled
 from seawall.statistics.summary import TableSummary
 from seawall.statistics.text import on_grids, sources
@@ -50,7 +52,8 @@ def drift(
 ) -> DriftReport:
     """How far each column of `current` has moved from `reference`.
 
-    `columns`: all of the reference by default, without dates and times, which always move.
+    `columns`: all of the reference by default, without dates and times, which always move, and
+    identifiers (`statistics.identifiers`) that have no tolerance; `not_compared` says why.
     `tolerances` by measure (`psi=0.2` makes it decide), by column, or `COLUMN.measure`.
     `multivariate`: whether rows of the two can be told apart, by a model on 20,000 rows of each,
     which finds what no column shows alone; `tolerances["multivariate_auc"]` is its own. With the
@@ -75,10 +78,20 @@ def drift(
         now = summary_on(current, base.grids, every_column=columns is None, progress=progress)
     except BadInput as error:
         raise _renamed(error, base, current) from error
+    every = base.summary.columns
+    if columns is None:
+        asked = {part for name in own for part in (name, name.rpartition(".")[0])}
+        base, now = _without_identifiers(base, now, {label, score, prediction, *asked})
     found: Drift = compare(base.summary, now.summary, tolerances=own, confidence=CONFIDENCE)
     body = with_histograms(found.to_dict(), base.summary, now.summary)
     body.pop("verdict")
-    body["not_compared"] = sorted({*base.left_out, *now.extra})
+    left_out = now.extra | base.left_out
+    body["not_compared"] = {name: left_out[name] for name in sorted(left_out)}
+    if odd := [name for name in every if name in base.left_out]:
+        body["notes"] = [
+            f"{listed(odd)} {'is' if len(odd) == 1 else 'are'} not compared, as identifiers: "
+            "--column NAME compares one alone, --tolerance NAME=0.1 beside all others"
+        ]
     body["digests"] = {
         "reference": str(Digest.of(base.summary.to_bytes())),
         "current": str(Digest.of(now.summary.to_bytes())),
@@ -108,7 +121,28 @@ def _without(base: Reference, label: str) -> Reference:
     """The reference without its label, which the current table may not have yet."""
     grids = {name: grid for name, grid in base.grids.items() if name != label}
     columns = {name: base.summary.columns[name] for name in grids}
-    return Reference(grids, TableSummary(base.summary.rows, columns), [*base.left_out, label])
+    return Reference(
+        grids,
+        TableSummary(base.summary.rows, columns),
+        base.left_out | {label: "it is the label, which the current rows may not have yet"},
+    )
+
+
+def _without_identifiers(
+    base: Reference, now: Counted, kept: Collection[str | None]
+) -> tuple[Reference, Counted]:
+    """Both without the columns that are identifiers, unless all are or somebody asks for them."""
+    found = identifiers(base.summary, now.summary)
+    found = {name: why for name, why in found.items() if name not in kept}
+    names = [name for name in base.summary.columns if name not in found]
+    if not found or not names:
+        return base, now
+    old, new = (
+        TableSummary(s.rows, {name: s.columns[name] for name in names})
+        for s in (base.summary, now.summary)
+    )
+    grids = {name: base.grids[name] for name in names}
+    return Reference(grids, old, base.left_out | found), Counted(new, now.extra)
 
 
 def _multivariate(

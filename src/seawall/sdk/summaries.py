@@ -9,7 +9,7 @@ neither threads nor pieces show in them.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -37,22 +37,25 @@ from seawall.statistics.text import (
 
 _THREADS = 2
 _GRID_ROWS = 1 << 16
+MOVING = "dates and times always move"
+NEW = "it is not in the reference"
+"""Why a column is not compared."""
 Part = dict[str, ColumnSummary]
 
 
 class Reference(NamedTuple):
-    """What others are compared with: a grid and a summary of each column, and what has none."""
+    """A grid and a summary of each column that others are compared by, and why some have none."""
 
     grids: dict[str, Grid]
     summary: TableSummary
-    left_out: list[str]
+    left_out: dict[str, str]
 
 
 class Counted(NamedTuple):
-    """A source on given grids, and its columns that these do not have."""
+    """A source on given grids, and its columns that these do not have, with the reason."""
 
     summary: TableSummary
-    extra: list[str]
+    extra: dict[str, str]
 
 
 def reference_summary(
@@ -74,10 +77,11 @@ def reference_summary(
         return reference_frame(source, columns, times=times)
     there = open_source(source)
     names = there.chosen(columns)
-    left_out: list[str] = []
+    left_out: dict[str, str] = {}
     if columns is None:
         moving = there.times if not times else frozenset[str]()
-        left_out = [*there.unreadable, *(n for n in names if n in moving)]
+        left_out = {name: f"it holds {kind}" for name, kind in there.unreadable.items()}
+        left_out |= {name: MOVING for name in names if name in moving}
         names = [n for n in names if n not in moving]
     if not names:
         raise _nothing(left_out, there.name)
@@ -105,10 +109,10 @@ def reference_summary(
 
 def _of_table(table: TableSummary, columns: Sequence[str] | None, where: str) -> Reference:
     grids = {name: column.grid for name, column in table.columns.items()}
-    there, left_out = sources(grids), list[str]()
+    there, left_out = sources(grids), dict[str, str]()
     names = chosen(columns, there, where)
     if columns is None:
-        left_out = [n for n in names if n in grids and grids[n].kind == "datetime"]
+        left_out = {n: MOVING for n in names if n in grids and grids[n].kind == "datetime"}
         names = [n for n in names if n not in left_out]
     if not names:
         raise _nothing(left_out, where)
@@ -116,8 +120,9 @@ def _of_table(table: TableSummary, columns: Sequence[str] | None, where: str) ->
     return Reference({n: grids[n] for n in kept}, TableSummary(table.rows, kept), left_out)
 
 
-def _nothing(left_out: Sequence[str], where: str) -> BadInput:
-    told = f" beside times and nested ones: {', '.join(left_out[:8])}" if left_out else ""
+def _nothing(left_out: Collection[str], where: str) -> BadInput:
+    names = ", ".join([*left_out][:8])
+    told = f" beside times and nested ones: {names}" if names else ""
     return BadInput(
         f"there is no column to compare{told}", where=where, remedy="name the columns to compare"
     )
@@ -144,13 +149,13 @@ def summary_on(
         return frame_on(source, grids, every_column=every_column)
     there = open_source(source)
     names = there.chosen(sources(grids))
-    extra = [n for n in (*there.columns, *there.unreadable) if n not in names]
+    extra = {n: NEW for n in (*there.columns, *there.unreadable) if n not in names}
     told = progress and partial(progress, "current")
     summary = _fold(there, grids, names, there.pieces, {}, told, threads)
     for name, one in summary.columns.items():
         if one.n == one.counts[-1] > 0 and (error := _unordered(name, one.grid, there)):
             raise error
-    return Counted(summary, extra if every_column else [])
+    return Counted(summary, extra if every_column else {})
 
 
 def _unordered(name: str, grid: Grid, there: Source) -> BadInput | None:

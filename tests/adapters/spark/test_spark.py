@@ -76,7 +76,7 @@ def test_drift_takes_a_spark_frame_on_either_side(frame):
     assert local["features"]["income"]["verdict"]["outcome"] == "fail"
     same = seawall.drift(frame, frame).to_dict()
     assert same["rows"] == {"reference": ROWS, "current": ROWS}
-    assert same["not_compared"] == ["at"]
+    assert "at" in same["not_compared"]
     assert {f["measures"]["missing_difference"]["value"] for f in same["features"].values()} == {0}
 
 
