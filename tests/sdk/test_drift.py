@@ -6,8 +6,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from seawall.kernel import BadInput, Outcome
+from seawall.report.from_drift import drift_document
 from seawall.sdk.drift import drift
 from seawall.sdk.sample import sample
+from seawall.sdk.segments import segments
 
 
 def turned(seed, correlation, n=5000):
@@ -87,3 +89,35 @@ def test_identifiers_are_left_out_and_named_unless_somebody_asks_for_them():
     assert "notes" not in beside.to_dict()
     alone = drift({"id": old["id"]}, {"id": new["id"]})  # or nothing would be compared
     assert alone.verdict.outcome is Outcome.FAIL
+
+
+@pytest.mark.parametrize("files", [("mixed", "whole"), ("whole", "mixed")])
+def test_text_among_the_numbers_of_a_csv_column_is_told_whichever_side_has_it(tmp_path, files):
+    (tmp_path / "mixed.csv").write_text("a,b\n1,2\nx,3\n")
+    (tmp_path / "whole.csv").write_text("a,b\n1,2\n")
+    paths = [str(tmp_path / f"{name}.csv") for name in files]
+    with pytest.raises(BadInput, match=r"column a .*\.csv.*; (?:correct|give)") as told:
+        drift(*paths)
+    assert "\n" not in str(told.value)
+    with pytest.raises(BadInput, match="column a"):
+        segments(paths[1], reference=paths[0])
+
+
+def test_codes_that_are_all_numbers_may_be_text_in_one_table():
+    found = drift({"a": np.array(["1", "2"] * 999, object)}, {"a": np.array([1, 2] * 999)})
+    assert found.verdict.outcome is Outcome.PASS
+
+
+@pytest.mark.parametrize("empty", [0, 1])
+def test_a_table_without_rows_is_told_by_its_name(tmp_path, empty):
+    for name, text in (("some", "a,b\n1,2\n"), ("none", "a,b\n")):
+        (tmp_path / f"{name}.csv").write_text(text)
+    paths = [str(tmp_path / f"{'none' if at == empty else 'some'}.csv") for at in (0, 1)]
+    for compare in (drift, lambda old, new: segments(new, reference=old)):
+        with pytest.raises(BadInput, match=r"there are no rows .*none\.csv"):
+            compare(*paths)
+
+
+def test_one_row_is_told_in_the_singular():
+    found = drift({"a": [1.0, 2.0]}, {"a": [1.0]})
+    assert "1 row against 2 of the reference" in drift_document(found.to_dict()).sentence

@@ -15,7 +15,13 @@ from seawall.sdk.histograms import with_histograms
 from seawall.sdk.losses import Answers, outside
 from seawall.sdk.report import CONFIDENCE, Progress, Report, Table, named
 from seawall.sdk.saved import saved_baseline
-from seawall.sdk.summaries import Counted, Reference, reference_summary, summary_on
+from seawall.sdk.summaries import (
+    Counted,
+    Reference,
+    reference_summary,
+    refuse_empty,
+    summary_on,
+)
 from seawall.statistics.categories import same_distribution
 from seawall.statistics.drift import Drift
 from seawall.statistics.drift import drift as compare
@@ -71,13 +77,16 @@ def drift(
     if not label and (score or prediction):
         raise BadInput("answers alone do not say what was wrong", remedy="name the label too")
     answers = Answers(label, score, prediction, threshold) if label else None
+    inputs = named(reference=reference, current=current)
     base = reference_summary(reference, columns, progress)
+    refuse_empty(base.summary, inputs["reference"])
     if label and columns is None:
         base = _without(base, label)
     try:
         now = summary_on(current, base.grids, every_column=columns is None, progress=progress)
     except BadInput as error:
         raise _renamed(error, base, current) from error
+    refuse_empty(now.summary, inputs["current"])
     every = base.summary.columns
     if columns is None:
         asked = {part for name in own for part in (name, name.rpartition(".")[0])}
@@ -98,7 +107,6 @@ def drift(
     }
     if units := rescaled(base.summary, now.summary, confidence=CONFIDENCE):
         body["rescaled"] = [one.to_dict() for one in units]
-    inputs = named(reference=reference, current=current)
     if answers is not None:
         _probabilities(now.summary, answers, inputs["current"])
         body["harm"] = harms(reference, base.summary, now.summary, answers)

@@ -11,7 +11,7 @@ from seawall.kernel import BadInput, Outcome, Reason, Rule, Verdict
 from seawall.report.document import Document
 from seawall.sdk.losses import Answers, losses, picked
 from seawall.sdk.report import CONFIDENCE, Report, Table, named
-from seawall.sdk.summaries import SameTypes, reference_summary
+from seawall.sdk.summaries import SameTypes, reference_summary, refuse_empty
 from seawall.statistics import segments as search
 from seawall.statistics.named_bins import NamedBins, named_bins
 from seawall.statistics.segments import Searched, Tally, tally
@@ -67,6 +67,7 @@ def segments(
     apart = set(answers.columns) if answers else set[str]()
     inputs = named(data=data) | ({} if reference is None else named(reference=reference))
     base = reference_summary(data if reference is None else reference, columns)
+    refuse_empty(base.summary, inputs["data" if reference is None else "reference"])
     names = [n for n in base.grids if n not in apart]
     if not names:
         raise BadInput(
@@ -77,8 +78,9 @@ def segments(
     if answers is None:
         assert reference is not None
         then = _counted(_twice(reference), codings)
-        found = search.moved(then, _counted(open_source(data), codings), codings,
-                             confidence=CONFIDENCE)  # fmt: skip
+        now = _counted(open_source(data), codings)
+        refuse_empty(now, inputs["data"])
+        found = search.moved(then, now, codings, confidence=CONFIDENCE)
         measure = "share_change"
     else:
         counted = _counted(_twice(data), codings, answers)

@@ -8,6 +8,7 @@ neither threads nor pieces show in them.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,6 +26,7 @@ from seawall.sdk.saved import saved_baseline
 from seawall.statistics.column import Column, any_value, encode, joined, kind_of, length
 from seawall.statistics.counting import summarise
 from seawall.statistics.grid import Grid, Space, make_grid
+from seawall.statistics.segments import Tally
 from seawall.statistics.summary import ColumnSummary, TableSummary
 from seawall.statistics.text import (
     counted,
@@ -128,6 +130,12 @@ def _nothing(left_out: Collection[str], where: str) -> BadInput:
     )
 
 
+def refuse_empty(summary: TableSummary | Tally, where: str) -> None:
+    """Raise `BadInput` on a table of no rows, with which nothing can be compared."""
+    if not summary.rows:
+        raise BadInput("there are no rows", where=where, remedy="give a table that has some")
+
+
 def summary_on(
     source: Table, grids: Mapping[str, Grid], *, every_column: bool = True,
     progress: Progress | None = None, threads: int = _THREADS,
@@ -153,7 +161,8 @@ def summary_on(
     told = progress and partial(progress, "current")
     summary = _fold(there, grids, names, there.pieces, {}, told, threads)
     for name, one in summary.columns.items():
-        if one.n == one.counts[-1] > 0 and (error := _unordered(name, one.grid, there)):
+        error = _unordered(name, one.grid, there)
+        if error and one.n and (one.n == one.counts[-1] or _mixed(one.grid)):
             raise error
     return Counted(summary, extra if every_column else {})
 
@@ -163,8 +172,31 @@ def _unordered(name: str, grid: Grid, there: Source) -> BadInput | None:
     held = "numbers" if name in there.numeric else "times" if name in there.times else ""
     if grid.ordered or not held:
         return None
+    if held == "numbers" and (odd := _mixed(grid)):
+        return BadInput(
+            f"column {name} holds numbers where the reference has {odd!r} among them",
+            where=there.name,
+            remedy="correct that in the reference, or give the column as text in both (Parquet)",
+        )
     wanted = "flags" if grid.kind == "boolean" else "text"
     return _another_type(name, held, wanted).at(there.name)
+
+
+def _mixed(grid: Grid) -> str:
+    """The first category that is no number, where others are: a file of text does not say which
+    of the two was meant.
+    """
+    if grid.kind != "categorical":
+        return ""
+    numbers = [_is_number(name) for name in grid.categories]
+    return grid.categories[numbers.index(False)] if any(numbers) and not all(numbers) else ""
+
+
+def _is_number(name: str) -> bool:
+    try:
+        return math.isfinite(float(name))
+    except ValueError:
+        return False
 
 
 class SameTypes:
@@ -180,6 +212,8 @@ class SameTypes:
         for name in list(self._suspects):
             found = set(encode(columns[name])[1])
             self._seen |= {name} if found else set()
+            if found and _mixed(self._grids[name]):
+                raise self._suspects[name]
             if found & set(self._grids[name].categories):
                 del self._suspects[name]
         try:
