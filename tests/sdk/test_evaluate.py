@@ -222,6 +222,36 @@ def test_rows_without_label_score_or_prediction_are_counted_and_said():
     ]
 
 
+def rules_of(report, outcome):
+    return [r.rule for r in report.verdict.reasons if r.outcome is outcome]
+
+
+@pytest.mark.parametrize("task", ["binary", "regression"])
+def test_a_model_that_leaves_many_rows_without_an_answer_fails(task):
+    table = binary(3000) if task == "binary" else {"label": np.arange(3000.0)}
+    table["score"] = table.get("score", np.arange(3000) + 0.01)
+    answer = {"score": "score"} if task == "binary" else {"prediction": "score"}
+    for share, outcome in ((0.0, Outcome.PASS), (0.01, Outcome.PASS), (0.5, Outcome.FAIL)):
+        lacking = table | {"score": table["score"].astype(float).copy()}
+        lacking["score"][: int(3000 * share)] = np.nan
+        found = evaluate(lacking, label="label", **answer)
+        assert found.verdict.outcome is outcome, share
+    assert rules_of(found, Outcome.FAIL)[0] == "rows_without_score at most 0.02"
+
+
+def test_a_group_without_any_score_or_label_is_named():
+    table = binary(3000)
+    sex = np.where(np.arange(3000) % 2, "1", "2")
+    silent = table | {"sex": sex, "score": np.where(sex == "1", np.nan, table["score"])}
+    found = evaluate(silent, label="label", score="score", groups=["sex"])
+    assert found.verdict.outcome is Outcome.FAIL
+    assert "no row of sex=1 has a score" in " ".join(r.message for r in found.verdict.reasons)
+    unlabelled = table | {"sex": sex, "label": np.where(sex == "1", np.nan, table["label"])}
+    found = evaluate(unlabelled, label="label", score="score", groups=["sex"])
+    assert "sex: every group has a label" in rules_of(found, Outcome.UNDECIDED)
+    assert "label: labels of all rows" in rules_of(found, Outcome.UNDECIDED)
+
+
 @pytest.mark.parametrize("surest", [1e-9, 0.0])
 def test_a_log_loss_that_is_clipped_is_told_with_the_value_of_scikit_learn(surest):
     rng = np.random.default_rng(4)

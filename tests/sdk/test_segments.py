@@ -105,7 +105,7 @@ def test_harm_and_the_whole_row_check_take_a_text_by_its_measures():
 def test_few_rows_leave_a_change_of_shares_undecided():
     few = table(13).slice(0, 20)
     assert segments(few, reference=table(14)).verdict.outcome is Outcome.UNDECIDED
-        assert segments(table(14), reference=few).verdict.outcome is Outcome.UNDECIDED
+    assert segments(table(14), reference=few).verdict.outcome is Outcome.UNDECIDED
 
 
 def test_text_where_the_reference_holds_numbers_is_refused():

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from seawall.kernel import BadInput, Digest, Estimate, Verdict
+from seawall.kernel import BadInput, Digest, Estimate, Verdict, all_of
 from seawall.report.document import Document
 from seawall.sdk.against import Against, compare_binary
 from seawall.sdk.deciding import Deciding, deciding
@@ -15,6 +15,7 @@ from seawall.sdk.groups import compare_groups
 from seawall.sdk.report import CONFIDENCE, Report, Table, named
 from seawall.sdk.rows import By, Rows, lacking, read_rows, task_of
 from seawall.sdk.scores import count_scores, repeated
+from seawall.sdk.unanswered import unanswered
 from seawall.sdk.verdicts import conclude
 from seawall.statistics.calibration import calibration, measure
 from seawall.statistics.clipped_loss import ClippedLoss, clipped_loss
@@ -68,6 +69,7 @@ def evaluate(
 
     `tolerances` decide on other measures of calibration and fairness of a binary model than the
     default ones (`sdk.deciding`): `{"demographic_parity_ratio": 0.8}` is the rule of four fifths.
+    Rows that lack an answer or a label are judged beside (`sdk.unanswered`).
 
     Decides on debiased ECE ≤ 0.05 (each class of several), gaps ≤ 0.10 in selection and error
     rates, for regression on |bias| ≤ 0.05 label deviations and gaps of it ≤ 0.10, and on not
@@ -87,17 +89,17 @@ def evaluate(
         from seawall.sdk.regression import evaluate_regression
 
         assert prediction is not None
-        found = evaluate_regression(rows, label, prediction, quantile, other)
-        return EvaluationReport(*found, inputs)
-    if kind == "multiclass":
+        verdict, body = evaluate_regression(rows, label, prediction, quantile, other)
+    elif kind == "multiclass":
         from seawall.sdk.multiclass import evaluate_multiclass
 
-        found = evaluate_multiclass(rows, label, prediction, chosen, other)
-        return EvaluationReport(*found, inputs)
-    value = cost_of(dict(cost)) if cost else None
-    rules = deciding(tolerances or {})
-    found = _binary(rows, label, score, prediction, threshold, value, other, rules)
-    return EvaluationReport(*found, inputs)
+        verdict, body = evaluate_multiclass(rows, label, prediction, chosen, other)
+    else:
+        value = cost_of(dict(cost)) if cost else None
+        rules = deciding(tolerances or {})
+        verdict, body = _binary(rows, label, score, prediction, threshold, value, other, rules)
+    lacking_ = unanswered(rows, label, [*filter(None, (score, prediction)), *chosen.values()])
+    return EvaluationReport(all_of([*lacking_, verdict]), body, inputs)
 
 
 def _only_where_used(
