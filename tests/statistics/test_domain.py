@@ -61,6 +61,42 @@ def test_places_average_to_the_area_of_scikit_learn():
     assert placed.reference.mean() == pytest.approx(area)
 
 
+def test_a_column_that_tells_all_rows_apart_hides_none_of_the_others():
+    rng = np.random.default_rng(7)
+    old, new = table(rng, 3000, 0.5), table(rng, 3000, 0.5)
+    new["x3"] = new["x3"] + 0.5
+    key = np.arange(6000)
+    found = domain(old | {"key": key[:3000]}, new | {"key": key[3000:]})
+    assert found.hiding == ("key",)
+    assert found.named == ("key", "x3")
+    assert "by key, x3, of which key alone tells nearly all rows apart" in (
+        found.verdict.reasons[0].message
+    )
+    for e in (*found.importance.values(), *found.alone.values()):
+        assert e.low < e.high
+    mine = roc_auc_score(np.repeat([0, 1], 3000), np.concatenate([old["x3"], new["x3"]]))
+    assert found.alone["x3"].low <= mine <= found.alone["x3"].high
+    assert found.alone["x0"].low <= 0.5 <= found.alone["x0"].high
+
+
+def test_redundant_columns_that_moved_are_both_named():
+    rng = np.random.default_rng(8)
+    old, new = table(rng, 3000, 0.5), table(rng, 3000, 0.5)
+    new["x3"] = new["x3"] + 0.5
+    found = domain(old | {"copy": 2 * old["x3"]}, new | {"copy": 2 * new["x3"]})
+    assert set(found.named) == {"x3", "copy"}
+    assert found.hiding == ()
+
+
+def test_a_plain_shift_is_named_alone():
+    rng = np.random.default_rng(9)
+    old, new = table(rng, 3000, 0.5), table(rng, 3000, 0.5)
+    new["x4"] = new["x4"] + 0.4
+    found = domain(old, new)
+    assert found.named == ("x4",)
+    assert next(iter(found.importance)) == "x4"
+
+
 def test_few_rows_are_undecided():
     rng = np.random.default_rng(5)
     found = domain(table(rng, 40, 0.5), table(rng, 500, -0.5))

@@ -240,16 +240,24 @@ def _everything(features: Sequence[Feature]) -> Table:
 def _whole_rows(joint: Shape) -> Iterator[Block]:
     """Whether a model tells the two tables apart, and by which columns."""
     yield Judgement(verdict_of(joint["verdict"]))
-    rows = {name: (estimate_of(e), None) for name, e in list(joint.get("importance", {}).items())}
+    hiding = [str(name) for name in joint.get("hiding", ())]
+    which = joint.get("alone" if hiding else "importance", {})
+    rows = {name: (estimate_of(e), None) for name, e in which.items()}
     named = [str(name) for name in joint.get("named", ())]
     if rows:
         best = sorted(rows, key=lambda name: -rows[name][0].value)[:MOST_ROWS]
         title = f"Told apart by {listed(named)}" if named else "No column tells them apart"
         yield dot_and_whisker(
-            {name: rows[name] for name in best}, title=title, measure="loss of AUC without it",
-            reference=0.0,
+            {name: rows[name] for name in best}, title=title,
+            measure="AUC by it alone" if hiding else "loss of AUC without it",
+            reference=0.5 if hiding else 0.0,
         )  # fmt: skip
-    known = {"verdict", "importance", "named"}
+    if hiding:
+        yield Sentence(
+            f"{listed(hiding, len(hiding))} alone {'tells' if len(hiding) == 1 else 'each tell'} "
+            "nearly all rows apart, which hides what others add: each is shown by itself."
+        )
+    known = {"verdict", "importance", "alone", "named", "hiding"}
     rest = {key: value for key, value in joint.items() if key not in known}
     yield from blocks_of("rows as a whole", rest)
 

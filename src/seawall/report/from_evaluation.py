@@ -155,7 +155,7 @@ def _rate(
     title, band = what, None
     apart = None if gap is None else estimate_of(gap)
     if apart and math.isnan(apart.value):
-        title = f"{what}: too few rows to compare"
+        title = f"{what}: {'one group only' if len(rows) == 1 else 'too few rows to compare'}"
     elif apart and rate != "false_positive_rate":  # its own gap is not among the measures
         differ = "differ" if rate.endswith("rate") else "differs"
         title = f"{what} {differ} by {number(apart.value)}"

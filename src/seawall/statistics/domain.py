@@ -24,6 +24,8 @@ from seawall.statistics.intervals import clopper_pearson, normal_quantile
 Vector = NDArray[np.float64]
 TOLERANCE = 0.595
 """The largest AUC that a total variation of 0.10 between whole rows allows: ½ + v − v²/2."""
+HIDING = 0.99
+"""AUC of one column beside which that of all can hardly lose anything by another."""
 FOLDS = 5
 LEAST = 50
 """Rows of each table below which nothing is fitted."""
@@ -35,15 +37,19 @@ class Domain(msgspec.Struct, frozen=True):
     """How well rows of two tables can be told apart, and by which columns.
 
     `auc` is that of held-out rows: ½ when nothing tells them apart. `importance` is what it loses
-    when a column's values are shuffled; `named`, if rows can be told apart at all, are the columns
-    whose loss is shown, largest first.
+    when a column's values are shuffled, `alone` the AUC of that column by itself. `named`, if rows
+    can be told apart at all, are the columns whose loss is shown or that alone tell them apart,
+    largest first. Beside `hiding` ones, which alone tell nearly all rows apart, no other can be
+    missed: `importance` says nothing then, and `alone` does.
     """
 
     verdict: Verdict
     auc: Estimate
     tolerance: float
     importance: dict[str, Estimate]
+    alone: dict[str, Estimate]
     named: tuple[str, ...]
+    hiding: tuple[str, ...]
     rows: dict[str, int]
 
     def to_dict(self) -> dict[str, Any]:
@@ -52,7 +58,9 @@ class Domain(msgspec.Struct, frozen=True):
             "verdict": self.verdict.to_dict(),
             "auc": self.auc.to_dict(),
             "importance": {name: e.to_dict() for name, e in self.importance.items()},
+            "alone": {name: e.to_dict() for name, e in self.alone.items()},
             "named": list(self.named),
+            "hiding": list(self.hiding),
         }
 
 
@@ -81,40 +89,62 @@ def domain(
     rule = Rule("multivariate_auc", at_most=tolerance)
     if min(size.values()) < LEAST or not terms.values.shape[1]:
         auc = Estimate(math.nan, 0.0, 1.0, confidence, label.size, _METHOD)
-        return Domain(rule.judge(auc), auc, tolerance, {}, (), size)
+        return Domain(rule.judge(auc), auc, tolerance, {}, {}, (), (), size)
     place = np.concatenate([np.arange(n) for n in size.values()]) % FOLDS
     tried = [_Trial.of(terms, label, place, fold) for fold in range(1, FOLDS)]
     whole = [t.auc for t in tried]
     auc = _average(whole, confidence, label.size, _METHOD, size)
     strict = _average(whole, (1 + confidence) / 2, label.size, _METHOD, size)
     losses = {name: [t.without(at) for t in tried] for at, name in enumerate(reference)}
-    shown = 1 - (1 - confidence) / len(losses)
-    found = {
-        name: _average(loss, confidence, label.size, "loss of AUC when shuffled, paired DeLong")
-        for name, loss in losses.items()
+    single = {name: _single(terms, at, label, place) for at, name in enumerate(reference)}
+    shown = 1 - (1 - confidence) / (2 * len(losses))
+    importance = {name: _loss(loss, confidence, label.size, size) for name, loss in losses.items()}
+    alone = {
+        name: _average(one, confidence, label.size, _METHOD, size) for name, one in single.items()
     }
-    order = sorted(found, key=lambda name: (-found[name].value, name))
+    by_size = {name: max(e.value, alone[name].value - 0.5) for name, e in importance.items()}
+    order = sorted(by_size, key=lambda name: (-by_size[name], name))
     named = tuple(
-        n for n in order if auc.low > 0.5 and _average(losses[n], shown, label.size, "").low > 0
-    )
-    verdict = judge_in_family(rule, auc, strict, "all columns together")
+        name for name in order
+        if auc.low > 0.5
+        and (_loss(losses[name], shown, 0, size).low > 0
+             or _average(single[name], shown, 0, "", size).low > 0.5)
+    )  # fmt: skip
+    hiding = tuple(name for name in named if alone[name].value >= HIDING)
     return Domain(
-        _naming(verdict, named),
+        _naming(judge_in_family(rule, auc, strict, "all columns together"), named, hiding),
         auc,
         tolerance,
-        {name: found[name] for name in order},
+        {name: importance[name] for name in order},
+        {name: alone[name] for name in order},
         named,
+        hiding,
         size,
     )
 
 
-def _naming(verdict: Verdict, named: tuple[str, ...]) -> Verdict:
+def _single(
+    terms: _Terms, column: int, label: NDArray[np.bool_], place: NDArray[np.int64]
+) -> list[_Placed]:
+    """The same trials with one column's terms and no other."""
+    own = terms.owner == column
+    if not own.any():  # it is one value throughout
+        return [_placed(np.zeros(int((place == f).sum())), label[place == f])
+                for f in range(1, FOLDS)]  # fmt: skip
+    mine = _Terms(terms.values[:, own], terms.owner[own], np.zeros(int(own.sum()), np.bool_))
+    return [_Trial.of(mine, label, place, fold).auc for fold in range(1, FOLDS)]
+
+
+def _naming(verdict: Verdict, named: tuple[str, ...], hiding: tuple[str, ...]) -> Verdict:
     """The verdict, its reason saying which columns rows are told apart by."""
     reason = verdict.reasons[0]
     if not named:
         return verdict
     more = f" and {len(named) - 5} more" if len(named) > 5 else ""
     message = f"{reason.message}; by {', '.join(named[:5])}{more}"
+    if hiding:
+        verb = "tells" if len(hiding) == 1 else "each tell"
+        message += f", of which {', '.join(hiding[:5])} alone {verb} nearly all rows apart"
     return Verdict(verdict.outcome, (msgspec.structs.replace(reason, message=message),))
 
 
@@ -256,6 +286,17 @@ def _placed(score: Vector, label: NDArray[np.bool_]) -> _Placed:
         return np.asarray(sum(ends), float) / (2 * among.size)
 
     return _Placed(below(score[label], old), 1 - below(score[~label], new))
+
+
+def _loss(folds: list[_Placed], confidence: float, n: int, size: Mapping[str, int]) -> Estimate:
+    """What the AUC loses; where no row moves, as many as could and were not seen to still may."""
+    found = _average(folds, confidence, n, "loss of AUC when shuffled, paired DeLong")
+    if found.low < found.high:
+        return found
+    least = min(size.values())
+    unseen = 1 - clopper_pearson(least, least, confidence)[0]
+    return Estimate(found.value, found.low - unseen, found.high + unseen, confidence, n,
+                    found.method)  # fmt: skip
 
 
 def _average(
