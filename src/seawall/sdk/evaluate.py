@@ -24,6 +24,7 @@ from seawall.statistics.curves import curves
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.grid import score_grid
 from seawall.statistics.inequality import inequality
+from seawall.statistics.losses import LEAST
 from seawall.statistics.performance import by_score, by_threshold, confusion
 from seawall.statistics.reliability import reliability
 from seawall.statistics.score import UNLABELLED, ScoreSummary, label_codes
@@ -167,7 +168,10 @@ def _binary(
 
 
 def _clipped(rows: Rows, label: str, score: str) -> ClippedLoss | None:
-    scores, labels = rows.floats(score), label_codes(rows[label])
+    scores = rows.floats(score)
+    if not ((scores < LEAST) | (scores > 1 - LEAST)).any():
+        return None
+    labels = label_codes(rows[label])
     kept = ~np.isnan(scores) & (labels != UNLABELLED)
     return clipped_loss(scores[kept], labels[kept])
 
