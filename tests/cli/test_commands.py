@@ -60,7 +60,7 @@ def test_the_commands_are_those_that_users_rely_on() -> None:
         "demo", "serve", "gateway", "apply", "get", "describe", "drift", "evaluate", "estimate",
         "register", "validate", "gate", "approve", "reject", "doctor", "slo status",
         "monitor status", "rollout start", "rollout status", "rollout promote", "rollout abort",
-        "rollout analyse",
+        "rollout analyse", "experiment status", "experiment end",
         "decision show", "decision prove", "decision tell", "decision subject",
         "decision audit", "decision erase", "decision compact", "audit verify", "audit show",
         "audit prove", "audit checkpoint", "audit export", "identity add", "identity claim",

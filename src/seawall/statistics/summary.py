@@ -119,8 +119,9 @@ class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def binned(self, edges: NDArray[np.float64]) -> Histogram:
         """Counts in given rising edges, each cell counted where its middle lies."""
-        lower = np.maximum(self.grid.edges[:-1], min(self.low, float(edges[0])))
-        upper = np.minimum(self.grid.edges[1:], max(self.high, float(edges[-1])))
+        most = np.finfo(np.float64).max  # a cell without an end has a middle all the same
+        lower = np.clip(self.grid.edges[:-1], max(min(self.low, float(edges[0])), -most), most)
+        upper = np.clip(self.grid.edges[1:], -most, min(max(self.high, float(edges[-1])), most))
         middle = np.where(self.grid.exact, lower, lower / 2 + upper / 2)
         at = np.clip(np.searchsorted(edges, middle, "right") - 1, 0, len(edges) - 2)
         counts = np.zeros(len(edges) - 1, np.int64)

@@ -17,6 +17,7 @@ from seawall.app import (
     again,
     bundles,
     decisions,
+    experiments,
     gateways,
     monitors,
     respond,
@@ -100,6 +101,26 @@ def move_rollout(
         raise BadInput("analyse is read with GET")
     moved = rollouts.by_hand(app, who, f"{endpoint}/{key}", action, data.reason)
     return {"rollout": moved.key, "state": moved.state, "sentence": moved.sentence}
+
+
+@get("/experiments", sync_to_thread=True)
+def list_experiments(request: Asked, endpoint: FromQuery[str] = "") -> list[dict[str, Any]]:
+    """The experiments of an endpoint, or all, the newest first, each with its evidence."""
+    app = app_of(request)
+    app.allow(who_asks(request), Action.READ, endpoint=endpoint)
+    if endpoint:
+        app.store.get(Endpoint, endpoint)
+    return experiments.standing(app, endpoint)
+
+
+@post("/experiments/{endpoint:str}/{name:str}/end", sync_to_thread=True, status_code=200)
+def end_experiment(
+    request: Asked, endpoint: FromPath[str], name: FromPath[str], data: JSONBody[Said]
+) -> dict[str, Any]:
+    """End an experiment; the champion answers every unit again."""
+    run = experiments.end(app_of(request), who_asks(request), f"{endpoint}/{name}", data.reason)
+    sentence = f"{run.key} has ended; the champion answers every unit of {endpoint}."
+    return {"experiment": run.key, "state": run.state, "sentence": sentence}
 
 
 @get("/endpoints/{name:str}", sync_to_thread=True)
@@ -301,6 +322,8 @@ HANDLERS = [
     list_rollouts,
     show_rollout,
     move_rollout,
+    list_experiments,
+    end_experiment,
     show_endpoint,
     slo_status,
     monitor_status,
