@@ -1,5 +1,7 @@
 """Grids and mergeable summaries."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
