@@ -438,3 +438,21 @@ def test_rotten_names_of_groups_are_named_and_not_counted_as_others(tmp_path: Pa
     path.write_bytes(data)
     with pytest.raises(Corrupt, match="rotted"):
         Strata(path)
+
+
+def test_an_hour_of_which_a_kill_left_only_the_folder_is_forgotten(place: Place):
+    clock = place.clock
+    assert isinstance(clock, FixedClock)
+    place.log.append([place.record(0.9, "f")], durable=False)
+    place.joins.work()
+    (hour,) = (place.folder / "labels" / "decisions").iterdir()
+    for run in hour.iterdir():
+        run.unlink()  # as far as a keeper came that was killed while it forgot the hour
+    place.joins = place.open()
+    place.joins.work()
+    clock.advance(timedelta(days=9))
+    place.log.append([place.record(0.9, "f")], durable=False)
+    place.joins.work()
+    place.joins.prune(clock.now_ns())
+    assert place.joins.decisions == 1
+    assert not hour.exists()
