@@ -36,7 +36,7 @@ async def _said(question: Question, live: Live) -> Scores:
     except Limited as busy:
         if question.own:
             raise
-        return Unanswered(busy.what)
+        return Unanswered(busy.what, asked=False)
 
 
 def _local(question: Question, live: Live) -> Scores:

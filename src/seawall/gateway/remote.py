@@ -62,7 +62,8 @@ class Remote:
         """
         name, breaker = self.server.name, self.breaker
         if not breaker.allow(self._clock()):
-            return self._unanswered("open", f"the upstream {name} is left alone after failures")
+            self._tally[name, "open"] += 1
+            return Unanswered(f"the upstream {name} is left alone after failures", asked=False)
         self._loop = asyncio.get_running_loop()
         try:
             await self.turns.take()
