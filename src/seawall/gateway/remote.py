@@ -11,7 +11,7 @@ from time import monotonic
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.upstream import Answered, Late, Passage, RemoteModel, Upstream
+from seawall.adapters.upstream import Answered, Forwarded, Late, Passage, RemoteModel, Upstream
 from seawall.gateway.admission import Limited
 from seawall.gateway.turns import Turns
 from seawall.kernel import Corrupt, Unavailable
@@ -26,6 +26,7 @@ OF_THE_INPUT = (400, 413, 422)
 """Statuses about what was asked: one caller's odd row must not open the circuit for all."""
 RETIRING_SECONDS = 2.0
 Tally = Counter[tuple[str, str]]
+Said = Callable[[Sequence[float] | Unanswered | None], None]
 
 
 class Remote:
@@ -69,9 +70,45 @@ class Remote:
         except Limited:
             self._tally[name, "busy"] += 1
             raise
-        began, spent = self._clock(), None
+        began = self._clock()
         try:
-            scores = await self._model.scores(matrix, timeout)
+            reply = await self._model.asked(matrix, timeout)
+        except Unavailable as error:
+            reply = error
+        except BaseException:
+            self.turns.give(None)
+            raise
+        return self._said(reply, len(matrix), began)
+
+    def begin(self, matrix: NDArray[np.float32], then: Said, timeout: float | None = None) -> bool:
+        """The same from a callback of the event loop, if the server may be asked at once.
+
+        `then` is told what `ask` returns, or None where it must be asked again.
+        """
+        if self.breaker.state != "closed" or not self.turns.take_now():
+            return False
+        began = self._clock()
+
+        def replied(reply: Forwarded | Unavailable | None) -> None:
+            if reply is None:
+                self.turns.leave()
+                then(None)
+            else:
+                then(self._said(reply, len(matrix), began))
+
+        if self._model.begin(matrix, replied, timeout):
+            return True
+        self.turns.leave()
+        return False
+
+    def _said(
+        self, reply: Forwarded | Unavailable, rows: int, began: float
+    ) -> Sequence[float] | Unanswered:
+        breaker, spent = self.breaker, None
+        try:
+            if isinstance(reply, Unavailable):
+                raise reply
+            scores = self._model.said(reply, rows)
             spent = self._clock() - began
         except Late as error:
             return self._failed("timeout", error)
@@ -89,7 +126,7 @@ class Remote:
         finally:
             self.turns.give(spent)
         breaker.record(failed=False, now=self._clock())
-        self._tally[name, "answered"] += 1
+        self._tally[self.server.name, "answered"] += 1
         return scores.tolist()
 
     @property

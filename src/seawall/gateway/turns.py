@@ -35,10 +35,16 @@ class Turns:
         """How many may be under way now."""
         return self._limit.limit
 
-    async def take(self) -> None:
-        """Wait for a turn, or raise `Limited`."""
+    def take_now(self) -> bool:
+        """Take a turn if there is no need to wait."""
         if self.under_way < self._limit.limit and not self._waiting:
             self.under_way += 1
+            return True
+        return False
+
+    async def take(self) -> None:
+        """Wait for a turn, or raise `Limited`."""
+        if self.take_now():
             return
         expected = (len(self._waiting) + 1) * self._limit.typical / self._limit.limit
         if expected > self._patience:
@@ -50,7 +56,7 @@ class Turns:
                 await turn
         except BaseException as error:
             if not turn.cancelled():  # it came as the wait ended
-                self._leave()
+                self.leave()
             if isinstance(error, TimeoutError):
                 raise self._busy(self._patience) from None
             raise
@@ -64,9 +70,10 @@ class Turns:
             self._limit.failed()
         else:
             self._limit.record(seconds, self.under_way, self._clock())
-        self._leave()
+        self.leave()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """End a turn in which nothing was learned of the server."""
         self.under_way -= 1
         while self._waiting and self.under_way < self._limit.limit:
             turn = self._waiting.popleft()

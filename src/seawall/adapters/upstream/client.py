@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import TracebackType
 from typing import NamedTuple, Self
 
@@ -39,6 +39,9 @@ class Forwarded(NamedTuple):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+
+
+Then = Callable[[Forwarded | Unavailable | None], None]
 
 
 class Upstream:
@@ -80,22 +83,53 @@ class Upstream:
         given = timeout or self.timeout
         until = asyncio.get_running_loop().time() + given
         try:
-            head = self._address.head(method, path.encode("ascii"), _passed_on(headers), len(body))
+            data = self._request(method, path, headers, body)
             try:
-                whole = await self._ask(head + body, method, until, new=False)
+                whole = await self._ask(data, method, until, new=False)
             except Stale:
-                whole = await self._ask(head + body, method, until, new=True)
-        except TimeoutError:
-            what = f"the upstream {self.name} gave no answer within {given:g} s"
-            raise Late(what) from None
-        except Oversized:
-            raise self._unavailable(f"answered more than {self._most:,} bytes") from None
-        except (Garbled, ValueError):
-            raise self._unavailable("did not answer in HTTP") from None
-        except Broken:
-            raise self._unavailable("cannot be reached, or closed the connection") from None
-        back = [pair for pair in whole.headers if pair[0].lower() not in _HOP]
-        return Forwarded(whole.status, back, whole.content)
+                whole = await self._ask(data, method, until, new=True)
+        except (Broken, TimeoutError, ValueError) as error:
+            raise self._unavailable(error, given) from None
+        return whole.forwarded()
+
+    def begin(
+        self,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        then: Then,
+        *,
+        timeout: float | None = None,
+    ) -> bool:
+        """Post the same from a callback of the event loop, if a kept connection is free.
+
+        `then` is told what `forward` would return or raise; None where the connection turned out
+        closed before a byte of the reply came, and it must be asked again.
+        """
+        given = timeout or self.timeout
+        try:
+            data = self._request("POST", path, headers, body)
+        except ValueError:
+            return False
+        wire = self._pool.take()
+        if wire is None:
+            return False
+
+        def told(done: asyncio.Future[None]) -> None:
+            whole.timer.cancel()
+            self._pool.leave()
+            match done.exception():
+                case None:
+                    then(whole.forwarded())
+                case Stale():
+                    then(None)
+                case error:
+                    then(self._unavailable(error, given))
+
+        whole = _Whole(wire, self._most, asyncio.get_running_loop().time() + given)
+        whole.done.add_done_callback(told)
+        wire.send(whole, data)
+        return True
 
     async def close(self) -> None:
         """End all connections."""
@@ -129,7 +163,22 @@ class Upstream:
             self._pool.leave()
         return whole
 
-    def _unavailable(self, what: str) -> Unavailable:
+    def _request(
+        self, method: str, path: str, headers: Mapping[str, str] | Headers, body: bytes
+    ) -> bytes:
+        target, passed = path.encode("ascii"), _passed_on(headers)
+        return self._address.head(method, target, passed, len(body)) + body
+
+    def _unavailable(self, error: BaseException, timeout: float) -> Unavailable:
+        match error:
+            case TimeoutError():
+                return Late(f"the upstream {self.name} gave no answer within {timeout:g} s")
+            case Oversized():
+                what = f"answered more than {self._most:,} bytes"
+            case Garbled() | ValueError():
+                what = "did not answer in HTTP"
+            case _:
+                what = "cannot be reached, or closed the connection"
         return Unavailable(f"the upstream {self.name} {what}")
 
 
@@ -147,10 +196,11 @@ class _Whole:
         self.done: asyncio.Future[None] = loop.create_future()
         self.timer = loop.call_at(until, self._late)
 
-    @property
-    def content(self) -> bytes:
-        """The body."""
-        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+    def forwarded(self) -> Forwarded:
+        """What came, without what concerns the connection."""
+        content = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        back = [pair for pair in self.headers if pair[0].lower() not in _HOP]
+        return Forwarded(self.status, back, content)
 
     def head(self, status: int, headers: Headers, size: int | None) -> None:
         """It begins; refused at once if it is known to be too large."""

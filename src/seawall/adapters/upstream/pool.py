@@ -122,7 +122,7 @@ class Pool:
         if self._sweep is not None:
             self._sweep.cancel()
         for wire in self._wires:
-            wire.abort()
+            wire.refuse(Unreachable())
         while self._wires:
             await asyncio.sleep(0)
         self._closed = False
