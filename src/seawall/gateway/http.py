@@ -213,9 +213,12 @@ class GatewayApp:
             assert call is not None
             return await self._ask(call, live, context)
 
-    async def go_on(self, entered: Entered, body: bytes, first: Scores | None) -> Reply:
-        """Answer a plain request whose model was asked, and said this; None: ask it again."""
+    async def go_on(self, entered: Entered, body: bytes, first: Scores | Limited) -> Reply:
+        """Answer a plain request whose model was asked, and said this, or was too busy."""
         with entered:
+            if isinstance(first, Limited):
+                self.service.refuse(entered.live)
+                raise first
             given = given_plainly(entered.live, body)
             assert given is not None
             decided = await self._decide(entered.live, given, entered.context, first)

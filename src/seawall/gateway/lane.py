@@ -14,6 +14,7 @@ from time import perf_counter
 from typing import NamedTuple, Protocol
 
 from seawall.gateway import reply
+from seawall.gateway.admission import Limited
 from seawall.gateway.entered import Entered, Request
 from seawall.gateway.given import Context
 from seawall.gateway.http import GatewayApp, refusal
@@ -118,7 +119,7 @@ class Lane:
         entered: Entered,
         path: tuple[str, ...],
         body: bytes,
-        came: Plainly | Scores | None,
+        came: Plainly | Scores | Limited,
     ) -> None:
         """A model elsewhere has answered: that is all, or a task goes on with it."""
         if isinstance(came, Plainly):
@@ -135,7 +136,7 @@ class Lane:
         entered: Entered,
         path: tuple[str, ...],
         body: bytes,
-        said: Scores | None,
+        said: Scores | Limited,
     ) -> None:
         try:
             answered = await self._app.go_on(entered, body, said)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.decisions.apart import paired
+from seawall.gateway.admission import Limited
 from seawall.gateway.given import Context, text
 from seawall.gateway.live import Live
 from seawall.kernel import Clock, Ids, from_ns
@@ -40,9 +41,9 @@ class Plainly(NamedTuple):
     """`perf_counter` at the request's arrival."""
 
 
-Came = Callable[[Plainly | Scores | None], None]
-"""Of a model elsewhere: the answer; or what the model said, where that is not all; or None, where
-it must be asked again."""
+Came = Callable[[Plainly | Scores | Limited], None]
+"""Of a model elsewhere: the answer; or what the model said, where that is not all; or why it was
+not asked."""
 
 
 class _Row(NamedTuple):
@@ -91,9 +92,9 @@ class Plain:
         if row is None or not row.alone or (remote := self.live.remotes.get(row.arm.name)) is None:
             return False
 
-        def said(scores: Sequence[float] | Unanswered | None) -> None:
+        def said(scores: Sequence[float] | Unanswered | Limited) -> None:
             answered = None
-            if scores is not None and not isinstance(scores, Unanswered):
+            if not isinstance(scores, (Unanswered, Limited)):
                 try:
                     answered = self._answered(row, scores[0], context)
                 except Exception:  # noqa: BLE001 -- it will be raised again where it is answered

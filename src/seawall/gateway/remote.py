@@ -11,7 +11,15 @@ from time import monotonic
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.upstream import Answered, Forwarded, Late, Passage, RemoteModel, Upstream
+from seawall.adapters.upstream import (
+    Answered,
+    Forwarded,
+    Late,
+    Passage,
+    RemoteModel,
+    Then,
+    Upstream,
+)
 from seawall.gateway.admission import Limited
 from seawall.gateway.turns import Turns
 from seawall.kernel import Corrupt, Unavailable
@@ -26,7 +34,7 @@ OF_THE_INPUT = (400, 413, 422)
 """Statuses about what was asked: one caller's odd row must not open the circuit for all."""
 RETIRING_SECONDS = 2.0
 Tally = Counter[tuple[str, str]]
-Said = Callable[[Sequence[float] | Unanswered | None], None]
+Said = Callable[[Sequence[float] | Unanswered | Limited], None]
 
 
 class Remote:
@@ -51,6 +59,7 @@ class Remote:
         self._passage = Passage(server.name, server.url)
         self.turns = Turns(server.name, server.concurrency, seconds, clock)
         self.breaker = Breaker(server.breaker)
+        self._asking: set[asyncio.Task[None]] = set()
         self._retiring: Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -81,25 +90,50 @@ class Remote:
         return self._said(reply, len(matrix), began)
 
     def begin(self, matrix: NDArray[np.float32], then: Said, timeout: float | None = None) -> bool:
-        """The same from a callback of the event loop, if the server may be asked at once.
+        """The same from a callback of the event loop, while the circuit is closed.
 
-        `then` is told what `ask` returns, or None where it must be asked again.
+        `then` is told what `ask` would return or raise; what can be seen already is raised.
         """
-        if self.breaker.state != "closed" or not self.turns.take_now():
+        if self.breaker.state != "closed":
             return False
-        began = self._clock()
+        self._loop = asyncio.get_running_loop()
+        if self.turns.take_now():
+            self._begin(matrix, then, timeout)
+            return True
+
+        def its_turn(turn: asyncio.Future[None]) -> None:
+            if isinstance(error := turn.exception(), Limited):
+                self._tally[self.server.name, "busy"] += 1
+                then(error)
+            else:
+                self._begin(matrix, then, timeout)
+
+        self.turns.queue().add_done_callback(its_turn)
+        return True
+
+    def _begin(self, matrix: NDArray[np.float32], then: Said, timeout: float | None) -> None:
+        began, given = self._clock(), timeout or self.server.timeout_ms / 1e3
 
         def replied(reply: Forwarded | Unavailable | None) -> None:
             if reply is None:
-                self.turns.leave()
-                then(None)
+                work = self._reply(matrix, given, self._clock() - began, replied)
+                task = asyncio.get_running_loop().create_task(work)
+                self._asking.add(task)
+                task.add_done_callback(self._asking.discard)
             else:
                 then(self._said(reply, len(matrix), began))
 
-        if self._model.begin(matrix, replied, timeout):
-            return True
-        self.turns.leave()
-        return False
+        if not self._model.begin(matrix, replied, given):
+            replied(None)
+
+    async def _reply(
+        self, matrix: NDArray[np.float32], timeout: float, spent: float, then: Then
+    ) -> None:
+        """Over a new connection, or one that is waited for."""
+        try:
+            then(await self._model.asked(matrix, timeout, spent))
+        except Unavailable as error:
+            then(error)
 
     def _said(
         self, reply: Forwarded | Unavailable, rows: int, began: float

@@ -46,20 +46,25 @@ class Turns:
         """Wait for a turn, or raise `Limited`."""
         if self.take_now():
             return
+        turn = self.queue()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it came as the wait ended
+                self.leave()
+            raise
+
+    def queue(self) -> asyncio.Future[None]:
+        """A turn to come, or its `Limited`; raises that where it can be seen already."""
         expected = (len(self._waiting) + 1) * self._limit.typical / self._limit.limit
         if expected > self._patience:
             raise self._busy(expected)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
         self._waiting.append(turn)
-        try:
-            async with asyncio.timeout(self._patience):
-                await turn
-        except BaseException as error:
-            if not turn.cancelled():  # it came as the wait ended
-                self.leave()
-            if isinstance(error, TimeoutError):
-                raise self._busy(self._patience) from None
-            raise
+        timer = loop.call_later(self._patience, self._give_up, turn)
+        turn.add_done_callback(lambda _: timer.cancel())
+        return turn
 
     def give(self, seconds: float | None) -> None:
         """End a turn: after a reply that took so long, or None for one that did not come in time.
@@ -80,6 +85,10 @@ class Turns:
             if not turn.done():
                 self.under_way += 1
                 turn.set_result(None)
+
+    def _give_up(self, turn: asyncio.Future[None]) -> None:
+        if not turn.done():
+            turn.set_exception(self._busy(self._patience))
 
     def _busy(self, wait: float) -> Limited:
         return Limited(503, wait, f"the upstream {self._name} is busy")

@@ -72,16 +72,18 @@ class Upstream:
         *,
         method: str = "POST",
         timeout: float | None = None,
+        spent: float = 0.0,
     ) -> Forwarded:
         """Pass a request on and return the reply byte for byte, whatever its status.
 
         Headers of one connection alone are left out in both directions. A question for a score
         changes nothing at the server: where a kept connection turns out closed before a byte of
         the reply came, it is asked once more on a new one. Raises `Unavailable` when the server
-        does not answer in time, answers no HTTP, or more than is let in.
+        does not answer in time, of which so many seconds are `spent`, answers no HTTP, or more than
+        is let in.
         """
         given = timeout or self.timeout
-        until = asyncio.get_running_loop().time() + given
+        until = asyncio.get_running_loop().time() + given - spent
         try:
             data = self._request(method, path, headers, body)
             try:

@@ -76,10 +76,15 @@ class RemoteModel:
         """
         return self.said(await self.asked(matrix, timeout), len(matrix))
 
-    async def asked(self, matrix: NDArray[np.float32], timeout: float | None = None) -> Forwarded:
-        """What the server replies, for `said`; raises `Unavailable` when it does not."""
+    async def asked(
+        self, matrix: NDArray[np.float32], timeout: float | None = None, spent: float = 0.0
+    ) -> Forwarded:
+        """What the server replies, for `said`; raises `Unavailable` when it does not.
+
+        `spent` seconds of the time-out have passed already.
+        """
         headers, body = self._ask(matrix)
-        return await self._upstream.forward(self._path, headers, body, timeout=timeout)
+        return await self._upstream.forward(self._path, headers, body, timeout=timeout, spent=spent)
 
     def begin(self, matrix: NDArray[np.float32], then: Then, timeout: float | None = None) -> bool:
         """The same from a callback, if it can be asked at once; see `Upstream.begin`."""
