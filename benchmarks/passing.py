@@ -93,8 +93,9 @@ def main(what: str, *rest: str) -> None:
     if what == "server":
         uvloop.run(answering(port))
         return
+    application = {"bare": bare, "lean": lean}[what](rest[0])
     uvicorn.run(
-        {"bare": bare, "lean": lean}[what](rest[0]), port=port, http="httptools", loop="uvloop", ws="none", lifespan="off",
+        application, port=port, http="httptools", loop="uvloop", ws="none", lifespan="off",
         log_config=None, access_log=False, server_header=False,
     )  # fmt: skip
 
