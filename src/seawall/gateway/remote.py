@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from time import monotonic
 
 import numpy as np
@@ -113,18 +114,26 @@ class Remote:
 
     def _begin(self, matrix: NDArray[np.float32], then: Said, timeout: float | None) -> None:
         began, given = self._clock(), timeout or self.server.timeout_ms / 1e3
-
-        def replied(reply: Forwarded | Unavailable | None) -> None:
-            if reply is None:
-                work = self._reply(matrix, given, self._clock() - began, replied)
-                task = asyncio.get_running_loop().create_task(work)
-                self._asking.add(task)
-                task.add_done_callback(self._asking.discard)
-            else:
-                then(self._said(reply, len(matrix), began))
-
+        replied = partial(self._replied, matrix, then, given, began)
         if not self._model.begin(matrix, replied, given):
             replied(None)
+
+    def _replied(
+        self,
+        matrix: NDArray[np.float32],
+        then: Said,
+        timeout: float,
+        began: float,
+        reply: Forwarded | Unavailable | None,
+    ) -> None:
+        if reply is not None:
+            then(self._said(reply, len(matrix), began))
+            return
+        again = partial(self._replied, matrix, then, timeout, began)
+        work = self._reply(matrix, timeout, self._clock() - began, again)
+        task = asyncio.get_running_loop().create_task(work)
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
 
     async def _reply(
         self, matrix: NDArray[np.float32], timeout: float, spent: float, then: Then
