@@ -129,7 +129,7 @@ def test_no_address_token_or_answer_is_one_line_also_with_json(
     [
         (BadInput("odd", where="a.csv", remedy="mend it"), 2, "seawall: odd (a.csv); mend it"),
         (Forbidden("no"), 2, "seawall: no"),
-        (Corrupt("torn"), 1, "seawall: torn"),
+        (Corrupt("torn"), 2, "seawall: torn"),
         (ZeroDivisionError("oops"), 70, "our own error, please report it: ZeroDivisionError: oops"),
         (KeyboardInterrupt(), 130, "seawall: stopped"),
         (BrokenPipeError(), 141, ""),
