@@ -169,6 +169,28 @@ def test_the_version_is_the_packages(
     assert capsys.readouterr().out == f"{package.__version__}\n"
 
 
+SERVERS = {("serve",), ("gateway",)}
+"""What goes on until it is ended, and has no document to print."""
+
+
+def test_every_command_that_ends_takes_json() -> None:
+    lacking = [
+        " ".join(words)
+        for words in commands()
+        if not (command := _command(words)).__dict__.get("commands")
+        and words not in SERVERS
+        and not any("--json" in option.opts for option in command.params)
+    ]
+    assert lacking == []
+
+
+def _command(words: tuple[str, ...]) -> Any:
+    found: Any = get_command(app)
+    for word in words:
+        found = found.commands[word]
+    return found
+
+
 # --- doctor ---
 
 
@@ -178,6 +200,12 @@ def test_doctor_says_all_is_well_or_what_is_not(tmp_path: Path) -> None:
     checks = {c["name"]: c for c in document(well)["checks"]}
     assert checks["settings"]["ok"] is True
     assert checks["control plane"]["ok"] is None
+    assert (checks["data folder"]["ok"], "not there yet" in checks["data folder"]["said"]) == (
+        None, True,
+    )  # fmt: skip
+    (tmp_path / ".seawall").mkdir()
+    there = {c["name"]: c for c in document(seawall("doctor", "--json", cwd=tmp_path))["checks"]}
+    assert there["data folder"]["ok"] is True
     assert {f"extra {e}" for e in ("server", "gateway", "charts")} <= checks.keys()
 
     env = {"SEAWALL_URL": "http://127.0.0.1:9", "SEAWALL_TOKEN": "swl_x"}

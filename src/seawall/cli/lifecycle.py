@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from seawall.cli.context import Json, Url, client, emit, finish, show_verdict
+from seawall.cli.files import STANDARD_OUTPUT, check_place, write_bytes
 
 
 def register(app: typer.Typer) -> None:
@@ -52,13 +53,17 @@ def validate(
     url: str | None = Url,
 ) -> None:
     """Measure a version by its declared plan; the control plane judges and keeps the report."""
+    from seawall.kernel import BadInput
     from seawall.sdk.validate import validate_version
 
+    streams = [path for path in (markdown, html) if path and check_place(path) == STANDARD_OUTPUT]
+    if len(streams) + as_json > 1:
+        raise BadInput("one document goes to standard output", remedy="name files for others")
     with client(url) as server:
         answer = validate_version(server, version, data)
     report = answer["report"]
     _write(report, markdown, html)
-    if not quiet:
+    if not (quiet or streams):
         emit(answer, as_json, lambda c: _show_report(c, report))
     finish(report["verdict"]["outcome"])
 
@@ -156,6 +161,6 @@ def _write(report: dict[str, Any], markdown: Path | None, html: Path | None) -> 
 
     document = validation_document(convert(report, ValidationReport))
     if markdown is not None:
-        markdown.write_text(rendering.markdown(document), encoding="utf-8")
+        write_bytes(markdown, rendering.markdown(document).encode())
     if html is not None:
-        html.write_text(rendering.html(document), encoding="utf-8")
+        write_bytes(html, rendering.html(document).encode())

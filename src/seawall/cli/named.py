@@ -39,13 +39,16 @@ def named_numbers(given: Sequence[str], option: str, form: str) -> dict[str, flo
 
 
 def public_key(trust: Path) -> bytes:
-    """The file of `--trust`; `BadInput` when it cannot be read."""
+    """The file of `--trust`; `BadInput` when it cannot be read, or is no public key."""
+    from seawall.adapters.signing.keys import read_public_pem
     from seawall.kernel import BadInput
 
     try:
-        return trust.read_bytes()
+        pem = trust.read_bytes()
     except OSError as error:
         raise BadInput(f"no public key: {error.strerror}", where=str(trust)) from error
+    read_public_pem(pem, str(trust))
+    return pem
 
 
 def tolerances(given: Sequence[str]) -> dict[str, float]:

@@ -35,7 +35,13 @@ def slo_status(endpoint: str, as_json: bool = Json, url: str | None = Url) -> No
             terminal.print(f"{endpoint} has no objectives: apply a document of kind SLO")
             return
         worst = min(found, key=lambda b: b["remaining"])
-        terminal.print(f"{endpoint} has {worst['remaining']:.0%} of its error budget left.")
+        left = worst["remaining"]
+        terminal.print(
+            f"{endpoint} has {left:.0%} of its error budget left."
+            if left > 0
+            else f"{endpoint} has spent {1 - left:.0%} of its error budget.",
+            markup=False,
+        )
         table = Table("objective", "target", "events", "bad", "left", box=None)
         for b in found:
             bad = b["total"] - b["good"]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from seawall.cli.context import Json, emit
+from seawall.cli.files import check_new, write_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,9 +36,10 @@ def infer(
 ) -> None:
     """What training data shows that a model takes, to be reviewed and applied."""
     from seawall.adapters.declared.signature_text import signature_text
-    from seawall.kernel import BadInput
     from seawall.sdk.signature import infer_signature
 
+    if output:
+        check_new(output)  # a reviewed signature is somebody's work
     found = infer_signature(
         str(data), columns=column or None, label=label, categories=category, slack=slack
     )
@@ -46,10 +48,7 @@ def infer(
         doubts=found.doubts,
     )  # fmt: skip
     if output:
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise BadInput(f"cannot write {output}: {error.strerror}") from error
+        write_bytes(output, text.encode())
     emit(found.to_dict(), as_json, lambda terminal: _show_inferred(terminal, found, text, output))
 
 

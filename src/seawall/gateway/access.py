@@ -190,7 +190,8 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadInput(f"no tokens: {error.strerror}", where=str(path)) from None
+        remedy = "`seawall gateway token new` makes the file"
+        raise BadInput(f"no tokens: {error.strerror}", where=str(path), remedy=remedy) from None
 
 
 def _opened(envelope: bytes, keys: Iterable[Ed25519PublicKey], path: Path) -> Callers:

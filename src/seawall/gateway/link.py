@@ -17,7 +17,7 @@ _NOT_TO_BE_HAD = frozenset({404, 500})
 
 
 class Denied(Unavailable):
-    """The control plane is there and does not give what was asked: no right to it, no such thing."""
+    """The control plane is there and does not give what is asked: not allowed, or no such thing."""
 
 
 class Link:

@@ -105,7 +105,9 @@ def replay(
     )  # fmt: skip
     found = look(log.table, window, wal_folders=log.waiting, keys=log.keys)
     if not found.read:
-        raise BadInput("there is no decision to replay", where=log.table, remedy=_widen(window, bundle))
+        raise BadInput(
+            "there is no decision to replay", where=log.table, remedy=_widen(window, bundle)
+        )
     trial = in_place(bundle, own, threshold)
     _check_by(by, trial)
     began = perf_counter()
