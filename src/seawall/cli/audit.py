@@ -61,6 +61,13 @@ def show(
         found = server.get("/audit/entries", subject=subject or None, action=action, count=count)
 
     def text(terminal: Any) -> None:
+        if not found:
+            asked = f" of {subject!r}" * bool(subject) + f" of the act {action!r}" * bool(action)
+            terminal.print(
+                f"No entry{asked}; acts are named as in rollout:step:advance, subjects as in "
+                "income@3.",
+                markup=False,
+            )
         for e in found:
             place = "pending" if e["index"] is None else f"{e['index']:>7,}"
             actor = e["actor"]

@@ -231,13 +231,8 @@ def _count(found: list[Any]) -> str:
 
 
 def _lines(terminal: Any, found: list[dict[str, Any]]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column(no_wrap=True)
     for d in found:
-        score = "–" if d["score"] is None else f"{d['score']:.3f}"
+        score = "" if d["score"] is None else f"{d['score']:.3f}"
         when = d["time"][:16].replace("T", " ")
-        table.add_row(d["id"], when, escape(d["model"]), escape(d["arm"]), score)
-    terminal.print(table)
+        line = f"{d['id']} {when} {d['model']} {d['arm']} {score}"
+        terminal.print(line.rstrip(), markup=False, soft_wrap=True)

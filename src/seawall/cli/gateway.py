@@ -49,6 +49,8 @@ def gateway(
     from seawall.gateway.settings import GatewaySettings
     from seawall.kernel import BadInput
 
+    if not endpoint:
+        raise BadInput("a gateway needs an endpoint to serve", remedy="give --endpoint NAME")
     if trust is None:
         raise BadInput("no public key to check bundles with", remedy="give --trust KEY.pem.pub")
     known = settings(url=url, token=token, host=host, gateway_port=port)
@@ -57,9 +59,9 @@ def gateway(
             "a gateway needs the control plane's address and a token",
             remedy="set SEAWALL_URL and SEAWALL_TOKEN",
         )
+    key = public_key(trust)
     set_up_logs(known.log_level, known.log_format)
     writable(state_dir, "--state-dir")
-    key = public_key(trust)
     run(
         GatewaySettings(
             control_url=known.url,
@@ -109,7 +111,9 @@ def list_gateways(
         well = "Every gateway serves the newest bundle."
         need = "needs" if len(lags) == 1 else "need"
         terminal.print(f"{len(lags)} of {len(found)} {need} a look." if lags else well)
-        table = Table("endpoint", "gateway", "state", "bundle", "since", "software", box=None)
+        table = Table(box=None)
+        for name in ("endpoint", "gateway", "state", "bundle", "since", "software"):
+            table.add_column(name, overflow="fold")
         for g in found:
             served = "none" if g["bundle"] is None else str(g["bundle"])
             served += "" if g["bundle"] == g["issued"] else f" of {g['issued']}"

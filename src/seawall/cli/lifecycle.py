@@ -9,6 +9,7 @@ import typer
 
 from seawall.cli.context import Json, Url, client, emit, finish, show_verdict
 from seawall.cli.files import STANDARD_OUTPUT, check_place, write_bytes
+from seawall.cli.named import coming
 
 
 def register(app: typer.Typer) -> None:
@@ -87,7 +88,9 @@ def approve(
     suitable: bool = typer.Option(False, "--suitable", help="It suits its intended use."),
     rating: bool = typer.Option(False, "--rating-affirmed", help="Its risk rating holds."),
     traffic: float | None = typer.Option(None, "--traffic-share", help="At most this share."),
-    expires: str | None = typer.Option(None, "--expires", help="Until when, RFC 3339."),
+    expires: str | None = typer.Option(
+        None, "--expires", help="Until when: a time (UTC), or 12h, 7d from now."
+    ),
     comment: str = typer.Option("", "--comment"),
     as_json: bool = Json,
     url: str | None = Url,
@@ -97,7 +100,7 @@ def approve(
     if traffic is not None:
         conditions["traffic_share"] = traffic
     if expires is not None:
-        conditions["expires"] = expires
+        conditions["expires"] = coming(expires, "--expires")
     body = {
         "suitable": suitable,
         "rating_affirmed": rating,

@@ -202,10 +202,14 @@ def _opened(envelope: bytes, keys: Iterable[Ed25519PublicKey], path: Path) -> Ca
         return msgspec.json.decode(payload, type=Callers)
     except (Corrupt, msgspec.DecodeError) as error:
         raise BadInput(
-            f"these are no tokens that the control plane signed: {error}",
+            f"these are no tokens that the control plane signed: {_why(error)}",
             where=str(path),
-            remedy="make them with `seawall gateway token new`",
+            remedy="make them with `seawall gateway token new` and its key",
         ) from None
+
+
+def _why(error: Exception) -> str:
+    return error.what if isinstance(error, Corrupt) else str(error)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -34,6 +34,14 @@ class GatewayState:
                 remedy="name the one that its gateway was given as --state-dir",
             )
 
+    def table(self, given: str | None) -> str:
+        """Where the log's tables are: what was given, which must be there, or within the folder."""
+        if given is None:
+            return str(self.folder / "table")
+        if "://" not in given and not Path(given).is_dir():
+            raise NotFound(f"there is no folder of tables {given}", remedy="name it with --table")
+        return given
+
     def current(self, endpoint: str | None = None) -> Bundle:
         """The bundle in use; `endpoint` is needed when there are several.
 

@@ -147,7 +147,7 @@ class _Log:
     def __init__(self, place: GatewayState, table: str | None, keys: Path | str | None) -> None:
         from seawall.adapters.decisions import Keyring
 
-        self.table = table or str(place.folder / "table")
+        self.table = place.table(table)
         waiting = place.folder / "decisions"
         self.waiting: tuple[Path, ...] = (waiting,) if waiting.is_dir() else ()
         self.keys: Keyring | None = None if keys is None else Keyring.read(Path(keys))

@@ -92,7 +92,9 @@ def _parse(data: bytes, file: str) -> Iterator[Source]:
                 )
             yield Source(cast("dict[str, Any]", content), file, lines)
     except UnicodeDecodeError as error:
-        raise BadInput("not UTF-8 text", where=f"{file}, byte {error.start}") from error
+        remedy = "what is declared stands in YAML files"
+        where = f"{file}, byte {error.start}"
+        raise BadInput("not UTF-8 text", where=where, remedy=remedy) from error
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise BadInput(f"not YAML: {error.problem}", where=f"{file}{line}") from error
