@@ -81,6 +81,10 @@ def test_the_commands_are_those_that_users_rely_on() -> None:
         (["apply", "-f", "absent.yaml"], "absent.yaml"),
         (["drift", "absent.parquet", "b.parquet"], "there is no file absent.parquet"),
         (["gateway", "--endpoint", "x", "--trust", "no.pem"], "SEAWALL_URL"),
+        (["gateway", "--trust", "no.pem"], "give --endpoint NAME"),
+        (["rollout", "analyse", "income"], "'income' names no rollout; write ENDPOINT/ID"),
+        (["rollout", "abort", "income", "--reason", "x"], "names no rollout"),
+        (["approve", "x@1", "--expires", "soon"], "--expires 'soon' is no time"),
         (["audit", "verify", "absent", "--key", "absent"], ""),
     ],
 )

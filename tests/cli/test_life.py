@@ -167,6 +167,8 @@ def test_what_is_not_there_or_not_allowed_is_one_line(office: Office) -> None:
         line = office.refused("iris", *words)
         assert "there is no endpoint 'incone'" in line
         assert "did you mean 'income'?" in line
+    assert "did you mean 'income'?" in office.refused("iris", "versions", "incone")
+    assert "No entry of 'incone'" in office.run("iris", "audit", "show", "incone").stdout
     assert "kind 'Modl' is unknown" in office.refused("iris", "get", "Modl")
     assert "may not" in office.refused("iris", "reject", "income@1", "--reason", "no")
     assert "it needs" in office.refused("ada", "audit", "show")

@@ -88,6 +88,15 @@ def test_a_folder_that_is_no_gateways_is_named(logged: Logged, tmp_path: Path) -
         ran("replay", tmp_path, other)
 
 
+def test_a_folder_of_tables_that_is_not_there_is_named(logged: Logged) -> None:
+    for words in (
+        ("replay", logged.folder, logged.folder.parent / "other.onnx"),
+        ("decision", "again", logged.ids[17], "--state", logged.folder),
+    ):
+        with pytest.raises(NotFound, match="no folder of tables gone; name it with --table"):
+            ran(*words, "--table", "gone")
+
+
 def test_an_arm_that_is_none_suggests_the_nearest(logged: Logged) -> None:
     other = logged.folder.parent / "other.onnx"
     with pytest.raises(BadInput, match=r"did you mean 'champion'\? \('chanpion' is no arm\)"):
