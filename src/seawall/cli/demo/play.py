@@ -96,6 +96,7 @@ def _folder(chosen: Path | None) -> Generator[Path]:
                 "the folder holds something else", where=str(state), remedy="name another"
             )
         shutil.rmtree(state)
+        (chosen / "seawall.toml").unlink(missing_ok=True)  # its token is of that state
         shutil.rmtree(chosen / "logs", ignore_errors=True)
     (chosen / "extracts").mkdir(exist_ok=True)
     yield chosen
