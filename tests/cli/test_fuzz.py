@@ -156,6 +156,8 @@ def usual(rows: int) -> Any:
         ("evaluate calls", pa.table({"label": [0.0] * 8 + [2e-309], "call": [0] * 8 + [1]}),
          usual(0), 3),
         ("evaluate calls", pa.table({"label": [0.5, 2e300], "call": [0, 1]}), usual(0), 2),
+        ("evaluate calls", pa.table({"label": [0.0] * 30 + [2.9e-254, 0, 1], "call": [1] * 33}),
+         usual(0), 1),
         ("drift", pa.table({"x": [0] * 7}), pa.table({"x": [2.2e20]}), 3),
         ("drift", pa.table({"x": [2**60, 2**60 + 999]}), pa.table({"x": [2**60 + 1]}), 3),
         ("drift harm", pa.table({"label": [0, 1] * 9, "score": [0.5] * 18, "x": [1e250, 0] * 9}),
@@ -167,6 +169,7 @@ def usual(rows: int) -> Any:
          pa.table({"x": [0.25] * 40 + [float("inf")] * 2}), 1),
     ],
     ids=["no rows to tell apart", "no rows to do harm", "a label of nearly 0", "a huge label",
+         "a label nearer to 0 than its error can be cubed",
          "integers beyond 64 bits", "integers closer than floats of their size", "huge floats",
          "the hugest floats", "much that is infinite", "infinity"],
 )  # fmt: skip

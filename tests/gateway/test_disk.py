@@ -114,8 +114,9 @@ def test_where_the_bundle_serves_on_the_answer_says_that_it_was_not_logged(
     assert "seawall-logged" not in served.http.post("/invocations", json=PLAIN).headers
 
 
+@pytest.mark.parametrize("body", [BODY, PLAIN])
 def test_a_slow_disk_holds_up_who_waits_for_it_and_nobody_else_and_shows(
-    control: Control, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    control: Control, serve: Serve, monkeypatch: pytest.MonkeyPatch, body: Any
 ):
     control.issue(bundle(log="durable"))
     control.issue(bundle(endpoint="n"))
@@ -131,13 +132,13 @@ def test_a_slow_disk_holds_up_who_waits_for_it_and_nobody_else_and_shows(
     url = f"http://127.0.0.1:{served.port}"
 
     def ask(_: int) -> httpx.Response:
-        return httpx.post(f"{url}/invocations", json=BODY, timeout=60, trust_env=False)
+        return httpx.post(f"{url}/invocations", json=body, timeout=60, trust_env=False)
 
     with ThreadPoolExecutor(4) as callers:
         waiting = [callers.submit(ask, i) for i in range(4)]
         assert reached.wait(60)
         for _ in range(5):
-            assert served.http.post("/endpoints/n/invocations", json=BODY).status_code == 200
+            assert served.http.post("/endpoints/n/invocations", json=body).status_code == 200
         wait(lambda: metrics(served.http)["seawall_log_sync_seconds"] >= 0.2)
         assert not any(one.done() for one in waiting)
         assert served.http.get("/healthz").json() == {"live": True, "log": "ok"}

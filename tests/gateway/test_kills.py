@@ -34,18 +34,19 @@ Start = Callable[..., Process]
 class Asker(threading.Thread):
     """Asks for one decision after another, whatever happens to the gateway."""
 
-    def __init__(self) -> None:
+    def __init__(self, form: str) -> None:
         super().__init__(daemon=True)
+        self._body = json.dumps({form: [GOOD]})
         self.port, self.ended = 0, False
         self.acknowledged: list[str] = []
 
     def run(self) -> None:
-        body, headers = json.dumps({"instances": [GOOD]}), {"content-type": "application/json"}
+        headers = {"content-type": "application/json"}
         while not self.ended:
             line = HTTPConnection("127.0.0.1", self.port, timeout=20)
             with contextlib.suppress(OSError, HTTPException):
                 while not self.ended:
-                    line.request("POST", "/invocations", body, headers)
+                    line.request("POST", "/invocations", self._body, headers)
                     answer = line.getresponse()
                     text = answer.read()
                     if answer.status == 200:
@@ -117,7 +118,7 @@ def kill(process: Process, start: Start, which: float) -> Process:
 def survive(control: Control, start: Start, table: str, kills: int, seed: int) -> None:
     control.issue(bundle(log="durable"))
     process, caller = start(workers=2), Caller(seed)
-    askers = [Asker() for _ in range(2)]
+    askers = [Asker("instances"), Asker("dataframe_records")]  # the ordinary and the short way
     for asker in askers:
         asker.port = process.port
         asker.start()

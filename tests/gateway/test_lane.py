@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import io
 import json
+import os
+import select
 import socket
+import threading
 from contextlib import closing
 from typing import Any
 
@@ -14,9 +18,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.gateway.conftest import Serve, Served
 from tests.gateway.control import GOOD, Control, bundle
+from tests.gateway.process import wait
 
 from seawall.adapters.decisions import find
-from seawall.kernel import Unavailable
 from seawall.serving.limit import Limits
 
 PLAIN = {"dataframe_records": [GOOD]}
@@ -57,10 +61,45 @@ class _Bytes(io.BytesIO):
         return self
 
 
-@pytest.fixture
-def served(control: Control, serve: Serve) -> Served:
-    control.issue(bundle())
+@pytest.fixture(params=["enqueued", "durable"])
+def served(control: Control, serve: Serve, request: pytest.FixtureRequest) -> Served:
+    control.issue(bundle(log=request.param))
     return serve()
+
+
+class Disk:
+    """A disk whose syncs wait until `go_on` is set, and then say `error` if there is one."""
+
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
+        self.reached, self.go_on = threading.Event(), threading.Event()
+        self.error: OSError | None = None
+        self.syncs = 0
+        self._real = os.fdatasync
+        patch.setattr(os, "fdatasync", self._sync)
+
+    def _sync(self, fd: int) -> None:
+        self.reached.set()
+        assert self.go_on.wait(60)
+        if self.error:
+            raise self.error
+        self.syncs += 1
+        self._real(fd)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+@pytest.fixture
+def durable(control: Control, serve: Serve) -> Served:
+    control.issue(bundle(log="durable"))
+    return serve()
+
+
+def silent(line: Line) -> bool:
+    """Whether nothing has been said on this connection."""
+    return select.select([line.socket], [], [], 0)[0] == []
 
 
 @settings(
@@ -100,7 +139,9 @@ def test_a_request_in_pieces_is_answered_as_a_whole_one(served: Served, cuts: li
     assert body["predictions"][0]["verdict"] == "pass"
 
 
-def test_requests_that_come_together_share_a_write_and_each_is_kept(served: Served):
+def test_requests_that_come_together_share_a_write_and_each_is_kept(control: Control, serve: Serve):
+    control.issue(bundle())
+    served = serve()
     log, writes = served.gateway.log, list[int]()
     append = log.append_packed
     log.append_packed = lambda records, **given: (
@@ -130,14 +171,14 @@ def test_requests_that_come_together_share_a_write_and_each_is_kept(served: Serv
 def test_when_the_log_takes_nothing_every_caller_is_told_and_nothing_is_counted(
     served: Served, control: Control
 ):
-    def full(*_: Any, **__: Any) -> None:
-        raise Unavailable("the decision log cannot be written: No space left on device")
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    append, served.gateway.log.append_packed = served.gateway.log.append_packed, full
     with closing(Line(served.port)) as line:
-        line.send(request(PLAIN) * 3)
-        assert [line.reply()[0] for _ in range(3)] == [503, 503, 503]
-        served.gateway.log.append_packed = append
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(os, "write", full)
+            line.send(request(PLAIN) * 3)
+            assert [line.reply()[0] for _ in range(3)] == [503, 503, 503]
         line.send(request(PLAIN))
         assert line.reply()[0] == 200
     served.worker.flush()
@@ -207,3 +248,87 @@ def test_a_killed_endpoint_answers_nothing_by_the_short_way(served: Served):
         status, body = line.reply()
     assert status == 503
     assert "switched off" in body["error"]
+
+
+def test_nothing_is_answered_before_it_is_synced_and_all_that_wait_share_a_sync(
+    durable: Served, disk: Disk
+):
+    lines = [Line(durable.port) for _ in range(5)]
+    lines[0].send(request(PLAIN))
+    assert disk.reached.wait(20)
+    for line in lines[1:]:
+        line.send(request(PLAIN))
+    admission = durable.gateway.holder.live["m"].admission
+    wait(lambda: admission.under_way == 5)
+    assert all(map(silent, lines))
+    disk.go_on.set()
+    said = [line.reply() for line in lines]
+    assert [status for status, _ in said] == [200] * 5
+    assert disk.syncs == 2
+    assert admission.under_way == 0
+    place = durable.gateway.settings
+    ids = [body["predictions"][0]["decision_id"] for _, body in said]
+    assert all(find(place.table_root, i, wal_folders=[place.log_folder]) for i in ids)
+    for line in lines:
+        line.close()
+
+
+def test_what_is_sent_while_a_sync_is_awaited_queues_behind_it(durable: Served, disk: Disk):
+    with closing(Line(durable.port)) as line:
+        line.send(request(PLAIN))
+        assert disk.reached.wait(20)
+        line.send(request(BAD) + request(SPLIT) + request(PLAIN)[:-5])
+        durable.on_loop(lambda: None)
+        assert silent(line)
+        disk.go_on.set()
+        line.send(request(PLAIN)[-5:] + request(PLAIN))
+        said = [line.reply() for _ in range(5)]
+    assert [status for status, _ in said] == [200, 400, 200, 200, 200]
+
+
+def test_a_sync_that_fails_is_told_to_all_that_waited_and_the_next_is_tried(
+    durable: Served, disk: Disk, control: Control
+):
+    disk.error = OSError(errno.EIO, os.strerror(errno.EIO))
+    disk.go_on.set()
+    with closing(Line(durable.port)) as line:
+        line.send(request(PLAIN) * 2)
+        assert [line.reply()[0] for _ in range(2)] == [503, 503]
+        disk.error = None
+        line.send(request(PLAIN))
+        assert line.reply()[0] == 200
+    durable.worker.flush()
+    counted = control.body("counters", "champion", "m@1")
+    assert counted is not None
+    assert counted.decisions == 1
+
+
+def test_who_leaves_before_the_sync_keeps_nobody_else_waiting(durable: Served, disk: Disk):
+    with closing(Line(durable.port)) as stays:
+        gone = Line(durable.port)
+        gone.send(request(PLAIN))
+        assert disk.reached.wait(20)
+        gone.send(request(PLAIN)[:-5])  # and half of another
+        gone.close()
+        stays.send(request(PLAIN))
+        admission = durable.gateway.holder.live["m"].admission
+        wait(lambda: admission.under_way == 2)
+        disk.go_on.set()
+        assert stays.reply()[0] == 200
+        wait(lambda: admission.under_way == 0)
+
+
+@pytest.mark.parametrize("more", [b"", request(PLAIN)], ids=["one", "and one behind it"])
+def test_the_end_waits_for_what_is_being_synced(durable: Served, disk: Disk, more: bytes):
+    with closing(Line(durable.port)) as line:
+        line.send(request(PLAIN) + more)
+        assert disk.reached.wait(20)
+        durable.on_loop(lambda: None)
+        durable.engine.stop()
+        wait(lambda: durable.engine.should_exit)
+        durable.on_loop(lambda: None)
+        assert silent(line)
+        disk.go_on.set()
+        for _ in range(2 if more else 1):
+            assert line.reply()[0] == 200
+        assert line.socket.recv(1) == b""

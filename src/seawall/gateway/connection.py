@@ -6,8 +6,9 @@ A small request for a decision is held back until all of it is there, and then o
 
 from __future__ import annotations
 
+import asyncio
 import http
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import httptools
 import msgspec
@@ -38,6 +39,14 @@ class Connections(msgspec.Struct, frozen=True, kw_only=True):
     most: int = 4_096
 
 
+class _Owed:
+    """Stands for a request that the lane has yet to answer, so that the next waits for it."""
+
+    def __init__(self) -> None:
+        self.response_complete = self.disconnected = False
+        self.message_event = asyncio.Event()
+
+
 class _Refused(Exception):
     """Raised through the parser: what is being read is not answered by the application."""
 
@@ -54,6 +63,8 @@ class Connection(HttpToolsProtocol):
         """The body so far of a request that may go by the lane."""
         self._owed = False
         """Whether the lane owes a reply."""
+        self._last = False
+        """Whether what is owed is the last."""
         self._awaits: Literal["head", "body", "answer", "idle"] = "head"
         self._since = self.loop.time()
         self._read = 0
@@ -86,7 +97,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A request begins."""
         if self._owed:  # requests one after another without waiting: replies keep the order
-            self._lane.settle()
+            self._lane.settle()  # what is durable is still owed, and the next queues behind it
         self.url, self.headers, self.expect_100_continue = b"", [], False
         if self._awaits == "idle":
             self._awaits, self._since = "head", self.loop.time()
@@ -112,7 +123,8 @@ class Connection(HttpToolsProtocol):
         cycle: Any = self.cycle  # None before the first request
         parser: Any = self.parser
         return (
-            self._lane.leads(self.url, self.headers)
+            not self._owed
+            and self._lane.leads(self.url, self.headers)
             and (cycle is None or cycle.response_complete)
             and parser.get_method() == b"POST"
             and parser.get_http_version() == "1.1"
@@ -134,6 +146,8 @@ class Connection(HttpToolsProtocol):
         self.headers += headers
         scope: Any = self.scope
         scope["seawall.entered"] = entered
+        if self._owed:
+            self.cycle = cast("Any", _Owed())
         super().on_headers_complete()
         if self._draining:
             self.cycle.keep_alive = False
@@ -163,16 +177,19 @@ class Connection(HttpToolsProtocol):
 
     def answer(self, answered: Reply) -> None:
         """Send what the lane owed."""
-        self._owed, self._awaits, self._since = False, "idle", self.loop.time()
-        self.server_state.total_requests += 1
-        if self.transport.is_closing():
-            return
-        status, headers, body = answered
-        parts = [STATUS_LINE[status]]
-        for name, value in (*self.server_state.default_headers, *headers):
-            parts += (name, b": ", value, b"\r\n")
-        parts += (b"content-length: %d\r\n\r\n" % len(body), body)
-        self.transport.write(b"".join(parts))
+        self._owed = False
+        if not self.transport.is_closing():
+            status, headers, body = answered
+            parts = [STATUS_LINE[status]]
+            for name, value in (*self.server_state.default_headers, *headers):
+                parts += (name, b": ", value, b"\r\n")
+            if self._last:
+                parts.append(b"connection: close\r\n")
+            parts += (b"content-length: %d\r\n\r\n" % len(body), body)
+            self.transport.write(b"".join(parts))
+            if self._last:
+                self.transport.close()
+        self.on_response_complete()
 
     def on_response_complete(self) -> None:
         """Go on to the next request; what the parent class does, without its timer."""
@@ -217,7 +234,10 @@ class Connection(HttpToolsProtocol):
             self._lane.settle()
         if self._held is not None:
             self._begin()
-        super().shutdown()
+        if self._owed and not self.pipeline:
+            self._last = True
+        else:
+            super().shutdown()
 
     def _refuse(self, status: int, why: str) -> None:
         """Answer without the application, and close; what was refused once is not told again."""

@@ -201,7 +201,10 @@ class GatewayApp:
                     if given := given_plainly(live, request.body):
                         return reply.invocation(await self._decide(live, given, context))
                 elif plainly := self.service.plain(live, request.body, context):
-                    failed = self.service.keep([plainly])
+                    if live.durable:
+                        failed = await self.service.keep_durably(plainly)
+                    else:
+                        failed = self.service.keep([plainly])
                     if failed and live.refuses_unlogged:
                         raise failed
                     return reply.plain_invocation(plainly, logged=not failed)
@@ -246,7 +249,7 @@ class GatewayApp:
                 raise
         if not live.inline or len(given.batch.rows) > INLINE_ROWS:
             return await asyncio.to_thread(self.service.decide, live, given, context)
-        if live.bundle.log == "durable":
+        if live.durable:
             return await self.service.decide_durably(live, given, context)
         return self.service.decide(live, given, context)
 

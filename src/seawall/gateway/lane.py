@@ -9,6 +9,7 @@ goes the ordinary way, through the application.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple, Protocol
 
@@ -17,7 +18,7 @@ from seawall.gateway.entered import Entered, Request
 from seawall.gateway.http import GatewayApp, refusal
 from seawall.gateway.plain import Plainly
 from seawall.gateway.reply import Reply
-from seawall.kernel import SeawallError
+from seawall.kernel import SeawallError, Unavailable
 
 MOST_DIGITS = 4
 """Of the length of a body that may go this way: up to 9,999 bytes."""
@@ -91,23 +92,37 @@ class Lane:
         return True
 
     def settle(self) -> None:
-        """Keep what was answered, in one write, and reply."""
+        """Keep what was answered, in one write, and reply; to the durable when they are synced."""
         waiting, self._waiting = self._waiting, []
-        if not waiting:
-            return
-        failed: Exception | None
-        broken = False
-        try:
-            failed = self._service.keep([one.plainly for one in waiting])
-        except Exception as error:  # noqa: BLE001 -- whatever happened, whoever waits is answered
-            failed, broken = error, True
-        for caller, entered, path, plainly in waiting:
-            entered.leave()
-            if failed and (broken or plainly.live.refuses_unlogged):
-                said = refusal(failed, path)
+        durable = [one for one in waiting if one.plainly.live.durable]
+        if durable:
+            waiting = [one for one in waiting if not one.plainly.live.durable]
+            then = partial(self._reply, durable)
+            try:
+                self._service.begin_keep([one.plainly for one in durable], then)
+            except Exception as error:  # noqa: BLE001 -- whatever happened, who waits is answered
+                self._refuse(durable, error)
+        if waiting:
+            try:
+                failed = self._service.keep([one.plainly for one in waiting])
+            except Exception as error:  # noqa: BLE001 -- as above
+                self._refuse(waiting, error)
             else:
-                said = reply.plain_invocation(plainly, logged=not failed)
-            self._answer(caller, path, said)
+                self._reply(waiting, failed)
+
+    def _reply(self, waiting: list[_Waiting], failed: Unavailable | None) -> None:
+        for one in waiting:
+            if failed and one.plainly.live.refuses_unlogged:
+                said = refusal(failed, one.path)
+            else:
+                said = reply.plain_invocation(one.plainly, logged=not failed)
+            one.entered.leave()
+            self._answer(one.caller, one.path, said)
+
+    def _refuse(self, waiting: list[_Waiting], error: Exception) -> None:
+        for one in waiting:
+            one.entered.leave()
+            self._answer(one.caller, one.path, refusal(error, one.path))
 
     def _answer(self, caller: Caller, path: tuple[str, ...], said: Reply) -> None:
         self._app.count(path, said.status)

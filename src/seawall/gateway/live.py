@@ -60,6 +60,7 @@ class Live:
         here = [arm for arm in bundle.arms if arm.format != FORMAT]
         self.inline = all(arm.format == "onnx" for arm in here)
         """Whether every model that is not remote answers in this process, in microseconds."""
+        self.durable = bundle.log == "durable"
         self.refuses_unlogged = bundle.log_failure == "refuse" and bundle.mode == "serve"
         self.names = bundle.signature.names
         self.outputs = outputs_of(bundle.output)

@@ -43,12 +43,7 @@ class Plain:
         bundle = live.bundle
         self.live, self._clock, self._ids = live, clock, ids
         self._salt, self._unit = bundle.salt, bundle.unit
-        self._possible = (
-            bundle.log == "enqueued"
-            and live.inline
-            and not live.remotes
-            and live.decider.only_scores
-        )
+        self._possible = live.inline and not live.remotes and live.decider.only_scores
 
     @property
     def possible(self) -> bool:

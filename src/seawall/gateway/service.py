@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from time import perf_counter
 from typing import Any, NamedTuple
 
 from seawall.adapters.decisions import DecisionLog
 from seawall.adapters.decisions.apart import paired
+from seawall.adapters.decisions.commit import Then
 from seawall.gateway import asking
 from seawall.gateway.given import Context, Given, text
 from seawall.gateway.live import Live
@@ -60,6 +62,15 @@ class _Rows(NamedTuple):
     at: datetime
 
 
+class _Logging:
+    """Records, and whether the log took them."""
+
+    __slots__ = ("records", "taken")
+
+    def __init__(self, records: list[bytes]) -> None:
+        self.records, self.taken = records, True
+
+
 class Service:
     """What a gateway does with requests, whatever protocol brought them."""
 
@@ -99,10 +110,36 @@ class Service:
             self._log.append_packed([one.record for one in answered], durable=False)
         except Unavailable as error:
             failed = error
+        self._passed(answered, failed)
+        return failed
+
+    def begin_keep(self, answered: Sequence[Plainly], then: Then) -> None:
+        """The same durably, from a callback of the event loop: `then` is told why not, if not."""
+
+        def kept(failed: Unavailable | None) -> None:
+            self._passed(answered, failed)
+            then(failed)
+
+        try:
+            self._log.begin_commit([one.record for one in answered], kept)
+        except Unavailable as error:
+            kept(error)
+
+    async def keep_durably(self, answered: Plainly) -> Unavailable | None:
+        """The same for one, waiting on the event loop until it is on the disk."""
+        failed = None
+        try:
+            await self._log.commit([answered.record])
+        except Unavailable as error:
+            failed = error
+        self._passed([answered], failed)
+        return failed
+
+    def _passed(self, answered: Sequence[Plainly], failed: Unavailable | None) -> None:
+        if failed:
             answered = [one for one in answered if not one.live.refuses_unlogged]
             self.unlogged.update(one.live.bundle.endpoint for one in answered)
         self._recorder.passed(answered, perf_counter())
-        return failed
 
     def _plain_of(self, live: Live) -> Plain:
         found = self._plain.get(live.bundle.endpoint)
@@ -125,18 +162,11 @@ class Service:
         rows, steps = self._steps(live, given, context)
         return await self._committed(live, given, context, rows, run(steps, live.models))
 
-    def _unlogged(self, live: Live, rows: int, error: Unavailable) -> bool:
-        """Count rows that the disk did not take, or raise what it said, as the bundle has it."""
-        if live.refuses_unlogged:
-            raise error
-        self.unlogged[live.bundle.endpoint] += rows
-        return False
-
     async def decide_afar(self, live: Live, given: Given, context: Context) -> Decided:
         """The same with remote models; raises `Limited` when a server is too busy."""
         rows, steps = self._steps(live, given, context)
         answers = await asking.answers(steps, live)
-        if live.bundle.log == "durable":
+        if live.durable:
             return await self._committed(live, given, context, rows, answers)
         return self._kept(live, given, context, rows, answers)
 
@@ -162,28 +192,34 @@ class Service:
     def _kept(
         self, live: Live, given: Given, context: Context, rows: _Rows, answers: list[Answer]
     ) -> Decided:
-        spent = _spent(context)
-        logged = True
-        with step(context.trace, "log"):
-            records = self._records(live, given, rows, answers, spent, _said(given, context))
-            try:
-                self._log.append_packed(records, durable=live.bundle.log == "durable")
-            except Unavailable as error:
-                logged = self._unlogged(live, len(records), error)
-        return self._decided(live, given, context, rows, answers, logged=logged)
+        with self._logging(live, given, context, rows, answers) as logging:
+            self._log.append_packed(logging.records, durable=live.durable)
+        return self._decided(live, given, context, rows, answers, logged=logging.taken)
 
     async def _committed(
         self, live: Live, given: Given, context: Context, rows: _Rows, answers: list[Answer]
     ) -> Decided:
+        with self._logging(live, given, context, rows, answers) as logging:
+            await self._log.commit(logging.records)
+        return self._decided(live, given, context, rows, answers, logged=logging.taken)
+
+    @contextmanager
+    def _logging(
+        self, live: Live, given: Given, context: Context, rows: _Rows, answers: list[Answer]
+    ) -> Generator[_Logging]:
+        """The records to log in this block; where the endpoint serves on, it may fail."""
         spent = _spent(context)
-        logged = True
         with step(context.trace, "log"):
-            records = self._records(live, given, rows, answers, spent, _said(given, context))
+            logging = _Logging(
+                self._records(live, given, rows, answers, spent, _said(given, context))
+            )
             try:
-                await self._log.commit(records)
-            except Unavailable as error:
-                logged = self._unlogged(live, len(records), error)
-        return self._decided(live, given, context, rows, answers, logged=logged)
+                yield logging
+            except Unavailable:
+                if live.refuses_unlogged:
+                    raise
+                logging.taken = False
+                self.unlogged[live.bundle.endpoint] += len(logging.records)
 
     def _steps(self, live: Live, given: Given, context: Context) -> tuple[_Rows, Steps]:
         bundle, count = live.bundle, len(given.batch.rows)

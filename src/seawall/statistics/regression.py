@@ -77,10 +77,10 @@ def error_grids(label: Vector, prediction: Vector) -> ErrorGrids:
 
 
 def _relative(error: Vector, label: Vector) -> Vector:
-    """Errors as shares of labels that are not 0, and no larger than can be squared."""
+    """Errors as shares of labels that are not 0, and no larger than can be cubed."""
     kept = label != 0
     with np.errstate(over="ignore"):
-        return np.clip(error[kept] / label[kept], -1e150, 1e150)
+        return np.clip(error[kept] / label[kept], -1e100, 1e100)
 
 
 def _grid(centre: float, around: Vector) -> Grid:

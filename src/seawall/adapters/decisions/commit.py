@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from seawall.adapters.decisions.wal import Ticket, Wal
 from seawall.kernel import Unavailable
 
-_Waiting = list[tuple[Ticket, "asyncio.Future[None]"]]
+Then = Callable[[Unavailable | None], None]
+"""Called on the event loop with what went wrong, if anything did; it must not raise."""
+_Waiting = list[tuple[Ticket, Then]]
 
 
 class GroupCommit:
@@ -23,11 +26,18 @@ class GroupCommit:
 
     async def __call__(self, payloads: Sequence[bytes]) -> None:
         """Write the payloads, and return when they are on the disk; raises `Unavailable`."""
-        done = asyncio.get_running_loop().create_future()
-        self._waiting.append((self._wal.write(payloads), done))
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.begin(payloads, partial(_resolve, done))
+        await done
+
+    def begin(self, payloads: Sequence[bytes], then: Then) -> None:
+        """Write the payloads, and call `then` once they are on the disk, or are known not to be.
+
+        Raises `Unavailable` when they could not be written; `then` is not called.
+        """
+        self._waiting.append((self._wal.write(payloads), then))
         if not self._syncing:
             self._start()
-        await done
 
     def _start(self) -> None:
         group, self._waiting = self._waiting, []
@@ -49,13 +59,17 @@ class GroupCommit:
         return failed
 
     def _settle(self, group: _Waiting, failed: dict[int, Unavailable]) -> None:
-        for ticket, done in group:
-            if done.done():  # its caller went away
-                continue
-            if error := failed.get(ticket.file):
-                done.set_exception(error)
-            else:
-                done.set_result(None)
         self._syncing = False
-        if self._waiting:
+        if self._waiting:  # the disk works on while those before are answered
             self._start()
+        for ticket, then in group:
+            then(failed.get(ticket.file))
+
+
+def _resolve(done: asyncio.Future[None], error: Unavailable | None) -> None:
+    if done.done():  # its caller went away
+        return
+    if error is None:
+        done.set_result(None)
+    else:
+        done.set_exception(error)

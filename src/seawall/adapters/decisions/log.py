@@ -9,7 +9,7 @@ from pathlib import Path
 import msgspec
 
 from seawall.adapters.decisions.apart import sealed_pair
-from seawall.adapters.decisions.commit import GroupCommit
+from seawall.adapters.decisions.commit import GroupCommit, Then
 from seawall.adapters.decisions.health import Disk, DiskHealth
 from seawall.adapters.decisions.keyring import Keyring
 from seawall.adapters.decisions.read import read_decisions, read_outcomes
@@ -89,6 +89,14 @@ class DecisionLog:
         """
         if payloads:
             await self._commits(self._sealed(payloads))
+
+    def begin_commit(self, payloads: Sequence[bytes], then: Then) -> None:
+        """The same for one or more payloads from a callback of the loop: `then` is called there.
+
+        It is given what went wrong, if anything did. Raises `Unavailable`, and does not call
+        `then`, when the payloads could not be written.
+        """
+        self._commits.begin(self._sealed(payloads), then)
 
     def _sealed(self, payloads: Sequence[bytes]) -> Sequence[bytes]:
         keys, apart_keys = self._keys, self._apart_keys
