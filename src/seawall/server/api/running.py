@@ -64,6 +64,8 @@ def list_rollouts(request: Asked, endpoint: FromQuery[str] = "") -> list[dict[st
     """The rollouts of an endpoint, oldest first, each told by its last sentence."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=endpoint)
+    if endpoint:
+        app.store.get(Endpoint, endpoint)
     return [
         {
             "rollout": r.key,
@@ -144,6 +146,7 @@ def slo_status(request: Asked, name: FromPath[str]) -> list[dict[str, Any]]:
     """What is left of each error budget."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=name)
+    app.store.get(Endpoint, name)
     moment = now(app.clock)
     found: list[dict[str, Any]] = []
     counted = watch.event_counts(app, app.store.find(Objective, f"{name}/"))
@@ -169,6 +172,7 @@ def monitor_status(request: Asked, name: FromPath[str]) -> list[dict[str, Any]]:
     """How each declared monitor of an endpoint stands."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=name)
+    app.store.get(Endpoint, name)
     return monitors.standing(app, name)
 
 
@@ -177,6 +181,7 @@ def drift(request: Asked, name: FromPath[str]) -> dict[str, Any] | None:
     """The newest look at an endpoint's inputs; null before the first."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=name)
+    app.store.get(Endpoint, name)
     look = watch.last_look(app, name)
     return to_builtins(look) if look else None
 
@@ -256,7 +261,10 @@ def recent_decisions(
     request: Asked, name: FromPath[str], limit: FromQuery[int] = 20
 ) -> list[dict[str, Any]]:
     """The newest decisions of an endpoint."""
-    found = decisions.recent(app_of(request), who_asks(request), name, min(limit, 1_000))
+    app, who = app_of(request), who_asks(request)
+    app.allow(who, Action.READ, endpoint=name)
+    app.store.get(Endpoint, name)
+    found = decisions.recent(app, who, name, min(limit, 1_000))
     return [
         {
             "id": r.id,
