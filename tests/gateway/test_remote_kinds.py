@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from tests.adapters.misbehaving import Misbehaving, binary, mlflow, oip
 from tests.gateway.conftest import Serve
 from tests.gateway.control import START, Control, bundle
@@ -81,12 +82,15 @@ def mlflow_server(case: Case, kind: str, folder: Path) -> Generator[str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what mlflow says of itself while it is imported
         import mlflow.pyfunc
-        import mlflow.sklearn
+        import pandas as pd
+        from mlflow import sklearn as flavour  # pyright: ignore[reportPrivateImportUsage]
         from mlflow.pyfunc.scoring_server import init
 
         answer = "predict_proba" if kind == "multiclass" else "predict"
-        mlflow.sklearn.save_model(
-            case.estimator, folder, pyfunc_predict_fn=answer, pip_requirements=["scikit-learn"],
+        named = pd.DataFrame({n: case.columns[n] for n in case.features})
+        fitted = clone(case.estimator).fit(named, case.columns["y"])
+        flavour.save_model(
+            fitted, folder, pyfunc_predict_fn=answer, pip_requirements=["scikit-learn"],
             serialization_format="cloudpickle",
         )  # fmt: skip
         app = init(mlflow.pyfunc.load_model(str(folder)))

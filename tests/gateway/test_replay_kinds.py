@@ -16,13 +16,20 @@ from sklearn.tree import DecisionTreeClassifier
 from tests.gateway.conftest import Serve, Served
 from tests.gateway.control import Control
 from tests.gateway.registered import MARITAL, Case, Deployed, diabetes, marital_status
+from tests.sdk.recorder import Recorder
 
-from seawall.kernel import BadInput
+from seawall.kernel import BadInput, Digest, Rule, to_builtins
+from seawall.registry.version import Version
 from seawall.sdk.again import again
 from seawall.sdk.candidate import Candidate
 from seawall.sdk.export import export
 from seawall.sdk.replay import replay
+from seawall.sdk.replay_gathered import replayed
 from seawall.serving.output import Output
+from seawall.validation.check import run_checks
+from seawall.validation.evidence import Evidence
+from seawall.validation.plan import ValidationPlan
+from seawall.validation.replay import ReplayPlan
 
 CLASSES = sorted(MARITAL)
 ROWS = 150
@@ -91,10 +98,9 @@ def test_changed_classes_and_both_qualities_are_scikit_learns(
     assert quality["n"] == quality["labelled"] == 100
     for who, calls in (("candidate", now), ("recorded", then)):
         each = quality["each"][who]
-        assert each["measures"]["macro_f1"]["value"] == pytest.approx(
-            f1_score(truth, calls[:100], average="macro", zero_division=0,
-                     labels=sorted({*truth, *then[:100], *now[:100]}))
-        )  # fmt: skip
+        occur: Any = {"labels": sorted({*truth, *then[:100], *now[:100]}), "zero_division": 0}
+        macro = f1_score(truth, calls[:100], average="macro", **occur)
+        assert each["measures"]["macro_f1"]["value"] == pytest.approx(macro)
     assert quality["measures"]["accuracy"]["difference"]["value"] == pytest.approx(
         (now[:100] == truth).mean() - (then[:100] == truth).mean()
     )
@@ -190,3 +196,40 @@ def test_a_candidate_that_answers_in_another_way_is_refused_by_name(
     odd = Output(kind="multiclass", classes=tuple(CLASSES[::-1]))
     with pytest.raises(BadInput, match="the candidate answers multiclass"):
         replay(tmp_path / "gateway", msgspec.structs.replace(good, output=odd))
+
+
+@pytest.mark.parametrize("kind", ["classes", "values"])
+def test_a_replay_that_a_plan_asks_for_is_judged_by_its_rules_and_kept_by_its_digest(
+    deploy: Deploy, tmp_path: Path, kind: str
+) -> None:
+    case = marital_status() if kind == "classes" else diabetes()
+    label = "widowed" if kind == "classes" else 150.5
+    deployed, served = deploy(case, fallback={"label": label, "reason": "safe"})
+    recorded(served, case, 100)
+    client = Recorder()
+    version = deployed.world.app.store.get(Version, deployed.version)
+    client.documents[f"/versions/{version.key}"] = {"version": to_builtins(version)}
+    for digest in (version.artefact.digest, *version.objects.values()):
+        client.objects[digest] = deployed.world.app.objects.get(digest)
+    quality = "accuracy_difference" if kind == "classes" else "mae_difference"
+    asked = ReplayPlan(
+        days=4000,
+        rules=(Rule("flips", at_most=0.05), Rule(quality, within=50.0), Rule("drops", at_most=1)),
+    )
+    evidence = replayed(empty(), client, version, asked, tmp_path / "gateway", None)
+    told = evidence.replay
+    assert told is not None
+    assert (told.champion, told.replayed, told.labelled) == (version.key, ROWS, 100)
+    assert Digest.of(client.objects[told.report]) == told.report
+    whole = msgspec.json.decode(client.objects[told.report])
+    assert whole["measures"]["flips"]["value"] == evidence.estimates["flips[replay]"].value == 0
+    plan = ValidationPlan(name="p", label="y", owner="ada", quality=(Rule("mae", at_most=1),),
+                          replay=asked)  # fmt: skip
+    verdict = dict(run_checks(plan, evidence))["replay"]
+    assert [r.outcome.value for r in verdict.reasons] == ["pass", "pass", "undecided"]
+    (unasked,) = dict(run_checks(plan, empty()))["replay"].reasons
+    assert (unasked.outcome.value, "--state" in unasked.message) == ("undecided", True)
+
+
+def empty() -> Evidence:
+    return Evidence(data=Digest.of(b""), rows=0, estimates={})
