@@ -19,9 +19,9 @@ from seawall.validation.replay import ReplayEvidence
 from seawall.validation.report import ValidationReport
 
 _COMPARED = (
-    ("selection_rate", "demographic_parity_difference", "selection rates"),
-    ("accuracy", "accuracy_difference", "shares of right answers"),
-    ("mean_prediction", "mean_prediction_difference", "mean predictions"),
+    ("selection_rate", "demographic_parity_difference", "Selection rates"),
+    ("accuracy", "accuracy_difference", "Shares of right answers"),
+    ("mean_prediction", "mean_prediction_difference", "Mean predictions"),
 )
 """What is drawn of groups: their measure, its gap, and both in words."""
 
@@ -103,7 +103,7 @@ def _by_group(columns: tuple[str, ...], report: ValidationReport) -> Block:
     }
     name = ",".join(columns)
     gap = report.measures.get(f"{gap_name}[{name}]")
-    said = f"{words} by {name}".capitalize()
+    said = f"{words} by {name}"
     title = f"{said} differ by {gap}" if gap else said
     return dot_and_whisker(rows, title=title, measure=measure.replace("_", " "))
 
