@@ -15,7 +15,7 @@ class ReplayPlan(
     """Which decisions are replayed, and what may come of it.
 
     Those of the last `days`, at most `sample` chosen uniformly, all if it is 0. `rules` are over
-    the measures of `seawall replay`: `flips`, `unanswered`, `fallback_rise`, `score_shift`, …
+    the measures of `seawall replay`: `flips`, `unanswered`, `fallback_rise`, `ks`, …
     """
 
     rules: tuple[Rule, ...]
