@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tests.app.world import HOUR, World, table
 
-from seawall.app import declare, monitors, respond, rollouts, watch
+from seawall.app import declare, monitor_standing, monitors, respond, rollouts, watch
 from seawall.app.monitors import MonitorLook
 from seawall.kernel import BadInput, Digest, Forbidden, now
 from seawall.serving.endpoint import Endpoint
@@ -63,9 +63,14 @@ class Watched(World):
     def looks(self) -> list[MonitorLook]:
         return monitors.look_at_monitors(self.app, self.endpoint)
 
-    def hour(  # type: ignore[override]
+    def hour(self, **change: Any) -> MonitorLook:  # type: ignore[override]
+        """The next hour, of the one monitor there is."""
+        (look,) = self.next_hour(**change)
+        return look
+
+    def next_hour(
         self, *, rows: int = 400, shift: float = 0.0, off: float = 0.0, harsh: float = 0.0
-    ) -> MonitorLook:
+    ) -> list[MonitorLook]:
         """The next hour's inputs and the labels that mature in it; then a look.
 
         Labels are right as often as their scores say, less `off`; the scores of group f are
@@ -86,8 +91,7 @@ class Watched(World):
         )
         self.clock.advance(HOUR)
         self.hours += 1
-        (look,) = self.looks()
-        return look
+        return self.looks()
 
 
 @pytest.fixture
@@ -113,7 +117,9 @@ def test_errors_that_last_beyond_what_is_tolerated_alarm_and_open_an_incident(wo
     assert look.alarmed.streams == ("error_rate",)
     (alert,) = firing
     assert alert.labels == {"alert": "monitor", "endpoint": "income", "monitor": "lasting"}
-    assert re.search("error_rate is beyond 0.25, .*alarms falsely once in 365 days", alert.summary)
+    assert re.search(
+        "error_rate is beyond 0.25, .* 1 of the 1 streams .*once in 365 days", alert.summary
+    )
     (incident,) = respond.respond(world.app, world.endpoint, firing)
     assert incident.severity == "page"
     assert "monitoring:monitor:alarmed" in world.actions(subject="income/lasting")
@@ -233,7 +239,7 @@ def test_what_has_no_baseline_is_told_and_the_rest_is_watched(world):
     assert look.hours == {"distribution of age": 1}
     world.monitor({"measure": "distribution", "of": ["agee"]}, name="nothing")
     world.looks()
-    stands = {m["monitor"]: m["state"] for m in monitors.standing(world.app, "income")}
+    stands = {m["monitor"]: m["state"] for m in monitor_standing.standing(world.app, "income")}
     assert stands == {"lasting": "quiet", "nothing": "not begun"}
 
 
@@ -249,11 +255,59 @@ def test_an_hour_in_which_the_threshold_changed_stops_no_monitor(world):
     assert world.hour().hours == {"calibration": 1}
 
 
+def test_another_monitor_takes_its_part_of_the_budget_and_the_evidence_there_is_stays(world):
+    world.begin({"measure": "error_rate", "tolerance": 0.25}, name="first")
+    for _ in range(3):
+        before = world.hour(off=0.2)
+    world.monitor({"measure": "distribution", "of": ["age", "hours", "score"]}, name="second")
+    (first, second) = world.looks()
+    assert first == before
+    told = {m["monitor"]: m for m in monitor_standing.standing(world.app, "income")}
+    assert {name: m["share"] for name, m in told.items()} == {"first": 0.25, "second": 0.75}
+    assert "watches 1 of the 4 streams" in told["first"]["promise"]
+    assert told["first"]["budget"] == {"days_between_false_alarms": 365.0, "alpha": 0.05}
+    (after, _) = world.next_hour(off=0.2)
+    kept, more = before.monitor.detectors["error_rate"], after.monitor.detectors["error_rate"]
+    assert more.steps == kept.steps + 1
+    assert (kept.share, more.share) == (1.0, 0.25)
+    assert more.log_value > kept.log_value
+    assert second.before == 1
+
+
+def test_the_budget_is_declared_with_the_endpoint_and_another_one_begins_anew(world):
+    world.begin({"measure": "error_rate", "tolerance": 0.25})
+    first = world.hour()
+    world.declare(Endpoint={"alarms": {"days_between_false_alarms": 30}})
+    (anew,) = world.looks()
+    assert (anew.hours, anew.origin, anew.before) == ({}, first.origin, 1)
+    (stands,) = monitor_standing.standing(world.app, "income")
+    assert "falsely once in 30 days" in stands["promise"]
+    assert anew.monitor.alpha == pytest.approx(1 / (24 * 60))  # half of it is the look at drift's
+    with pytest.raises(BadInput, match="alarms"):
+        world.declare(Endpoint={"alarms": {"days_between_false_alarms": 0}})
+
+
+def test_a_monitor_that_ended_leaves_its_part_to_the_others(world):
+    rate = {"measure": "error_rate", "tolerance": 0.05}
+    world.begin(rate, name="once", contract="ever")
+    world.monitor(rate | {"tolerance": 0.9}, name="lasting", contract="ever")
+    world.looks()
+    world.labels(world.start - HOUR, world.version, "champion", 500, 500)
+    world.clock.advance(HOUR)
+    lasting, once = world.looks()
+    assert (once.ended, lasting.ended) == (True, False)
+    told = {m["monitor"]: m["share"] for m in monitor_standing.standing(world.app, "income")}
+    assert told == {"lasting": 1.0, "once": 0.0}
+
+
 @pytest.mark.soak
 def test_monitors_at_their_tolerance_alarm_no_more_often_than_they_promise(world):
-    """One false alarm a day is asked for: 400 hours may show 16.7, and 27 with probability 1%."""
-    world.begin(*EVERYTHING, days_between_false_alarms=1)
+    """A false alarm in two days is left to them: 400 hours may show 8.3, and 16 at 1%."""
+    world.declare(Endpoint={"alarms": {"days_between_false_alarms": 1}})
+    world.begin(*EVERYTHING)
+    world.monitor(*EVERYTHING, name="second")
     for _ in range(400):
-        world.hour(rows=200)
-    alarms = world.actions(subject="income/lasting").count("monitoring:monitor:alarmed")
-    assert alarms <= 27
+        world.next_hour(rows=200)
+    alarms = [world.actions(subject=f"income/{name}").count("monitoring:monitor:alarmed")
+              for name in ("lasting", "second")]  # fmt: skip
+    assert sum(alarms) <= 16

@@ -12,6 +12,7 @@ from seawall.app.telemetry import HOUR, load
 from seawall.kernel import BadInput, Window, from_ns, to_ns
 from seawall.monitoring.plan import SCORE, MonitorPlan, Stream
 from seawall.monitoring.seasonal import HOURS, SeasonalBaseline, hour_of_week
+from seawall.monitoring.sharing import BANDS, fixed_share
 from seawall.registry.version import Version
 from seawall.serving.endpoint import Endpoint
 from seawall.serving.telemetry import Labels
@@ -35,7 +36,10 @@ class _Hour(NamedTuple):
 class WatchedReports:
     """Reports as bets: of each hour the inputs and scores, and the labels that matured in it."""
 
-    def __init__(self, app: App, endpoint: Endpoint, version: Version, plan: MonitorPlan) -> None:
+    def __init__(
+        self, app: App, endpoint: Endpoint, version: Version, plan: MonitorPlan, before: int
+    ) -> None:
+        """`before` is how many streams were begun on this champion before this monitor's."""
         self._app, self._endpoint, self._version, self._plan = app, endpoint, version, plan
         self._baseline = _baseline(app, version)
         declared = tuple(plan.streams(tuple(self._baseline)))
@@ -44,13 +48,15 @@ class WatchedReports:
         )
         self.lacking = tuple(s.name for s in declared if s not in self.streams)
         """Streams that cannot be watched, since the champion has no baseline of them."""
-        alpha = plan.alpha if plan.contract == "ever" else HOUR / plan.between
-        hours = HOURS if plan.season else 1
-        self._confidence = 1 - alpha / max(1, len(self.streams)) / hours
-        self._sets = {
-            s.part: Sets(self._baseline[s.part], self._confidence)
-            for s in self.streams
+        budget, hours = endpoint.alarms, HOURS if plan.season else 1
+        alpha = BANDS * budget.alpha if plan.contract == "ever" else HOUR / budget.between
+        self._confidence = {
+            s.part: 1 - alpha * fixed_share(before + place) / hours
+            for place, s in enumerate(self.streams, 1)
             if s.watched.measure == "distribution"
+        }
+        self._sets = {
+            part: Sets(self._baseline[part], level) for part, level in self._confidence.items()
         }
         self._seasonal = self._seasons() if plan.season else {}
 
@@ -104,7 +110,7 @@ class WatchedReports:
         if name not in self._seasonal:
             return self._sets[name]
         known = self._seasonal[name].like(window).summary.columns[name]
-        return Sets(self._baseline[name], self._confidence, known)
+        return Sets(self._baseline[name], self._confidence[name], known)
 
     def _load(
         self, stream: Reported, since: datetime, until: datetime

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import msgspec
 
 from seawall.kernel import Window
+from seawall.serving.alarm_budget import AlarmBudget
 from seawall.statistics.e_detector import Contract
 
 Watch = Literal["error_rate", "error_rate_gap", "selection_rate_gap", "calibration", "distribution"]
@@ -85,11 +86,12 @@ class Season(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MonitorPlan(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """Streams under one alarm budget, looked at once an hour.
+    """Streams looked at once an hour, under the alarm budget of their endpoint.
 
-    `contract` `mean_time`: all of them together alarm falsely once in
-    `days_between_false_alarms` on average, or less often. `ever`: they do with probability at most
-    `alpha`, ever; it ends with its first alarm, and begins anew with the next champion.
+    All monitors of an endpoint with one `contract` share its budget (`Endpoint.alarms`).
+    `mean_time`: they alarm falsely once in so many days on average, or less often. `ever`: they do
+    with a probability, ever; such a monitor ends with its first alarm, and begins anew with the
+    next champion.
     """
 
     kind: ClassVar[str] = "monitor_plan"
@@ -98,8 +100,6 @@ class MonitorPlan(
     endpoint: str
     watches: Annotated[tuple[Watched, ...], msgspec.Meta(min_length=1)]
     contract: Contract = "mean_time"
-    days_between_false_alarms: Annotated[float, msgspec.Meta(ge=1)] = 365.0
-    alpha: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.05
     season: Season | None = None
     severity: Literal["page", "ticket"] = "ticket"
     runbook: str = ""
@@ -108,11 +108,6 @@ class MonitorPlan(
     def key(self) -> str:
         """Grouped by endpoint."""
         return f"{self.endpoint}/{self.name}"
-
-    @property
-    def between(self) -> timedelta:
-        """The mean time between false alarms."""
-        return timedelta(days=self.days_between_false_alarms)
 
     def streams(self, fields: tuple[str, ...]) -> Iterator[Stream]:
         """Each stream; `fields` are the inputs and `score`, as far as there is a baseline."""
@@ -125,12 +120,12 @@ class MonitorPlan(
                 by = f", {watched.by}={part}" if watched.by else ""
                 yield Stream(f"{watched.measure}{of}{by}", watched, part)
 
-    @property
-    def promise(self) -> str:
-        """What the contract says, in words."""
+    def promise(self, budget: AlarmBudget, mine: int = 0, of: int = 0) -> str:
+        """What the contract says, in words, with how many streams of all that share the budget."""
+        streams = f"watches {mine} of the {of} streams" if mine else "is to be among the streams"
         if self.contract == "ever":
-            return f"alarms falsely with probability at most {self.alpha:g}, ever"
+            return f"{streams} that alarm falsely with probability at most {budget.alpha:g}, ever"
         return (
-            f"alarms falsely once in {self.days_between_false_alarms:,g} days on average, or "
-            "less often"
+            f"{streams} that, with the hourly look at drift, alarm falsely once in "
+            f"{budget.days_between_false_alarms:,g} days on average, or less often"
         )

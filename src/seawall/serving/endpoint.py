@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from seawall.serving.alarm_budget import AlarmBudget
 from seawall.serving.bundle import Mode
 from seawall.serving.cost import Cost
 from seawall.serving.decision_privacy import PrivacyRule
@@ -58,6 +59,8 @@ class Endpoint(
     label_age_seconds: float = 7 * 86_400.0
     latency_objective_ms: float | None = None
     window_hours: int = 24
+    alarms: AlarmBudget = AlarmBudget()
+    """How often all that watches it without end may alarm falsely."""
     log: Literal["enqueued", "durable"] = "enqueued"
     log_failure: Literal["refuse", "serve"] = "refuse"
     """What becomes of a request whose decision the gateway's disk does not take."""

@@ -18,7 +18,7 @@ from seawall.app import (
     bundles,
     decisions,
     gateways,
-    monitors,
+    monitor_standing,
     respond,
     rollouts,
     telemetry,
@@ -148,7 +148,7 @@ def monitor_status(request: Asked, name: FromPath[str]) -> list[dict[str, Any]]:
     """How each declared monitor of an endpoint stands."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=name)
-    return monitors.standing(app, name)
+    return monitor_standing.standing(app, name)
 
 
 @get("/endpoints/{name:str}/drift", sync_to_thread=True)
