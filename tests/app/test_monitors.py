@@ -3,6 +3,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
@@ -10,8 +11,9 @@ from tests.app.world import HOUR, World, table
 
 from seawall.app import declare, monitor_standing, monitors, respond, rollouts, watch
 from seawall.app.monitors import MonitorLook
-from seawall.kernel import BadInput, Digest, Forbidden, now
+from seawall.kernel import BadInput, Digest, Forbidden, now, to_json
 from seawall.serving.endpoint import Endpoint
+from seawall.serving.output import Output
 from seawall.serving.telemetry import Labels
 from seawall.statistics.score import summarise_scores
 
@@ -36,6 +38,10 @@ class Watched(World):
         self.start = now(self.clock).replace(minute=0)
         self.hours = 0
         self.looks()
+
+    def declare(self, **changes: dict[str, Any]) -> None:
+        grouped = {"protected": ["sex"]} | changes.get("Endpoint", {})
+        super().declare(**(changes | {"Endpoint": grouped}))
 
     version: str
     start: datetime
@@ -233,14 +239,62 @@ def test_a_monitor_is_declared_by_operators_and_says_what_is_wrong_with_it(world
 
 
 def test_what_has_no_baseline_is_told_and_the_rest_is_watched(world):
-    world.begin({"measure": "distribution", "of": ["age", "agee"]})
-    look = world.hour()
-    assert look.lacking == ("distribution of agee",)
-    assert look.hours == {"distribution of age": 1}
+    world.monitor({"measure": "distribution", "of": ["age", "agee"]}, name="early")
     world.monitor({"measure": "distribution", "of": ["agee"]}, name="nothing")
-    world.looks()
+    world.begin({"measure": "error_rate", "tolerance": 0.25})
+    early, _ = world.next_hour()
+    assert early.lacking == ("distribution of agee",)
+    assert early.hours == {"distribution of age": 1}
     stands = {m["monitor"]: m["state"] for m in monitor_standing.standing(world.app, "income")}
-    assert stands == {"lasting": "quiet", "nothing": "not begun"}
+    assert stands == {"early": "quiet", "lasting": "quiet", "nothing": "not begun"}
+
+
+def test_a_monitor_of_what_is_not_there_is_refused_in_one_line_with_the_nearest_name(world):
+    rate = {"measure": "error_rate", "tolerance": 0.25}
+    world.begin(rate)
+    for watched, spec, says in [
+        (rate, {"endpoint": "incom"}, "no endpoint 'incom' is declared (monitor 'new'); "
+                                      "did you mean 'income'?"),
+        ({"measure": "distribution", "of": ["score", "agee"]}, {},
+         "income@1 has no input 'agee' (monitor 'new', watches[0]); did you mean 'age'?"),
+        (rate | {"by": "sexx", "groups": ["f"]}, {},
+         "labels of endpoint 'income' are not grouped by 'sexx' (monitor 'new', watches[0]); "
+         "did you mean 'sex'?"),
+    ]:  # fmt: skip
+        with pytest.raises(BadInput) as refused:
+            world.monitor(watched, name="new", **spec)
+        assert str(refused.value) == says
+    world.monitor(*EVERYTHING)
+    with pytest.raises(BadInput, match=r"not grouped by 'sex'.*`protected`, which has none"):
+        world.declare(Endpoint={"protected": []})
+
+
+def test_an_endpoint_that_serves_nothing_yet_may_be_watched_and_an_undeclared_one_not(bare):
+    rate = {"measure": "error_rate", "tolerance": 0.25}
+    with pytest.raises(BadInput, match=r"no endpoint 'income' is declared.*there is none yet"):
+        bare.monitor(rate)
+    bare.declare()
+    bare.monitor(rate)
+    assert monitor_standing.standing(bare.app, "income")[0]["state"] == "not begun"
+
+
+@pytest.mark.parametrize(
+    ("output", "watched", "says"),
+    [
+        ({"kind": "regression"}, {"measure": "error_rate", "tolerance": 0.1},
+         "neither right nor wrong.*give `value.tolerance` of endpoint 'income'"),
+        ({"kind": "regression"}, {"measure": "calibration"}, "calibration is watched of two"),
+        ({"kind": "multiclass", "classes": ("a", "b", "c")}, {"measure": "calibration"},
+         "calibration is watched of two classes.*several classes"),
+    ],
+)  # fmt: skip
+def test_a_measure_that_a_model_has_not_is_refused(world, output, watched, says):
+    put = world.app.objects.put
+    known = {"output": put(to_json(Output(**output)))} | world.objects()
+    with mock.patch.object(world, "objects", return_value=known):
+        world.registered()
+    with pytest.raises(BadInput, match=says):
+        world.monitor(watched)
 
 
 def test_an_hour_in_which_the_threshold_changed_stops_no_monitor(world):

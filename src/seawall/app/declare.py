@@ -11,6 +11,7 @@ from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.adapters.declared import KINDS, TYPES, Source, typed
 from seawall.app.root import App
+from seawall.app.watchable import check_monitor, check_watches
 from seawall.kernel import (
     BadInput,
     Conflict,
@@ -23,6 +24,7 @@ from seawall.kernel import (
     to_builtins,
     to_json,
 )
+from seawall.monitoring.plan import MonitorPlan
 from seawall.policy.policy import Policy, lint
 from seawall.registry.model import Model
 from seawall.serving.endpoint import Endpoint
@@ -55,12 +57,16 @@ def apply(app: App, who: Identity, document: Mapping[str, Any]) -> tuple[Record,
 def _guard(app: App, who: Identity, tx: Transaction, before: Any, value: Any) -> None:
     """Who is judged does not choose the judge: policy, plan and tier are changed by their owners.
 
-    All endpoints of a model are judged by one policy and one plan.
+    All endpoints of a model are judged by one policy and one plan. A monitor watches what there is.
     """
+    if isinstance(value, MonitorPlan):
+        check_monitor(app, tx, value)
     if isinstance(value, Model) and before is not None and before.tier != value.tier:
         app.allow(who, Action.APPLY, kind="Policy")
     if not isinstance(value, Endpoint):
         return
+    for plan in tx.find(MonitorPlan, f"{value.name}/"):
+        check_watches(app, tx, plan, value)
     judged = (value.policy, value.plan)
     if before is not None and (before.policy, before.plan) != judged:
         app.allow(who, Action.APPLY, kind="Policy")
