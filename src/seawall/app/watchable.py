@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from seawall.app.bundles import Deployment, output_of, signature_of
 from seawall.app.root import App
 from seawall.kernel import BadInput, Transaction, nearest
-from seawall.monitoring.plan import SCORE, MonitorPlan, Watched
+from seawall.monitoring.plan import OF_VALUES, SCORE, MonitorPlan, Watch, Watched
 from seawall.registry.version import Version
 from seawall.serving.endpoint import Endpoint
-from seawall.serving.output import Output
+from seawall.serving.output import Kind, Output
 from seawall.serving.signature import Signature
+
+MEASURES: Mapping[Kind, tuple[Watch, ...]] = {
+    "binary": ("error_rate", "error_rate_gap", "selection_rate_gap", "calibration", "distribution"),
+    "multiclass": ("error_rate", "error_rate_gap", "selection_rate_gap", "distribution"),
+    "regression": ("error_rate", "error_rate_gap", *OF_VALUES, "distribution"),
+}
+KINDS: Mapping[Kind, str] = {
+    "binary": "two classes", "multiclass": "several classes", "regression": "values",
+}  # fmt: skip
 
 
 def check_monitor(app: App, tx: Transaction, plan: MonitorPlan) -> None:
@@ -73,19 +84,35 @@ def _check_names(watched: Watched, signature: Signature, version: Version, where
 
 
 def _check_kind(watched: Watched, output: Output, endpoint: Endpoint, where: str) -> None:
-    kind, measure = output.kind, watched.measure
-    if measure == "distribution" or kind == "binary":
-        return
-    if measure == "error_rate" and kind == "regression" and endpoint.value.tolerance is None:
+    kind, measure, value = output.kind, watched.measure, endpoint.value
+    if measure not in MEASURES[kind]:
+        raise BadInput(
+            f"{measure} is not watched of a model of {KINDS[kind]}",
+            where=where,
+            remedy=f"there is {', '.join(MEASURES[kind])}",
+        )
+    if kind == "regression" and measure.startswith("error_rate") and value.tolerance is None:
         raise BadInput(
             "a value is neither right nor wrong without a tolerance",
             where=where,
             remedy=f"give `value.tolerance` of endpoint {endpoint.name!r}",
         )
-    if measure != "error_rate" or watched.by:
-        raise BadInput(
-            f"{measure}{' by group' if watched.by else ''} is watched of two classes",
-            where=where,
-            remedy="watch error_rate or distribution of a model of "
-            + ("values" if kind == "regression" else "several classes"),
-        )
+    if measure in OF_VALUES:
+        if value.minimum is None or value.maximum is None:
+            raise BadInput(
+                "errors are bounded by the range of the value, and it has none",
+                where=where,
+                remedy=f"give `value.minimum` and `value.maximum` of endpoint {endpoint.name!r}",
+            )
+        if watched.allowed >= value.maximum - value.minimum:
+            raise BadInput(
+                f"a tolerance of {watched.allowed:g} is as large as {value} allows", where=where
+            )
+    if kind == "multiclass" and measure == "selection_rate_gap":
+        known = [str(c) for c in output.classes]
+        if str(endpoint.favourable) not in known:
+            raise BadInput(
+                f"`favourable` of endpoint {endpoint.name!r} is no class of the model",
+                where=where,
+                remedy=nearest(str(endpoint.favourable or ""), known),
+            )

@@ -12,14 +12,19 @@ from seawall.kernel import Window
 from seawall.serving.alarm_budget import AlarmBudget
 from seawall.statistics.e_detector import Contract
 
-Watch = Literal["error_rate", "error_rate_gap", "selection_rate_gap", "calibration", "distribution"]
+Watch = Literal[
+    "error_rate", "error_rate_gap", "selection_rate_gap", "calibration", "distribution",
+    "mean_error_gap", "absolute_error_gap",
+]  # fmt: skip
+OF_VALUES: tuple[Watch, ...] = ("mean_error_gap", "absolute_error_gap")
+"""Measures of a regression's errors, in the unit of its value."""
 TOLERANCES: Mapping[Watch, float] = {
     "error_rate_gap": 0.10,
     "selection_rate_gap": 0.10,
     "calibration": 0.05,
     "distribution": 0.10,
 }
-"""What is tolerated where a plan does not say; an error rate has no such default."""
+"""What is tolerated where a plan does not say; error rates and errors have no such default."""
 SCORE = "score"
 """What `of` calls the model's scores, beside the inputs by their names."""
 
@@ -28,13 +33,15 @@ class Watched(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     """One measure, and how much of it is tolerated.
 
     `error_rate`: the share of labels that were called wrong, of all or of each of `groups` of the
-    column `by`. `error_rate_gap`, `selection_rate_gap`: each group against all others.
+    column `by`. `error_rate_gap`, `selection_rate_gap` (of several classes, of the endpoint's
+    `favourable` one), and of values `mean_error_gap` and `absolute_error_gap`, in their unit: each
+    group against all others.
     `calibration`: label less score in a band of scores. `distribution`: a share of the values of
     each of `of` (inputs by name, or `score`; all of them without it) against the baseline.
     """
 
     measure: Watch
-    tolerance: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
+    tolerance: Annotated[float, msgspec.Meta(gt=0)] | None = None
     by: str = ""
     groups: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
@@ -43,6 +50,8 @@ class Watched(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         gap = self.measure.endswith("_gap")
         if self.tolerance is None and self.measure not in TOLERANCES:
             raise ValueError(f"{self.measure} needs a tolerance")
+        if self.allowed >= 1 and self.measure not in OF_VALUES:
+            raise ValueError(f"a tolerance of {self.measure} is below 1")
         if bool(self.by) != bool(self.groups) or len(set(self.groups)) < len(self.groups):
             raise ValueError(f"{self.measure}: `by` needs `groups`, each once, and they need it")
         if gap and not self.by:

@@ -13,7 +13,7 @@ from seawall.serving.decision_privacy import PrivacyRule
 from seawall.serving.fallback import Fallback
 from seawall.serving.guard import Guard
 from seawall.serving.limit import Limits
-from seawall.serving.output import Value
+from seawall.serving.output import Label, Value
 from seawall.serving.sampling import Sampling
 
 
@@ -51,6 +51,8 @@ class Endpoint(
     """By arm, how long a remote model may take; without one what its version says."""
     threshold: float = 0.5
     value: Value = Value()
+    favourable: Label | None = None
+    """Of several classes the one that people want: its rate is compared between groups."""
     on_invalid: Literal["reject", "fallback"] = "reject"
     guards: tuple[Guard, ...] = ()
     limits: Limits = Limits()
