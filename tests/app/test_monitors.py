@@ -12,7 +12,10 @@ from tests.app.world import HOUR, World, table
 from seawall.app import declare, monitor_standing, monitors, respond, rollouts, watch
 from seawall.app.monitors import MonitorLook
 from seawall.kernel import BadInput, Digest, Forbidden, now, to_json
+from seawall.serving.counted import error_grids
 from seawall.serving.endpoint import Endpoint
+from seawall.serving.label_groups import GroupCounts
+from seawall.serving.labelled import errors_of
 from seawall.serving.output import Output
 from seawall.serving.telemetry import Labels
 from seawall.statistics.score import summarise_scores
@@ -220,6 +223,8 @@ def test_a_monitor_is_declared_by_operators_and_says_what_is_wrong_with_it(world
         ({"measure": "eror_rate", "tolerance": 0.1}, "'eror_rate' is none of the values"),
         ({"measure": "calibration", "by": "sex", "groups": ["f"]}, "not watched by group"),
         ({"measure": "error_rate_gap"}, "name their column in `by`"),
+        ({"measure": "error_rate", "tolerance": 1.5}, "tolerance of error_rate is below 1"),
+        ({"measure": "mean_error_gap", "by": "sex", "groups": ["f"]}, "needs a tolerance"),
         (rate | {"by": "sex"}, "`by` needs `groups`"),
         (rate | {"of": ["age"]}, "`of` is for a distribution"),
     ]:
@@ -283,9 +288,16 @@ def test_an_endpoint_that_serves_nothing_yet_may_be_watched_and_an_undeclared_on
     [
         ({"kind": "regression"}, {"measure": "error_rate", "tolerance": 0.1},
          "neither right nor wrong.*give `value.tolerance` of endpoint 'income'"),
-        ({"kind": "regression"}, {"measure": "calibration"}, "calibration is watched of two"),
+        ({"kind": "regression"}, {"measure": "calibration"},
+         "calibration is not watched of a model of values.*there is error_rate"),
+        ({"kind": "regression"},
+         {"measure": "mean_error_gap", "by": "sex", "groups": ["f"], "tolerance": 3},
+         "bounded by the range.*give `value.minimum` and `value.maximum`"),
         ({"kind": "multiclass", "classes": ("a", "b", "c")}, {"measure": "calibration"},
-         "calibration is watched of two classes.*several classes"),
+         "calibration is not watched of a model of several classes"),
+        ({"kind": "multiclass", "classes": ("a", "b", "c")},
+         {"measure": "selection_rate_gap", "by": "sex", "groups": ["f"]},
+         "`favourable` of endpoint 'income' is no class of the model.*there is a, b, c"),
     ],
 )  # fmt: skip
 def test_a_measure_that_a_model_has_not_is_refused(world, output, watched, says):
@@ -352,6 +364,59 @@ def test_a_monitor_that_ended_leaves_its_part_to_the_others(world):
     assert (once.ended, lasting.ended) == (True, False)
     told = {m["monitor"]: m["share"] for m in monitor_standing.standing(world.app, "income")}
     assert told == {"lasting": 1.0, "once": 0.0}
+
+
+SEVERAL = {"kind": "multiclass", "classes": ("a", "b", "c")}
+OTHERWISE = {"label": "a", "reason": "the most frequent"}
+
+
+def labelled(kind: str, rng: np.random.Generator, worse: float, hour: int) -> Labels:
+    """Four hundred labels of two groups, the answers for f `worse` than those for m."""
+    groups: dict[str, GroupCounts] = {}
+    for name, more in (("f", worse), ("m", 0.0)):
+        if kind == "multiclass":
+            wrong = int((rng.random(200) < 0.1 + more).sum())
+            fitting = {"a": {"a": 200 - wrong, "b": wrong}}
+            groups[name] = GroupCounts(correct=200 - wrong, wrong=wrong, confusion=fitting)
+        else:
+            label = rng.uniform(20, 80, 200)
+            grids = error_grids(None)
+            errors = errors_of(label, label + rng.normal(30 * more, 5, 200), grids)
+            groups[name] = GroupCounts(errors=errors)
+    return Labels(arrived=400, groups={"sex": groups})
+
+
+@pytest.mark.parametrize(
+    ("output", "endpoint", "watched"),
+    [
+        (SEVERAL, {"fallback": OTHERWISE}, "error_rate_gap"),
+        (SEVERAL, {"fallback": OTHERWISE, "favourable": "a"}, "selection_rate_gap"),
+        ({"kind": "regression"}, {}, "mean_error_gap"),
+        ({"kind": "regression"}, {}, "absolute_error_gap"),
+    ],
+)  # fmt: skip
+def test_a_gap_between_groups_of_classes_or_values_alarms_and_none_does_not(
+    world, output, endpoint, watched
+):
+    values = {"value": {"minimum": 0, "maximum": 100}} if output["kind"] == "regression" else {}
+    world.declare(Endpoint=endpoint | values)
+    known = {"output": world.app.objects.put(to_json(Output(**output)))} | world.objects()
+    tolerance = {"tolerance": 3.0} if values else {}
+    with mock.patch.object(world, "objects", return_value=known):
+        world.begin({"measure": watched, "by": "sex", "groups": ["f"]} | tolerance)
+    rng = np.random.default_rng(1)
+    hour = 0
+    for hour in range(48):
+        body = labelled(output["kind"], rng, 0.0 if hour < 8 else 0.5, hour)
+        at = world.start + (hour - 1) * HOUR
+        world.report((world.version, "champion", "labels", at, body))
+        world.clock.advance(HOUR)
+        (look,) = world.looks()
+        if look.alarmed:
+            break
+    assert hour >= 8
+    assert look.alarmed is not None
+    assert look.alarmed.streams == (f"{watched}, sex=f",)
 
 
 @pytest.mark.soak

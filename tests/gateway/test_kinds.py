@@ -27,6 +27,7 @@ from seawall.app.decisions import reasons
 from seawall.kernel import BadInput, Conflict
 from seawall.sdk.guard import Guard
 from seawall.sdk.score import score
+from seawall.server.queries.fairness import by_group
 from seawall.server.queries.quality import quality
 from seawall.server.queries.traffic import Traffic
 from seawall.serving.endpoint import Endpoint
@@ -206,6 +207,39 @@ def test_errors_by_group_are_those_of_fairlearn_also_after_a_correction(deploy: 
         gap = gaps[f"{measure}_difference"]
         assert gap.value == pytest.approx(frame.difference()[measure], rel=2e-2, abs=0.2)
         assert gap.low <= frame.difference()[measure] <= gap.high
+
+
+def shown_groups(deployed: Deployed) -> dict[str, Any]:
+    """What the model's page shows by group."""
+    deployed.absorb()
+    app = deployed.world.app
+    found = by_group(Traffic(app, app.store.get(Endpoint, "income")))
+    return {f.measure: f for f in found}
+
+
+@pytest.mark.parametrize(
+    ("deploying", "spec", "shown"),
+    [
+        (moderated, {"favourable": "married"}, ["right answers", "selection rate"]),
+        (moderated, {}, ["right answers"]),
+        (priced, {}, ["mean error", "mean absolute error", "right answers"]),
+    ],
+)
+def test_the_page_shows_and_judges_groups_of_every_kind(
+    deploy: Deploy, deploying: Callable[..., Any], spec: dict[str, Any], shown: list[str]
+):
+    deployed, served = deploying(deploy, protected=["region"], **spec)
+    found, region = in_groups(served, deployed, ROWS)
+    told(served, found, deployed.case.truth[:ROWS].tolist())
+    groups = shown_groups(deployed)
+    assert list(groups) == shown
+    for one in groups.values():
+        counts = {g.name: g.n for g in one.groups}
+        assert counts == {name: (region == name).sum() for name in ("north", "south")}
+        assert one.gap.status.shape in ("good", "bad", "undecided")
+        assert one.gap.estimate.low <= one.gap.estimate.value <= one.gap.estimate.high
+    if deploying is priced:
+        assert groups["mean error"].gap.unit == "points"
 
 
 def test_a_label_that_is_corrected_leaves_the_counts_as_if_it_had_come_right(deploy: Deploy):

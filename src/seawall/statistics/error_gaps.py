@@ -13,9 +13,10 @@ GAP = Rule("standardised_bias_difference", at_most=0.10)
 
 
 def error_gaps(parts: Sequence[RegressionSummary], confidence: float) -> dict[str, Estimate]:
-    """`mae_difference` and `bias_difference`, the largest over pairs of groups, in the value's unit.
+    """`mae_difference` and `bias_difference`, the largest over pairs of groups.
 
-    The bounds hold for all pairs together; NaN in [0, ∞] of fewer than two groups.
+    In the value's unit. The bounds hold for all pairs together; of fewer than two groups nothing is
+    known.
     """
     pairs = max(1, math.comb(len(parts), 2))
     each = [regression(part, None, 1 - (1 - confidence) / pairs) for part in parts]
