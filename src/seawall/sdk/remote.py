@@ -51,22 +51,20 @@ class BlockingModel:
     """A remote model that any thread may ask and wait for, also one that runs an event loop.
 
     Raises `Unavailable` when the server does not answer, and without asking while its circuit is
-    open; `Corrupt` when it answers something else than scores.
+    open; `Corrupt` when it answers something else than is declared of it.
     """
 
-    output = Output()
-    """A remote model's score is a probability."""
-
     def __init__(self, server: RemoteServer, signature: Signature) -> None:
-        from seawall.adapters.upstream import RemoteModel, Upstream
-
-        if find_spec("aiohttp") is None:
+        if find_spec("httptools") is None:
             raise BadInput(
-                "remote models need the package aiohttp",
+                "remote models need the package httptools",
                 where=server.name,
                 remedy="pip install 'seawall[gateway]'",
             )
+        from seawall.adapters.upstream import RemoteModel, Upstream
+
         self.fields: int | None = len(signature.fields)
+        self.output: Output = server.answers
         self._server = server
         self._breaker, self._lock = Breaker(server.breaker), threading.Lock()
         self._upstream = Upstream(
@@ -81,13 +79,14 @@ class BlockingModel:
         self._end = weakref.finalize(self, _end, self._loop, self._upstream)
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The score of each of n rows (n × fields), asked a thousand at a time."""
-        parts = [self._part(matrix[i : i + ROWS]) for i in range(0, len(matrix), ROWS)]
-        return np.concatenate(parts) if parts else np.empty(0)
+        """The score or value of each of n rows (n × fields), asked a thousand at a time."""
+        return self.columns(matrix)[:, self.output.column]
 
     def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The same as n × 1."""
-        return self.scores(matrix)[:, None]
+        """All that is said of n rows: n × classes, or n × 1."""
+        parts = [self._part(matrix[i : i + ROWS]) for i in range(0, len(matrix), ROWS)]
+        width = len(self.output.classes) or 1
+        return np.concatenate(parts).reshape(-1, width) if parts else np.empty((0, width))
 
     def close(self) -> None:
         """End the connections."""

@@ -9,7 +9,7 @@ from seawall.serving.decide import Answer, Batch, Decider, Unanswered
 from seawall.serving.guard import SEVERITY
 
 Observed = Sequence[float] | Unanswered
-"""Probabilities of label 1; no other kind of model runs elsewhere."""
+"""Probabilities of label 1; no other kind of model is observed."""
 ACTION = "observed"
 """The `action` of such a decision: the caller was given the server's answer, unchanged."""
 
@@ -23,8 +23,9 @@ def observed(decider: Decider, batch: Batch, said: Observed, at: datetime) -> li
     bundle = decider.bundle
     champion = bundle.arm("champion")
     assert champion is not None
+    asked = (champion.name,)
     if isinstance(said, Unanswered):
-        failed = Answer(champion, 1.0, None, None, None, reason=said.why, failed=True)
+        failed = Answer(champion, 1.0, None, None, None, reason=said.why, failed=True, asked=asked)
         return [failed] * len(batch.rows)
     lapsed = "" if decider.route(at).arms else f"the approval of {champion.version} has expired"
     return [
@@ -51,4 +52,5 @@ def _answer(decider: Decider, score: float, row: Sequence[float], why: str) -> A
         1 if score >= champion.threshold else 0,
         reason=f"would have been {why}" if acting else why or None,
         guards={t.name: t.said for t in trips},
+        asked=(champion.name,),
     )
