@@ -107,9 +107,10 @@ def test_what_a_killed_worker_had_under_way_is_over_when_its_successor_starts(
 def test_requests_that_queue_too_long_are_shed(shared: Shared):
     admission = Admission("e", Limits(shed_after_ms=5), shared)
     admission.enter("", 0.0, 0.0)
-    admission.enter("", 0.05, 0.05)
+    for hundredth in range(1, 11):  # the queue stands
+        admission.enter("", 0.05, hundredth / 100)
     with pytest.raises(Limited, match="wait for 50 ms"):
-        admission.enter("", 0.05, 0.2)
+        admission.enter("", 0.05, 0.15)
 
 
 def test_more_callers_than_places_are_all_served(shared: Shared):
