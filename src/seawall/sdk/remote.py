@@ -89,11 +89,17 @@ class BlockingModel:
         """The same as n × 1."""
         return self.scores(matrix)[:, None]
 
+    def within(self, seconds: float) -> Model:
+        """The same for a caller who waits no longer than this."""
+        return _Within(self, seconds)
+
     def close(self) -> None:
         """End the connections."""
         self._end()
 
-    def _part(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _part(
+        self, rows: NDArray[np.float32], seconds: float | None = None
+    ) -> NDArray[np.float64]:
         with self._lock:
             if not self._breaker.allow(monotonic()):
                 what = f"the upstream {self._server.name} is left alone after failures"
