@@ -19,6 +19,8 @@ from seawall.serving.signature import Signature
 GuardAction = Literal["clamp", "flag", "abstain", "fallback", "block"]
 SEVERITY: dict[GuardAction, int] = {"clamp": 1, "flag": 2, "abstain": 3, "fallback": 4, "block": 5}
 VALID_SCORE = "valid_score"
+FAILED = " (failed)"
+"""After the action, in the record, of a guard that failed."""
 
 
 class Disagreement(
@@ -99,7 +101,7 @@ class Trip(NamedTuple):
     @property
     def said(self) -> str:
         """What the record keeps of it."""
-        return f"{self.action} (failed)" if self.failed else self.action
+        return self.action + FAILED if self.failed else self.action
 
 
 Others = Mapping[str, float | Sequence[float] | None]
