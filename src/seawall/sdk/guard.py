@@ -199,11 +199,10 @@ class Guard:
         taken = [i for i in range(rows) if i not in refused]
         batch = _only(whole, taken) if refused else whole
         ids = [self._ids() for _ in taken]
-        units = values.get(unit or bundle.unit or "")
-        keys: Sequence[Any] = ids if units is None else [units[i] for i in taken]
+        units = values.get(unit or bundle.unit or "", [None] * rows)
         hashes = [
-            unit_hash(own if key is None else str(key), bundle.salt)
-            for key, own in zip(keys, ids, strict=True)
+            unit_hash(own if units[i] is None else str(units[i]), bundle.salt)
+            for i, own in zip(taken, ids, strict=True)
         ]
         places = [position(h) for h in hashes]
         steps = use.decider.decide(batch, places, at, killed=self.killed)
