@@ -63,13 +63,39 @@ def bare(url: str) -> Any:
     return app
 
 
+def lean(url: str) -> Any:
+    """The same over the connections that the gateway itself uses."""
+    from seawall.adapters.upstream import Upstream
+
+    upstreams: list[Upstream] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if not upstreams:
+            upstreams.append(Upstream("bench", url, timeout=10.0))
+        body = b""
+        while True:
+            message = await receive()
+            body += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        path, method = scope["path"], scope["method"]
+        reply = await upstreams[0].forward(path, scope["headers"], body, method=method)
+        size = (b"content-length", b"%d" % len(reply.body))
+        back = [*(pair for pair in reply.headers if pair[0].lower() != b"date"), size]
+        await send({"type": "http.response.start", "status": reply.status, "headers": back})
+        await send({"type": "http.response.body", "body": reply.body})
+
+    return app
+
+
 def main(what: str, *rest: str) -> None:
     port = int(rest[-1])
     if what == "server":
         uvloop.run(answering(port))
         return
+    application = {"bare": bare, "lean": lean}[what](rest[0])
     uvicorn.run(
-        bare(rest[0]), port=port, http="httptools", loop="uvloop", ws="none", lifespan="off",
+        application, port=port, http="httptools", loop="uvloop", ws="none", lifespan="off",
         log_config=None, access_log=False, server_header=False,
     )  # fmt: skip
 

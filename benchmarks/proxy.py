@@ -1,8 +1,11 @@
-"""The gateway before a remote model, beside a bare pass-through on the same engine and client.
+"""The gateway before a remote model, beside bare pass-throughs on the same engine.
 
 Sixteen connections each send one row of 30 fields as JSON, over and over, to a server in a process
-of its own that answers at once. The ways take turns, so that what else the machine does touches
-each alike.
+of its own that answers at once and is never the slowest. One pass-through is what one would write
+with uvicorn and aiohttp, and the one that is judged by; the other, `lean`, has the gateway's own
+connections in place of aiohttp, so that what is left is what Seawall adds. The ways take turns, so
+that what else the machine does touches each alike; processor time is that of the gateway and its
+children, whatever else runs.
 """
 
 from __future__ import annotations
@@ -12,14 +15,24 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from statistics import median
+from typing import Any, Literal, NamedTuple
+
+import psutil
 
 from benchmarks.gateway import CONNECTIONS, free_port, serving, train
 from benchmarks.load import Load, put_load
 from benchmarks.measure import Result, Size
 
 LIMIT = 0.85
-ROUNDS = 5
+ROUNDS = 7
+
+
+class Turn(NamedTuple):
+    """One way's turn: what its callers saw, and microseconds of a processor for a request."""
+
+    load: Load
+    cpu_us: float
 
 
 def run(size: Size) -> Iterator[Result]:
@@ -27,23 +40,45 @@ def run(size: Size) -> Iterator[Result]:
     passing = ["-m", "benchmarks.passing"]
     with tempfile.TemporaryDirectory(prefix="seawall-bench-") as name, ExitStack() as running:
         server = f"http://127.0.0.1:{running.enter_context(serving([*passing, 'server']))}"
-        ports = [running.enter_context(serving([*passing, "bare", server]))]
+        ways = {way: [*passing, way, server] for way in ("bare", "lean")}
         for mode in ("observe", "serve"):
-            words = words_for(Path(name) / mode, model.columns, server, mode)
-            ports.append(running.enter_context(serving(words)))
-        loads: list[list[Load]] = [[] for _ in ports]
-        for span_ in (0.5, *[span] * ROUNDS):
-            for port, found in zip(ports, loads, strict=True):
-                found.append(put_load(port, model.body, CONNECTIONS, span_))
-    bare, observe, serve = (found[1:] for found in loads)  # the first warmed up
-    for told, ours in (("observes", observe), ("serves", serve)):
-        pairs = sorted(zip(ours, bare, strict=True), key=lambda pair: pair[0].rate / pair[1].rate)
-        mine, theirs = pairs[ROUNDS // 2]
-        yield Result(
-            f"gateway {told} a remote model", mine.rate, "requests/s", "bare pass-through",
-            theirs.rate, f"{LIMIT:g} x at least", mine.rate >= LIMIT * theirs.rate,
-        )  # fmt: skip
-        yield Result(f"gateway {told}, p99", mine.p99_ms, "ms", "bare pass-through", theirs.p99_ms)
+            ways[mode] = words_for(Path(name) / mode, model.columns, server, mode)
+        ports = {way: running.enter_context(serving(words)) for way, words in ways.items()}
+        turns: dict[str, list[Turn]] = {way: [] for way in ports}
+        for span_ in (1.0, *[span] * ROUNDS):
+            for way, port in ports.items():
+                before = spent(port)
+                load = put_load(port, model.body, CONNECTIONS, span_)
+                turns[way].append(Turn(load, (spent(port) - before) / load.count * 1e6))
+    for found in turns.values():
+        del found[0]  # it warmed up
+    for mode, told in (("observe", "observes"), ("serve", "serves")):
+        yield from results(f"gateway {told}", turns[mode], turns["bare"], turns["lean"])
+
+
+def results(name: str, ours: list[Turn], bare: list[Turn], lean: list[Turn]) -> Iterator[Result]:
+    pairs = sorted(
+        zip(ours, bare, strict=True), key=lambda pair: pair[0].load.rate / pair[1].load.rate
+    )
+    mine, theirs = pairs[ROUNDS // 2]
+    yield Result(
+        f"{name} a remote model", mine.load.rate, "requests/s", "bare pass-through",
+        theirs.load.rate, f"{LIMIT:g} x at least", mine.load.rate >= LIMIT * theirs.load.rate,
+    )  # fmt: skip
+    yield Result(f"{name}, p99", mine.load.p99_ms, "ms", "bare pass-through", theirs.load.p99_ms)
+    for told, others in (("bare pass-through", bare), ("lean pass-through", lean)):
+        mine_us, its_us = (median(turn.cpu_us for turn in found) for found in (ours, others))
+        yield Result(f"{name}, processor", mine_us, "us/request", told, its_us)
+
+
+def spent(port: int) -> float:
+    """Processor seconds of the server at this port and its children so far."""
+    for process in psutil.process_iter(["cmdline"]):
+        words = process.info["cmdline"] or []
+        if words[-2:] == ["--port", str(port)]:
+            times = [p.cpu_times() for p in (process, *process.children(recursive=True))]
+            return sum(t.user + t.system for t in times)
+    raise RuntimeError(f"no process serves at {port}")
 
 
 def words_for(

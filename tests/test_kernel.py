@@ -79,7 +79,7 @@ def test_an_error_says_what_where_and_what_to_do_in_one_line() -> None:
         (NotFound, 404, 2),
         (Conflict, 409, 2),
         (Unavailable, 503, 2),
-        (Corrupt, 500, 1),
+        (Corrupt, 500, 2),
     ],
 )
 def test_every_error_has_its_http_and_exit_status(

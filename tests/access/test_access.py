@@ -71,13 +71,13 @@ def test_roles_add_up_and_nothing_more(roles: set[Role], action: Action) -> None
         (R.DEVELOPER, {"Model", "Signature", "Endpoint", "Retraining"}),
         (R.VALIDATOR, {"Policy", "ValidationPlan"}),
         (R.APPROVER, {"Policy", "ValidationPlan"}),
-        (R.OPERATOR, {"Endpoint", "Rollout", "SLO", "Runbook", "Retraining"}),
+        (R.OPERATOR, {"Endpoint", "Rollout", "Experiment", "SLO", "Runbook", "Retraining"}),
         (R.ADMINISTRATOR, set[str]()),
     ],
 )
 def test_who_is_judged_does_not_declare_what_judges(role: Role, kinds: set[str]) -> None:
     known = {"Model", "Endpoint", "Policy", "ValidationPlan", "Rollout", "SLO", "Runbook"}
-    known |= {"Signature", "Retraining", ""}
+    known |= {"Experiment", "Signature", "Retraining", ""}
     allowed = {k for k in known if permit(who(role), A.APPLY, {"kind": k})}
     assert allowed == kinds
 

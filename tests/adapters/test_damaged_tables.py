@@ -127,6 +127,23 @@ def test_a_damaged_row_group_is_named(tmp_path):
     assert "check that it is complete" in str(caught.value)
 
 
+def test_what_is_told_of_a_damaged_file_holds_no_row_and_no_librarys_internals(tmp_path):
+    (tmp_path / "t.csv").write_text("name,age\nanna,4\nsecret,5,6\n")
+    with pytest.raises(BadInput, match="Expected 2 columns, got 3; check") as ragged:
+        reference_summary(tmp_path / "t.csv")
+    assert "secret" not in str(ragged.value)
+    (tmp_path / "t.parquet").write_text("no table")
+    with pytest.raises(BadInput, match=r"damaged, cut short, or something else") as other:
+        reference_summary(tmp_path / "t.parquet")
+    assert "magic" not in str(other.value)
+
+
+def test_parquet_under_another_name_is_told(tmp_path):
+    pq.write_table(TABLE, tmp_path / "t.csv")
+    with pytest.raises(BadInput, match=r"t\.csv .*it holds Parquet; name it \.parquet"):
+        reference_summary(tmp_path / "t.csv")
+
+
 def test_ragged_lines_and_odd_encodings_of_csv_are_told(tmp_path):
     for text, told in (
         (b"a,b\n1,2\n1,2,3\n", "Expected 2 columns, got 3"),

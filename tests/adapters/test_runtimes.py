@@ -46,6 +46,13 @@ def test_bytes_that_are_no_model_are_bad_input(noise: bytes):
         load(noise, "onnx")
 
 
+def test_what_is_told_of_a_model_that_does_not_load_has_no_codes_of_the_runtime():
+    for data in (b"nonsense", b"", onnx_bytes()[:200]):
+        with pytest.raises(BadInput, match="not an ONNX model") as refused:
+            load(data, "onnx")
+        assert "ONNXRuntimeError" not in str(refused.value)
+
+
 def test_a_model_whose_probabilities_are_no_tensor_is_refused():
     from skl2onnx import to_onnx
 

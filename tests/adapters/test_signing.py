@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from seawall.adapters.signing.artefact import (
@@ -73,6 +74,27 @@ def test_a_missing_or_foreign_key_is_named(tmp_path: Path) -> None:
         load_key(tmp_path / "text")
     with pytest.raises(BadInput):
         load_public_key(tmp_path / "text")
+
+
+def test_the_other_half_of_a_key_a_folder_or_a_locked_key_is_told_as_what_it_is(
+    tmp_path: Path,
+) -> None:
+    key = create_key(tmp_path / "k")
+    locked = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+    (tmp_path / "locked").write_bytes(locked)
+    (tmp_path / "text").write_text("no key, and readable by all")
+    for name, said in (
+        ("k.pub", "public half of a key"), (".", "Is a directory"), ("locked", "has a password"),
+        ("text", "not a private key in PEM"),
+    ):  # fmt: skip
+        with pytest.raises(BadInput, match=said):
+            load_key(tmp_path / name)
+    with pytest.raises(BadInput, match="private half of a key"):
+        load_public_key(tmp_path / "k")
 
 
 def test_an_envelope_opens_to_what_was_sealed() -> None:

@@ -139,7 +139,7 @@ def test_an_endpoint_without_a_fallback_is_told_so(world: World) -> None:
     world.serving()
     document = next(d for _, d in documents() if d["kind"] == "Endpoint")
     del document["spec"]["fallback"]
-    declare.apply(world.app, world.ada, document)
+    declare.apply(world.app, world.otto, document)
     respond.respond(world.app, endpoint(world), [alert(world)])
     assert "declares no fallback" in incidents(world)[0].actions[0].text
 

@@ -75,8 +75,8 @@ def documents() -> list[tuple[str, dict[str, Any]]]:
     gates = [{"to": to, "rules": given} for to, given in rules.items()]
     return [
         ("ada", document("Model", "income", owner="ada", tier="medium", purpose="outreach")),
-        ("ada", document("Endpoint", "income", model="income", plan="income", policy="income",
-                         rollout="careful", unit="id", runbook="bad-input", retraining="on-drift",
+        ("otto", document("Endpoint", "income", model="income", plan="income", policy="income",
+                          rollout="careful", unit="id", runbook="bad-input", retraining="on-drift",
                          fallback={"label": 0, "reason": "a person decides"},
                          label_age_seconds=3600, latency_objective_ms=250, window_hours=4)),
         ("vera", document("Policy", "income", gates=gates)),

@@ -60,7 +60,7 @@ def test_the_commands_are_those_that_users_rely_on() -> None:
         "demo", "serve", "gateway", "apply", "get", "describe", "drift", "evaluate", "estimate",
         "register", "validate", "gate", "approve", "reject", "doctor", "slo status",
         "monitor status", "rollout start", "rollout status", "rollout promote", "rollout abort",
-        "rollout analyse",
+        "rollout analyse", "experiment status", "experiment end",
         "decision show", "decision prove", "decision tell", "decision subject",
         "decision audit", "decision erase", "decision compact", "audit verify", "audit show",
         "audit prove", "audit checkpoint", "audit export", "identity add", "identity claim",
@@ -81,6 +81,10 @@ def test_the_commands_are_those_that_users_rely_on() -> None:
         (["apply", "-f", "absent.yaml"], "absent.yaml"),
         (["drift", "absent.parquet", "b.parquet"], "there is no file absent.parquet"),
         (["gateway", "--endpoint", "x", "--trust", "no.pem"], "SEAWALL_URL"),
+        (["gateway", "--trust", "no.pem"], "give --endpoint NAME"),
+        (["rollout", "analyse", "income"], "'income' names no rollout; write ENDPOINT/ID"),
+        (["rollout", "abort", "income", "--reason", "x"], "names no rollout"),
+        (["approve", "x@1", "--expires", "soon"], "--expires 'soon' is no time"),
         (["audit", "verify", "absent", "--key", "absent"], ""),
     ],
 )
@@ -129,7 +133,7 @@ def test_no_address_token_or_answer_is_one_line_also_with_json(
     [
         (BadInput("odd", where="a.csv", remedy="mend it"), 2, "seawall: odd (a.csv); mend it"),
         (Forbidden("no"), 2, "seawall: no"),
-        (Corrupt("torn"), 1, "seawall: torn"),
+        (Corrupt("torn"), 2, "seawall: torn"),
         (ZeroDivisionError("oops"), 70, "our own error, please report it: ZeroDivisionError: oops"),
         (KeyboardInterrupt(), 130, "seawall: stopped"),
         (BrokenPipeError(), 141, ""),
@@ -169,6 +173,28 @@ def test_the_version_is_the_packages(
     assert capsys.readouterr().out == f"{package.__version__}\n"
 
 
+SERVERS = {("serve",), ("gateway",)}
+"""What goes on until it is ended, and has no document to print."""
+
+
+def test_every_command_that_ends_takes_json() -> None:
+    lacking = [
+        " ".join(words)
+        for words in commands()
+        if not (command := _command(words)).__dict__.get("commands")
+        and words not in SERVERS
+        and not any("--json" in option.opts for option in command.params)
+    ]
+    assert lacking == []
+
+
+def _command(words: tuple[str, ...]) -> Any:
+    found: Any = get_command(app)
+    for word in words:
+        found = found.commands[word]
+    return found
+
+
 # --- doctor ---
 
 
@@ -178,6 +204,12 @@ def test_doctor_says_all_is_well_or_what_is_not(tmp_path: Path) -> None:
     checks = {c["name"]: c for c in document(well)["checks"]}
     assert checks["settings"]["ok"] is True
     assert checks["control plane"]["ok"] is None
+    assert (checks["data folder"]["ok"], "not there yet" in checks["data folder"]["said"]) == (
+        None, True,
+    )  # fmt: skip
+    (tmp_path / ".seawall").mkdir()
+    there = {c["name"]: c for c in document(seawall("doctor", "--json", cwd=tmp_path))["checks"]}
+    assert there["data folder"]["ok"] is True
     assert {f"extra {e}" for e in ("server", "gateway", "charts")} <= checks.keys()
 
     env = {"SEAWALL_URL": "http://127.0.0.1:9", "SEAWALL_TOKEN": "swl_x"}

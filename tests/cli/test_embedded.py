@@ -19,6 +19,7 @@ import pytest
 
 import seawall
 from seawall.adapters.declared import KINDS, read
+from seawall.adapters.signing.keys import create_key
 from seawall.cli.demo.birth import DECLARED
 
 
@@ -108,9 +109,11 @@ def test_a_gateway_comes_with_the_first_endpoint_again_when_killed_and_ends_with
 @pytest.mark.parametrize("words", [["serve", "--data-dir"], ["gateway", "--state-dir"]])
 def test_a_folder_that_cannot_be_written_is_one_line(words: list[str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    (tmp_path / "key.pem").write_text("any")
+    create_key(tmp_path / "key.pem")
     where = str(tmp_path / "file" / "state")
-    more = ["--endpoint", "x", "--trust", str(tmp_path / "key.pem")] if "gateway" in words else []
+    more = (
+        ["--endpoint", "x", "--trust", str(tmp_path / "key.pem.pub")] if "gateway" in words else []
+    )
     env = os.environ | {"SEAWALL_URL": "http://127.0.0.1:1", "SEAWALL_TOKEN": "t"}
     done = subprocess.run(
         [sys.executable, "-m", "seawall", *words, where, *more, *_port(words)],

@@ -130,6 +130,11 @@ def test_the_decision_log_is_kept_on_the_command_line(office: Office, tmp_path: 
     assert "No decision" in office.run("otto", "decision", "subject", "nobody").stdout
     audit = ("decision", "audit", "income", str(tmp_path / "audit.parquet"), "--reason", "yearly")
     assert "may not read_protected" in office.refused("otto", *audit)
+    nothing = office.run("iris", *audit, "--since", "7d")
+    assert (nothing.returncode, nothing.stdout.count("\n")) == (0, 1)
+    assert "no file was written" in nothing.stdout
+    assert not (tmp_path / "audit.parquet").exists()
+    assert "--since 'once' is no time" in office.refused("iris", *audit, "--since", "once")
     erase = ("decision", "erase", "nobody", "--reason", "asked")
     assert office.json("otto", *erase, "--yes")["decisions"] == 0
     assert "No decision was shipped" not in office.run("otto", "decision", "compact").stdout
@@ -153,6 +158,17 @@ def test_reading_commands_print_one_document_or_a_sentence(office: Office) -> No
 def test_what_is_not_there_or_not_allowed_is_one_line(office: Office) -> None:
     assert "no version 'income@77'" in office.refused("ada", "gate", "income@77")
     assert "is not a Seawall id" in office.refused("iris", "decision", "show", "42")
+    office.run("ada", "apply", "-f", str(office.folder / "ada"))
+    for words in (
+        ("monitor", "status", "incone"), ("slo", "status", "incone"),
+        ("decision", "list", "incone"), ("rollout", "status", "incone"),
+        ("gateway", "list", "--endpoint", "incone"),
+    ):  # fmt: skip
+        line = office.refused("iris", *words)
+        assert "there is no endpoint 'incone'" in line
+        assert "did you mean 'income'?" in line
+    assert "did you mean 'income'?" in office.refused("iris", "versions", "incone")
+    assert "No entry of 'incone'" in office.run("iris", "audit", "show", "incone").stdout
     assert "kind 'Modl' is unknown" in office.refused("iris", "get", "Modl")
     assert "may not" in office.refused("iris", "reject", "income@1", "--reason", "no")
     assert "it needs" in office.refused("ada", "audit", "show")

@@ -8,7 +8,9 @@ from typer.testing import CliRunner
 
 from seawall.cli import main, operations
 
-STREAM = {"stream": "error_rate", "tolerance": 0.12, "log_value": 4.5, "hours": 30}
+STREAM = {"stream": "error_rate", "tolerance": 0.12, "log_value": 4.5, "at_alarm": None,
+          "hours": 30}  # fmt: skip
+FIRED = STREAM | {"log_value": None, "at_alarm": 9.9}
 QUIET = {
     "monitor": "harm", "contract": "mean_time", "severity": "ticket", "state": "quiet",
     "promise": "alarms falsely once in 365 days on average, or less often",
@@ -18,7 +20,8 @@ QUIET = {
 }  # fmt: skip
 ALARMED = QUIET | {
     "monitor": "drift", "state": "alarmed", "lacking": [],
-    "alarm": {"at": "2026-03-02T18:00:00+00:00", "streams": ["error_rate"],
+    "streams": [FIRED],
+    "alarm": {"at": "2026-03-02T18:00:00+00:00", "streams": ["error_rate"], "log_value": 9.9,
               "sentence": "error_rate is beyond 0.12, found 2026-03-02 18:00 UTC"},
 }  # fmt: skip
 WAITING = {"monitor": "later", "state": "not begun", "streams": [], "promise": "alarms falsely"}
@@ -30,6 +33,8 @@ WAITING = {"monitor": "later", "state": "not begun", "streams": [], "promise": "
         ([], ["loans has no monitors: apply a document of kind Monitor"]),
         ([QUIET], ["1 monitor of loans: none alarms.", "error_rate", "50%", "no baseline of it"]),
         ([QUIET, ALARMED], ["loans: drift alarmed.", "error_rate is beyond 0.12"]),
+        ([ALARMED], ["at the alarm", "since then", "110%", "–"]),
+        ([ALARMED | {"contract": "ever"}], ["at the alarm", "110%"]),
         ([WAITING], ["It has not begun"]),
     ],
 )

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from seawall.cli.named import cost_values, public_key, span, tolerances
+from seawall.cli.named import coming, cost_values, moment, public_key, span, tolerances
 from seawall.kernel import BadInput
 
 
@@ -19,6 +19,14 @@ def test_spans_of_time_are_read_as_people_write_them(text, hours):
 def test_what_is_no_span_of_time_is_told(text):
     with pytest.raises(BadInput, match=r"--age .* is no span of time"):
         span(text, "--age")
+
+
+def test_a_span_is_before_now_for_what_was_and_after_now_for_what_comes():
+    now = datetime.now(UTC)
+    assert moment("2h", "--since") < now < coming("2h", "--expires")
+    assert coming("2026-03-02T12:00", "--expires") == datetime(2026, 3, 2, 12, tzinfo=UTC)
+    with pytest.raises(BadInput, match="--expires 'soon' is no time"):
+        coming("soon", "--expires")
 
 
 @pytest.mark.parametrize("text", ["ks", "ks=", "=0.1", "ks=much"])

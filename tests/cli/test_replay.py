@@ -12,7 +12,7 @@ from tests.sdk.logs import Logged
 from typer.testing import CliRunner
 
 from seawall.cli.main import app
-from seawall.kernel import BadInput
+from seawall.kernel import BadInput, NotFound
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,40 @@ def test_what_is_no_candidate_is_said_in_one_line(logged: Logged, tmp_path: Path
     pickle.write_bytes(b"\x80\x04")
     with pytest.raises(BadInput, match="name does not tell its format"):
         ran("replay", logged.folder, pickle)
+
+
+def test_a_folder_that_is_no_gateways_is_named(logged: Logged, tmp_path: Path) -> None:
+    other = logged.folder.parent / "other.onnx"
+    for words in (
+        ("replay", tmp_path / "gone", other),
+        ("decision", "again", logged.ids[17], "--state", tmp_path / "gone"),
+        ("score", tmp_path / "gone", other, "-o", tmp_path / "a.csv"),
+    ):
+        with pytest.raises(NotFound, match=r"there is no state folder .*gone"):
+            ran(*words)
+    with pytest.raises(NotFound, match="no gateway keeps its state here"):
+        ran("replay", tmp_path, other)
+
+
+def test_a_folder_of_tables_that_is_not_there_is_named(logged: Logged) -> None:
+    for words in (
+        ("replay", logged.folder, logged.folder.parent / "other.onnx"),
+        ("decision", "again", logged.ids[17], "--state", logged.folder),
+    ):
+        with pytest.raises(NotFound, match="no folder of tables gone; name it with --table"):
+            ran(*words, "--table", "gone")
+
+
+def test_an_arm_that_is_none_suggests_the_nearest(logged: Logged) -> None:
+    other = logged.folder.parent / "other.onnx"
+    with pytest.raises(BadInput, match=r"did you mean 'champion'\? \('chanpion' is no arm\)"):
+        ran("replay", logged.folder, other, "--arm", "chanpion")
+
+
+def test_what_records_do_not_keep_is_in_no_table_beside_the_candidates(logged: Logged) -> None:
+    _, printed = ran("replay", logged.folder, logged.folder.parent / "other.onnx")
+    assert "Verdicts on the candidate's answers: pass 600." in " ".join(printed.split())
+    assert "verdict pass" not in printed
 
 
 def test_a_decision_is_performed_again_from_a_folder(logged: Logged) -> None:

@@ -184,6 +184,29 @@ def test_a_visitor_injects_a_fault_sends_a_request_and_rolls_back(shown: Shown, 
     assert shown.process.wait(60) == 130
 
 
+def test_what_was_kept_is_looked_at_with_the_ordinary_commands(
+    shown: Shown, installed: Path, told: dict[str, Any]
+) -> None:
+    kept = shown.out.parent / "demo"
+    assert told["kept"] == str(kept)
+    assert (kept / "seawall.toml").stat().st_mode & 0o777 == 0o600
+    serve = [str(installed), "serve", "--no-gateway"]
+    log = kept.parent / "served"
+    with log.open("w") as out:
+        process = subprocess.Popen(serve, cwd=kept, stderr=out)
+    try:
+        deadline = time.monotonic() + 60
+        while "control plane at" not in log.read_text() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        for words, least in ((("incident", "list"), 1), (("decision", "list", "income"), 20)):
+            asked = [str(installed), *words, "--json"]
+            done = subprocess.run(asked, cwd=kept, capture_output=True, text=True, check=True)
+            assert len(json.loads(done.stdout)) >= least
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+
+
 def test_a_missing_data_file_is_one_line_and_changes_nothing(tmp_path: Path) -> None:
     done = _run("--data", str(tmp_path / "nothing.parquet"), "--data-dir", str(tmp_path / "d"))
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)

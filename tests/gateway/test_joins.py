@@ -22,7 +22,9 @@ from seawall.adapters.decisions import Keyring, ShadowScore, ship
 from seawall.adapters.decisions.apart import paired
 from seawall.adapters.decisions.tail import ends
 from seawall.gateway import joins as module
-from seawall.kernel import FixedClock, Ids, from_ns, to_ns
+from seawall.gateway.live import Cohort
+from seawall.gateway.strata import Strata
+from seawall.kernel import BadInput, Corrupt, FixedClock, Ids, from_ns, to_ns
 from seawall.serving.decision import to_bytes
 from seawall.serving.outcome import Outcome
 from seawall.serving.telemetry import decode
@@ -386,3 +388,71 @@ def test_without_the_key_of_what_is_kept_apart_labels_are_joined_without_groups(
     (body,) = place.told.bodies.values()
     found: Any = decode("labels", body)
     assert found.scores.family("sex").groups == (("(missing)",),)
+
+
+def test_names_of_groups_are_under_the_first_key_however_they_were_written(tmp_path: Path):
+    old, new = Keyring(b"a" * 32), Keyring(b"b" * 32)
+    place = Place(tmp_path, BUNDLE, KEY, FixedClock(START))
+    for ring in (None, old, Keyring(b"b" * 32, b"a" * 32)):
+        place.apart_keys = ring
+        place.joins = place.open()
+        place.log.append([place.record(0.9, f"under {ring and ring.seal(b'')[1]}")], durable=False)
+        place.joins.work()
+    path = tmp_path / "labels" / "strata"
+    groups = Strata(path, new).groups
+    assert len(groups) == 3
+    assert b"under" not in path.read_bytes()
+    with pytest.raises(BadInput, match="not in the key file"):
+        Strata(path, old)
+    assert Strata(path, new).groups == groups
+
+
+def test_a_kill_while_names_of_groups_are_written_anew_leaves_them_readable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path, rings = tmp_path / "strata", (Keyring(b"a" * 32), Keyring(b"b" * 32, b"a" * 32))
+    cohort = Cohort("m", "m@1", "champion", 0.5, ("sex",), 1)
+    strata = Strata(path, rings[0])
+    for sex in "fm":
+        strata.code(cohort, (sex,))
+        strata.keep()
+
+    def dies(_fd: int) -> None:
+        raise Died
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", dies)
+        with pytest.raises(Died):
+            Strata(path, rings[1])
+    assert Strata(path, rings[0]).groups == Strata(path, rings[1]).groups == [("f",), ("m",)]
+
+
+def test_rotten_names_of_groups_are_named_and_not_counted_as_others(tmp_path: Path):
+    path = tmp_path / "strata"
+    strata = Strata(path)
+    for sex in "fm":
+        strata.code(Cohort("m", "m@1", "champion", 0.5, ("sex",), 1), (sex,))
+        strata.keep()
+    data = bytearray(path.read_bytes())
+    data[20] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(Corrupt, match="rotted"):
+        Strata(path)
+
+
+def test_an_hour_of_which_a_kill_left_only_the_folder_is_forgotten(place: Place):
+    clock = place.clock
+    assert isinstance(clock, FixedClock)
+    place.log.append([place.record(0.9, "f")], durable=False)
+    place.joins.work()
+    (hour,) = (place.folder / "labels" / "decisions").iterdir()
+    for run in hour.iterdir():
+        run.unlink()  # as far as a keeper came that was killed while it forgot the hour
+    place.joins = place.open()
+    place.joins.work()
+    clock.advance(timedelta(days=9))
+    place.log.append([place.record(0.9, "f")], durable=False)
+    place.joins.work()
+    place.joins.prune(clock.now_ns())
+    assert place.joins.decisions == 1
+    assert not hour.exists()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import gzip
 import http.client
 import json
+import re
 import socket
 import threading
 import time
@@ -20,6 +23,7 @@ from tests.gateway.conftest import Serve, Served
 from tests.gateway.control import ADMIN, GOOD, START, Control, arm
 from tests.gateway.elsewhere import elsewhere, in_front, remote
 
+from seawall.gateway import observe
 from seawall.gateway.telling import KINDS
 from seawall.kernel import Unavailable
 from seawall.serving.decision import DecisionRecord
@@ -396,6 +400,98 @@ def test_a_caller_who_goes_away_ends_the_request_to_the_server(served: Served, s
     until(lambda: server.open == 1 and bool(server.asked))
     line.close()
     until(lambda: server.open == 0)
+
+
+BODY = json.dumps({"dataframe_records": [GOOD]}).encode()
+ASKS = b"POST /invocations HTTP/1.1\r\nhost: g\r\ncontent-type: application/json\r\n"
+
+
+def asking(served: Served, length: int, body: bytes) -> socket.socket:
+    """A caller's connection with (the begin of) a request on it."""
+    line = socket.create_connection(("127.0.0.1", served.port))
+    line.sendall(ASKS + b"content-length: %d\r\n\r\n" % length + body)
+    return line
+
+
+def tally(served: Served) -> dict[str, int]:
+    served.worker.flush()
+    page = served.http.get("/metrics").text
+    found = re.findall(r'seawall_observed_requests_total{endpoint="m",outcome="(\w+)"} (\d+)', page)
+    return {word: int(count) for word, count in found}
+
+
+def test_callers_who_leave_before_the_server_answered_are_counted_as_such(
+    served: Served, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(observe, "WATCH_SECONDS", 0.05)
+    server.how = "hang"
+    waits = asking(served, len(BODY), BODY)
+    until(lambda: server.open == 1)
+    waits.close()
+    counted(served, "left", 1)
+    asking(served, len(BODY), BODY[:5]).close()  # its request was never whole
+    counted(served, "left", 2)
+    large = asking(served, observe.LOOKED_BYTES * 2, bytes(observe.LOOKED_BYTES + 1))
+    until(lambda: server.open >= 1)
+    large.close()
+    counted(served, "left", 3)
+    server.how = "plain"
+    scored(served, GOOD)
+    counted(served, "seen")
+    assert tally(served) == {"left": 3, "seen": 1}
+    assert len(seen(served)) == 1
+
+
+def test_what_the_server_answered_is_logged_though_its_caller_had_left_by_then(
+    served: Served, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(observe, "WATCH_SECONDS", 60.0)
+    server.how, server.answer = "chunks", b" "  # no score, which is logged as such
+    line = asking(served, len(BODY), BODY)
+    assert line.recv(12) == b"HTTP/1.1 200"
+    line.close()
+    server.go_on.set()
+    counted(served, "failed")
+    assert [r.action for r in seen(served)] == ["observed"]
+    assert tally(served) == {"failed": 1}
+
+
+def test_a_caller_who_leaves_while_the_answer_is_given_back_keeps_nothing_from_the_log(
+    served: Served, server: Misbehaving, monkeypatch: pytest.MonkeyPatch
+):
+    async def never_drained(*_: Any) -> int:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(observe, "WATCH_SECONDS", 0.05)
+    monkeypatch.setattr(observe, "_send_whole", never_drained)
+    line = asking(served, len(BODY), BODY)
+    until(lambda: bool(server.asked))
+    line.close()
+    counted(served, "seen")
+    assert [r.score for r in seen(served)] == [0.25]
+    assert tally(served) == {"seen": 1}
+
+
+def test_what_the_log_does_not_take_is_counted_and_refuses_no_caller_whatever_the_endpoint_says(
+    control: Control, serve: Serve, server: Misbehaving
+):
+    observing(control, server.url, log_failure="refuse")
+    served = serve()
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with mock.patch("seawall.adapters.decisions.wal.os.write", side_effect=full):
+        for number in range(3):
+            assert (scored(served, GOOD).status, number) == (200, number)
+        counted(served, "unread", 3)
+        assert served.http.get("/readyz").status_code == 200
+    scored(served, GOOD)
+    counted(served, "seen")
+    assert len(seen(served)) == 1
+    served.worker.flush()
+    page = served.http.get("/metrics").text
+    assert 'seawall_unlogged_total{endpoint="m"} 3' in page
+    assert "seawall_log_refused_total 3" in page
+    assert control.body("counters").decisions == 4  # they were answered and are counted
 
 
 def test_from_observing_to_serving_is_one_bundle(

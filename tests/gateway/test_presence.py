@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from tests.gateway.conftest import Serve
 from tests.gateway.control import ADMIN, GOOD, START, Control, arm, bundle, onnx_bytes
 
-from seawall.gateway import presence
+from seawall.gateway import presence, worker
+from seawall.gateway.link import sentence_of
 from seawall.gateway.main import Gateway
 from seawall.gateway.refusals import MOST, Refusals
 from seawall.kernel import Digest, FixedClock
@@ -51,6 +53,51 @@ def test_a_status_is_sent_when_it_changes_and_now_and_then(
     for _ in range(3):
         served.worker.flush()
     assert len(control.statuses) == 6
+
+
+def test_a_clock_that_runs_fast_has_a_gateway_speak_as_often_by_it(
+    control: Control, serve: Serve, clock: FixedClock
+):
+    control.issue(bundle())
+    served = serve()
+    for _ in range(3):
+        served.worker.flush()
+        clock.advance(timedelta(seconds=31))
+    assert len(control.statuses) == 3
+
+
+def test_what_the_control_plane_does_not_give_is_told_once_with_its_reason(
+    control: Control, serve: Serve, monkeypatch: pytest.MonkeyPatch
+):
+    control.issue(bundle())
+    told: list[tuple[str, str]] = []
+    served = serve()
+    monkeypatch.setattr(
+        worker, "_log",
+        SimpleNamespace(warning=lambda event, **about: told.append((event, about["error"])),
+                        info=lambda event: told.append((event, ""))),
+    )  # fmt: skip
+    del control.bundles["m"]
+    for _ in range(3):
+        served.worker.poll()
+        served.worker.flush()
+    control.issue(bundle(2))
+    served.worker.poll()
+    [(event, why)] = told
+    assert event == "not given; what is here serves on"
+    assert "404 to GET /bundles/m" in why
+    assert served.gateway.holder.live["m"].bundle.number == 2
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ('{"error": "gateway may not", "where": "/x", "remedy": "ask"}', "gateway may not; ask"),
+        ("<html>no</html>", "<html>no</html>"),
+    ],
+)
+def test_a_refusal_is_told_in_the_control_planes_own_words(body: str, said: str):
+    assert sentence_of(body) == said
 
 
 def refuse(control: Control, why: str) -> bytes:

@@ -20,6 +20,7 @@ from tests.gateway.elsewhere import elsewhere, in_front, remote
 
 from seawall.serving.breaker import Breaking
 from seawall.serving.condition import Condition
+from seawall.serving.cost import Cost
 from seawall.serving.decision import DecisionRecord
 from seawall.serving.fallback import Fallback, FallbackRule
 
@@ -82,7 +83,7 @@ def test_an_mlflow_server_is_sent_what_callers_send_by_the_names_of_its_fields(
         ("hang", oip([0.25]), "gave no answer within 0.15 s"),
         ("drip", oip([0.25]), "gave no answer within 0.15 s"),
         ("reset", oip([0.25]), "closed the connection"),
-        ("half", oip([0.25]), "did not answer in HTTP"),
+        ("half", oip([0.25]), "closed the connection"),
         ("plain", reply(b"<html>oops</html>"), "something else than its protocol says"),
         ("plain", reply(b"busy", "500 x"), "answered 500"),
         ("plain", reply(b"no", "400 x"), "answered 400"),
@@ -179,6 +180,25 @@ def test_a_server_that_keeps_failing_is_left_alone_and_found_again_when_it_is_we
     assert served.score(GOOD)[0]["verdict"] == "pass"
     assert served.score(GOOD)[0]["verdict"] == "pass"
     assert 'seawall_upstream_circuit{upstream="risk"} 0' in served.http.get("/metrics").text
+
+
+def test_a_call_costs_where_it_was_made_and_not_while_the_circuit_is_open(
+    control: Control, serve: Serve, server: Misbehaving
+):
+    server.how = "reset"
+    champion, *others = in_front(control, server.url, breaker=Breaking(calls=3)).arms
+    champion = msgspec.structs.replace(champion, cost=Cost(amount=1, currency="EUR"))
+    simple = msgspec.structs.replace(others[0], cost=Cost(amount=0.25, currency="EUR"))
+    control.issue(in_front(control, server.url, arms=(champion, simple)))
+    served = serve()
+    for _ in range(8):
+        assert served.score(GOOD)[0]["verdict"] == "fallback"
+    served.worker.flush()
+    counters = control.body("counters")
+    assert counters.errors == 8
+    assert counters.costs == {"EUR": 1_000_000 * len(server.asked)} == {"EUR": 3_000_000}
+    simply = control.body("counters", simple.name, simple.version)
+    assert simply.costs == {"EUR": 8 * 250_000}
 
 
 def test_a_callers_odd_row_does_not_open_the_circuit_for_others(

@@ -6,6 +6,7 @@ import pytest
 
 from seawall.kernel import Conflict, Estimate, Rule, from_json, to_json
 from seawall.rollout import rollout as ro
+from seawall.rollout.evidence import counted_from
 from seawall.rollout.plan import RolloutPlan, Step
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -153,6 +154,6 @@ def test_a_rollout_survives_the_wire():
 
 
 def test_evidence_is_counted_from_the_first_whole_window_of_the_step():
-    assert begin().counted_from(timedelta(hours=1)) == NOW
-    assert at_canary().counted_from(timedelta(hours=1)) == NOW + 60 * MINUTE
-    assert at_canary().counted_from(5 * MINUTE) == NOW + 5 * MINUTE
+    assert counted_from(begin().step_started, timedelta(hours=1)) == NOW
+    assert counted_from(at_canary().step_started, timedelta(hours=1)) == NOW + 60 * MINUTE
+    assert counted_from(at_canary().step_started, 5 * MINUTE) == NOW + 5 * MINUTE

@@ -148,3 +148,57 @@ def test_a_bundle_that_is_gone_leaves_it_undecided() -> None:
     assert verdict.outcome == "undecided"
     assert "the bundle is not there" in verdict.reasons[0].message
     assert (body["again"], body["route"]) == (None, None)
+
+
+class Batched(Linear):
+    """A model that says a little more of a row that comes with others, as blocked sums do."""
+
+    def __init__(self, places: float) -> None:
+        super().__init__(0.0137)
+        self._places = places
+
+    def scores(self, matrix: np.ndarray) -> np.ndarray:
+        found = super().scores(matrix)
+        more = self._places * np.spacing(np.float32(found)) if len(matrix) > 1 else 0.0
+        return (found + more).astype(np.float64)
+
+
+OTHER = {**GOOD, "age": 55}
+
+
+@pytest.mark.parametrize(
+    ("places", "threshold", "kept", "outcome"),
+    [
+        (2.0, 0.5, "whole", "pass"),  # with its siblings it is the same bit by bit
+        (2.0, 0.5, "minimal", "undecided"),
+        (2.0, 0.5, "withheld", "undecided"),
+        (2.0, 0.5, "alone", "fail"),  # no batch explains it
+        (60.0, 0.5, "minimal", "fail"),  # nor does one explain so much
+        (2.0, "between", "minimal", "fail"),  # or another label
+    ],
+)
+def test_a_row_of_a_request_is_compared_within_it_and_undecided_where_that_was_not_kept(
+    places: float, threshold: Any, kept: str, outcome: str
+) -> None:
+    from msgspec.structs import replace
+
+    alone = float(Linear(0.0137).scores(np.array([[40, 38.5, 1]], np.float32))[0])
+    if threshold == "between":
+        threshold = alone + float(np.spacing(np.float32(alone)))
+    given = bundle(arms=(arm(threshold=threshold),))
+    log: Any = Kept()
+    models = {"champion": Batched(places)}
+    Guard(given, models, clock=FixedClock(START), log=log).score(
+        {name: [GOOD[name], OTHER[name]] for name in GOOD}
+    )
+    mine, sibling = log.records
+    siblings = {
+        "whole": [mine, sibling],
+        "minimal": [mine, replace(sibling, input={}, minimal=True)],
+        "withheld": [mine, erase(sibling, ["input.age"])],
+        "alone": [mine],
+    }[kept]
+    verdict, body = told_again(mine, lambda _: given, lambda *_: models, lambda: siblings)
+    assert verdict.outcome == outcome, body
+    if outcome == "undecided":
+        assert "other rows of its request were not kept" in str(verdict)

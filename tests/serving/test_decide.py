@@ -1,8 +1,13 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
+from itertools import count
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -11,9 +16,9 @@ from tests.gateway.control import GOOD, START, arm, bundle
 from seawall.kernel import BadInput, Unavailable
 from seawall.serving.bundle import Conditions
 from seawall.serving.condition import Condition
-from seawall.serving.decide import Answer, Decider, batch_of, check_models, run
+from seawall.serving.decide import Answer, Decider, Unanswered, batch_of, check_models, run
 from seawall.serving.fallback import Fallback
-from seawall.serving.guard import Guard, GuardSet
+from seawall.serving.guard import Disagreement, Guard, GuardSet
 
 FALLBACK = Fallback(label=0, score=0.1, reason="ask a person")
 
@@ -261,3 +266,86 @@ def test_units_beyond_the_share_of_a_stand_in_are_told_so_and_get_the_next_in_th
     assert found[1].reason == (
         "the model failed; simple: m@8 is approved for 0.05 of the traffic; by rule"
     )
+
+
+def interrupted(work: Callable[[], object], line: int, read: Callable[[], object]) -> bool:
+    """Do the work, and before its so-many-th line of deciding what another thread may do then."""
+    lines = count()
+    done = list[bool]()
+
+    def step(frame: Any, event: str, _: Any) -> Any:
+        if "/serving/" not in frame.f_code.co_filename:
+            return None
+        if event == "line" and next(lines) == line:
+            read()
+            done.append(True)
+        return step
+
+    before = sys.gettrace()
+    sys.settrace(step)
+    try:
+        work()
+    finally:
+        sys.settrace(before)
+    return bool(done)
+
+
+@pytest.mark.parametrize("theirs", ["before", "after"])
+def test_while_an_approval_expires_no_thread_meets_one_routes_arms_with_anothers_shares(
+    theirs: str,
+):
+    times = {"before": START, "after": START + timedelta(hours=1)}
+    expiring = arm("canary", "m@2", weight=0.5, conditions=Conditions(expires=times["after"]))
+    given = bundle(arms=(arm(weight=0.5), expiring))
+    met: list[tuple[str, str, float]] = []
+
+    def ask(decider: Decider, when: str) -> None:
+        found = decider.arm_at(0.1, times[when])
+        met.append((when, *((found[0].name, found[1]) if found else ("", 0.0))))
+
+    for line in count():
+        decider = Decider(given)
+        ask(decider, "before")
+        if not interrupted(partial(ask, decider, "after"), line, partial(ask, decider, theirs)):
+            break
+    assert line > 3
+    assert set(met) == {("before", "canary", 0.5), ("after", "champion", 1.0)}
+
+
+def test_a_decision_that_waits_for_a_model_goes_by_the_approvals_of_its_own_time():
+    later = START + timedelta(hours=1)
+    simple = arm("simple", "m@0", weight=0.0, conditions=Conditions(expires=later))
+    chain = msgspec.structs.replace(FALLBACK, arms=("simple",))
+    decider = Decider(bundle(arms=(arm(), simple), fallback=chain))
+    batch = batch_of(decider.validator.records([GOOD]))
+    waiting = decider.decide(batch, [0.5], START)
+    assert next(waiting).arm == "champion"
+    assert decider.route(later) is not decider.route(START)
+    run(decider.decide(batch, [0.5], later), {"champion": Scores()})
+    assert waiting.send(Unanswered()).arm == "simple"
+
+
+def test_an_answer_names_the_models_that_were_asked_and_no_other():
+    arms = (arm(), arm("simple", "m@0", weight=0.0), arm("second", "m@3", weight=0.0))
+    apart = Disagreement(arms=("second",), more_than=0.1)
+    disagree = Guard(name="apart", action="flag", fails="open", disagreement=apart)
+    chain = msgspec.structs.replace(FALLBACK, arms=("simple",))
+    decider = Decider(bundle(arms=arms, fallback=chain, guards=(disagree,)))
+    batch = batch_of(decider.validator.records([GOOD]))
+
+    def asked(**said: Any) -> tuple[str, ...]:
+        steps = decider.decide(batch, [0.5], START)
+        question = next(steps)
+        while True:
+            try:
+                question = steps.send(said[question.arm])
+            except StopIteration as done:
+                return done.value[0].asked
+
+    open_, failed = Unanswered("open", asked=False), Unanswered("broken")
+    assert asked(champion=[0.4], second=[0.4]) == ("champion", "second")
+    assert asked(champion=[0.4], second=open_) == ("champion",)
+    assert asked(champion=[0.4], second=failed) == ("champion", "second")
+    assert asked(champion=open_, simple=[0.4]) == ("simple",)
+    assert asked(champion=failed, simple=failed) == ("champion", "simple")
+    assert asked(champion=open_, simple=open_) == ()

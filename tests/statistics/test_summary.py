@@ -1,5 +1,7 @@
 """Grids and mergeable summaries."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -208,3 +210,11 @@ def test_integers_beyond_the_reach_of_a_grid_are_counted_at_its_ends():
     summary = summarise(np.repeat(x, 3), make_grid(x))
     assert summary.n == 15
     assert summary.counts[summary.counts > 0].tolist() == [6, 3, 6]
+
+
+@pytest.mark.parametrize("kind", [np.int8, np.int16, np.int32, np.uint8, np.uint32])
+@pytest.mark.parametrize("reach", [300, 2**62])
+def test_narrow_integers_lie_where_wide_ones_lie(kind: type[np.integer[Any]], reach: int) -> None:
+    grid = make_grid(np.array([-reach, 0, reach]))
+    values = np.array([0, 1, 2, 100])
+    assert grid.cell_of(values.astype(kind)).tolist() == grid.cell_of(values).tolist()

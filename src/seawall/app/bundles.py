@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -38,8 +39,11 @@ from seawall.statistics.summary import ColumnSummary, TableSummary
 class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """Which versions an endpoint runs, in which part; every change issues the next bundle.
 
-    `mode` and `share` tell how the candidate takes part. `falls_back` answers invalid requests by
-    the fallback although the endpoint would reject them; `killed` answers all so.
+    `mode` and `share` tell how the candidate takes part. `variants` are the arms of an experiment,
+    each a version and a share of all units; without a version the champion's answers. What they
+    leave is shared by champion and canary, so a rollout goes on beside an experiment. `shared` is
+    since when the shares are what they are. `falls_back` answers invalid requests by the fallback
+    although the endpoint would reject them; `killed` answers all so.
     """
 
     kind: ClassVar[str] = "deployment"
@@ -52,6 +56,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     candidate: str | None = None
     mode: Literal["shadow", "canary"] | None = None
     share: float = 0.0
+    variants: dict[str, tuple[str | None, float]] = {}
+    shared: datetime | None = None
     falls_back: bool = False
     killed: bool = False
     bundle: Digest | None = None
@@ -64,10 +70,12 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def arms(self) -> dict[str, tuple[str, float]]:
         """Each arm's version and share of the traffic."""
-        found = {"champion": (self.champion, 1.0 - (self.share if self.mode == "canary" else 0.0))}
+        share = self.share if self.mode == "canary" else 0.0
+        rest = 1.0 - math.fsum(share for _, share in self.variants.values())
+        found = {"champion": (self.champion, rest * (1.0 - share))}
         if self.candidate and self.mode:
-            found[self.mode] = (self.candidate, self.share if self.mode == "canary" else 0.0)
-        return found
+            found[self.mode] = (self.candidate, rest * share)
+        return found | {arm: (v or self.champion, part) for arm, (v, part) in self.variants.items()}
 
 
 def first_deployment(app: App, endpoint: str, champion: str) -> Deployment:
@@ -87,8 +95,14 @@ def issue(app: App, tx: Transaction, deployment: Deployment, why: str) -> Deploy
     Raises `Conflict` when no valid bundle follows from what is declared and approved.
     """
     endpoint = tx.get(Endpoint, deployment.endpoint)
+    moment = now(app.clock)
+    before = tx.get(Deployment, endpoint.name) if deployment.number else None
+    alike = before is not None and before.arms == deployment.arms
     following = msgspec.structs.replace(
-        deployment, number=deployment.number + 1, issued=now(app.clock)
+        deployment,
+        number=deployment.number + 1,
+        issued=moment,
+        shared=deployment.shared if alike else moment,
     )
     try:
         bundle = _bundle(app, tx, endpoint, following)
@@ -183,7 +197,7 @@ def _bundle(app: App, tx: Transaction, endpoint: Endpoint, deployment: Deploymen
         mode=endpoint.mode,
         log_failure=endpoint.log_failure,
         policy=tx.get(Policy, endpoint.policy).digest,
-        safe=deployment.candidate is None,
+        safe=deployment.candidate is None and not deployment.variants,
         killed=deployment.killed,
     )
 

@@ -10,6 +10,8 @@ import msgspec
 from seawall.access.action import Action
 from seawall.access.identity import Identity
 from seawall.adapters.declared import KINDS, TYPES, Source, typed
+from seawall.app import experiments
+from seawall.app.bundles import Deployment, issue
 from seawall.app.root import App
 from seawall.kernel import (
     BadInput,
@@ -25,6 +27,7 @@ from seawall.kernel import (
 )
 from seawall.policy.policy import Policy, lint
 from seawall.registry.model import Model
+from seawall.rollout.experiment import Experiment
 from seawall.serving.endpoint import Endpoint
 
 
@@ -36,6 +39,8 @@ def apply(app: App, who: Identity, document: Mapping[str, Any]) -> tuple[Record,
     kind = str(document.get("kind", ""))
     value = read(document)
     app.allow(who, Action.APPLY, kind=kind)
+    if isinstance(value, Experiment):
+        experiments.admit(app, who, value)
     with app.store.transaction(who.actor) as tx:
         before = tx.get(type(value), value.key) if tx.revision(type(value), value.key) else None
         if isinstance(value, Model):
@@ -49,18 +54,22 @@ def apply(app: App, who: Identity, document: Mapping[str, Any]) -> tuple[Record,
         action = "changed" if before is not None else "declared"
         tx.record(f"declared:object:{action}", f"{kind}/{value.key}", {"digest": str(digest)})
         tx.emit(f"declared:object:{action}", f"{kind}/{value.key}", {"digest": str(digest)})
+        _follow(app, tx, value)
     return value, True
 
 
 def _guard(app: App, who: Identity, tx: Transaction, before: Any, value: Any) -> None:
     """Who is judged does not choose the judge: policy, plan and tier are changed by their owners.
 
-    All endpoints of a model are judged by one policy and one plan.
+    An endpoint that serves is changed by who may deploy. All endpoints of a model are judged by one
+    policy and one plan.
     """
     if isinstance(value, Model) and before is not None and before.tier != value.tier:
         app.allow(who, Action.APPLY, kind="Policy")
     if not isinstance(value, Endpoint):
         return
+    if tx.revision(Deployment, value.name):  # gateways will follow it at once
+        app.allow(who, Action.DEPLOY, endpoint=value.name)
     judged = (value.policy, value.plan)
     if before is not None and (before.policy, before.plan) != judged:
         app.allow(who, Action.APPLY, kind="Policy")
@@ -73,6 +82,14 @@ def _guard(app: App, who: Identity, tx: Transaction, before: Any, value: Any) ->
                 where=f"endpoint {other.name!r}",
                 remedy="name the same ones",
             )
+
+
+def _follow(app: App, tx: Transaction, value: Any) -> None:
+    """What gateways are told of a declaration: a new bundle, at once."""
+    if isinstance(value, Experiment):
+        experiments.begin(app, tx, value)
+    elif isinstance(value, Endpoint) and tx.revision(Deployment, value.name):
+        issue(app, tx, tx.get(Deployment, value.name), "the endpoint is declared anew")
 
 
 def read(document: Mapping[str, Any]) -> Any:

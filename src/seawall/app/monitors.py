@@ -79,7 +79,11 @@ def look_at_monitors(app: App, endpoint: Endpoint) -> list[MonitorLook]:
 
 
 def standing(app: App, endpoint: str) -> list[dict[str, Any]]:
-    """How each declared monitor of an endpoint stands, as JSON; by stream the strongest first."""
+    """How each declared monitor of an endpoint stands, as JSON; by stream the strongest first.
+
+    A `log_value` is the natural logarithm of evidence, null where nothing was counted since the
+    monitor began or began anew; `at_alarm` is that of the moment of the alarm that holds.
+    """
     moment = now(app.clock)
     return [_standing(plan, last_look(app, plan), moment)
             for plan in app.store.find(MonitorPlan, f"{endpoint}/")]  # fmt: skip
@@ -91,20 +95,22 @@ def _standing(plan: MonitorPlan, look: MonitorLook | None, moment: datetime) -> 
     if look is None:
         return found | {"state": "not begun", "streams": []}
     alarm = look.alarm(moment)
-    evidence = {name: one.log_value for name, one in look.monitor.detectors.items()}
+    detectors = look.monitor.detectors
+    evidence = {n: one.log_value if one.steps else None for n, one in detectors.items()}
+    then = alarm.evidence if alarm else {}
     return found | {
         "state": "alarmed" if alarm else "quiet",
         "version": look.version,
         "since": look.since.isoformat(),
         "until": look.monitor.until.isoformat() if look.monitor.until else None,
-        "log_value": look.path[-1] if look.path else 0.0,
+        "log_value": look.path[-1] if look.path else None,
         "log_boundary": -math.log(look.monitor.alpha),
         "alarm": {"at": alarm.window.end.isoformat(), "streams": list(alarm.streams),
-                  "sentence": told(look, alarm)} if alarm else None,
+                  "log_value": alarm.log_value, "sentence": told(look, alarm)} if alarm else None,
         "streams": [
             {"stream": name, "tolerance": look.tolerances[name], "log_value": evidence[name],
-             "hours": look.hours.get(name, 0)}
-            for name in sorted(evidence, key=lambda n: -evidence[n])
+             "at_alarm": then.get(name), "hours": look.hours.get(name, 0)}
+            for name in sorted(evidence, key=lambda n: -then.get(n, detectors[n].log_value))
         ],
         "lacking": list(look.lacking),
     }  # fmt: skip

@@ -40,7 +40,7 @@ def start(app: App, who: Identity, endpoint_name: str, candidate: str) -> Rollou
     `Conflict` while another rollout is open.
     """
     app.allow(who, Action.DEPLOY, endpoint=endpoint_name, version=candidate)
-    _through_the_gate(app, who, candidate)
+    through_the_gate(app, who, candidate)
     with app.store.transaction(who.actor) as tx:
         endpoint = tx.get(Endpoint, endpoint_name)
         version = tx.get(Version, candidate)
@@ -135,7 +135,7 @@ def evidence(app: App, rollout: Rollout) -> tuple[dict[str, Estimate], int]:
     step = rollout.current
     shadow = step.mode == "shadow"
     arms = (rollout.control, "champion"), (rollout.candidate, "shadow" if shadow else "canary")
-    control, candidate = arms_evidence(app, rollout, arms, age)
+    control, candidate = arms_evidence(app, rollout.endpoint, rollout.step_started, arms, age)
     pair = pair_evidence(app, rollout) if shadow else None
     estimates = measure(
         control,
@@ -148,7 +148,7 @@ def evidence(app: App, rollout: Rollout) -> tuple[dict[str, Estimate], int]:
     return estimates, pair.units if pair else candidate.decisions
 
 
-def _through_the_gate(app: App, who: Identity, candidate: str) -> None:
+def through_the_gate(app: App, who: Identity, candidate: str) -> None:
     """The gate's verdict is kept on record even when it stops the rollout."""
     with app.store.transaction(who.actor) as tx:
         result = judge_gate(app, tx, candidate, Stage.PRODUCTION.value, who.id)

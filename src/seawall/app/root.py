@@ -50,14 +50,12 @@ class App:
     @property
     def decision_keys(self) -> Keyring | None:
         """What decisions are encrypted with at rest; None where they are not."""
-        path = self.settings.decision_keys
-        return Keyring.read(path) if path else None
+        return Keyring.read(self.settings.decision_keys)
 
     @property
     def protected_keys(self) -> Keyring | None:
-        """What protected attributes kept apart are encrypted with; else as decisions are."""
-        path = self.settings.protected_keys
-        return Keyring.read(path) if path else self.decision_keys
+        """What protected attributes kept apart are under: else, or before, as decisions are."""
+        return Keyring.apart(self.settings.protected_keys, self.settings.decision_keys)
 
     def allow(self, who: Identity, action: Action, **facts: Any) -> None:
         """Let the identity do this, or raise `Forbidden` with the policy's reason."""

@@ -12,7 +12,7 @@ from seawall.access.identity import Identity
 from seawall.adapters.sql import TelemetryRow
 from seawall.app.root import App
 from seawall.kernel import BadInput, Corrupt, from_ns, nearest, now, to_ns
-from seawall.rollout.evidence import ArmEvidence, PairEvidence
+from seawall.rollout.evidence import ArmEvidence, PairEvidence, counted_from
 from seawall.rollout.rollout import Rollout
 from seawall.serving.counted import answer_bins
 from seawall.serving.telemetry import (
@@ -161,18 +161,23 @@ def matured_labels(
 
 
 def arms_evidence(
-    app: App, rollout: Rollout, arms: Sequence[tuple[str, str]], label_age: timedelta
+    app: App,
+    endpoint: str,
+    since: datetime,
+    arms: Sequence[tuple[str, str]],
+    label_age: timedelta,
 ) -> list[ArmEvidence]:
-    """The counts of arms (version, name) since the present step began, whole windows only.
+    """The counts of arms (version, name) since a moment, whole windows only.
 
     All are read at one moment: a report that came between two looks would be in one arm's count
     and not in the other's, and break the ratio of the sample.
     """
-    counted = counters(app, rollout.endpoint, rollout.counted_from(WINDOW["counters"]))
+    counted = counters(app, endpoint, counted_from(since, WINDOW["counters"]))
     return [
         _evidence(
             app,
-            rollout,
+            endpoint,
+            since,
             version,
             arm,
             label_age,
@@ -184,16 +189,15 @@ def arms_evidence(
 
 def _evidence(
     app: App,
-    rollout: Rollout,
+    endpoint: str,
+    since: datetime,
     version: str,
     arm: str,
     label_age: timedelta,
     counted: Sequence[Counters],
 ) -> ArmEvidence:
-    given = scores(app, rollout.endpoint, version, arm, rollout.counted_from(WINDOW["scores"]))
-    matured = matured_labels(
-        app, rollout.endpoint, version, arm, rollout.counted_from(HOUR), label_age
-    )
+    given = scores(app, endpoint, version, arm, counted_from(since, WINDOW["scores"]))
+    matured = matured_labels(app, endpoint, version, arm, counted_from(since, HOUR), label_age)
     if any(labels.arrived and not labels.correct + labels.wrong for _, _, labels in matured):
         matured = []  # values without a tolerance are neither right nor wrong: nothing is shown
     return ArmEvidence(
@@ -209,7 +213,7 @@ def _evidence(
 
 def pair_evidence(app: App, rollout: Rollout) -> PairEvidence:
     """The candidate's scores beside the control's on the same inputs, while it is a shadow."""
-    since = rollout.counted_from(WINDOW["shadow"])
+    since = counted_from(rollout.step_started, WINDOW["shadow"])
     found = load(
         app, rollout.endpoint, "shadow", version=rollout.candidate, arm="shadow", since=since
     )

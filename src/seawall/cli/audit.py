@@ -8,6 +8,7 @@ from typing import Any
 import typer
 
 from seawall.cli.context import Json, Url, client, emit
+from seawall.cli.proof import prove
 
 group = typer.Typer(help="The audit log.", no_args_is_help=True)
 Folder = typer.Argument(None, help="A copy of the log; without it, the control plane's own.")
@@ -60,6 +61,13 @@ def show(
         found = server.get("/audit/entries", subject=subject or None, action=action, count=count)
 
     def text(terminal: Any) -> None:
+        if not found:
+            asked = f" of {subject!r}" * bool(subject) + f" of the act {action!r}" * bool(action)
+            terminal.print(
+                f"No entry{asked}; acts are named as in rollout:step:advance, subjects as in "
+                "income@3.",
+                markup=False,
+            )
         for e in found:
             place = "pending" if e["index"] is None else f"{e['index']:>7,}"
             actor = e["actor"]
@@ -70,31 +78,21 @@ def show(
 
 
 @group.command()
-def checkpoint(url: str | None = Url) -> None:
+def checkpoint(as_json: bool = Json, url: str | None = Url) -> None:
     """The signed tree head, as others' tools verify it."""
-    import sys
-
     with client(url) as server:
-        sys.stdout.write(server.get_log_file("checkpoint").decode())
+        note = server.get_log_file("checkpoint").decode()
+    emit({"checkpoint": note}, as_json, lambda c: c.out(note, end="", highlight=False))
 
 
 @group.command()
-def key(url: str | None = Url) -> None:
+def key(as_json: bool = Json, url: str | None = Url) -> None:
     """The key that checkpoints are verified with; keep it where the control plane cannot write."""
-    import sys
+    known = _server_key(url)
+    emit({"key": known}, as_json, lambda c: c.out(known, highlight=False))
 
-    sys.stdout.write(_server_key(url) + "\n")
 
-
-@group.command()
-def prove(
-    decision: str = typer.Argument(help="A decision's id."),
-    out: Path = typer.Option(..., "--out", help="Where to write the proof."),
-    url: str | None = Url,
-) -> None:
-    """The proof of a decision, for `seawall-verify --decision`."""
-    with client(url) as server:
-        out.write_bytes(server.get_proof(decision))
+group.command("prove")(prove)
 
 
 @group.command()
@@ -106,11 +104,16 @@ def export(
     """Copy the whole log and its key, for somebody who verifies it elsewhere."""
     from seawall.kernel import BadInput
 
+    if folder.is_file():
+        raise BadInput("this is a file", where=str(folder), remedy="name a folder")
     if folder.exists() and any(folder.iterdir()):
         raise BadInput("the folder is not empty", where=str(folder), remedy="name a new one")
     with client(url) as server:
-        told = _copy(server, folder)
-    (folder / "key").write_text(told["key"] + "\n", encoding="utf-8")
+        try:
+            told = _copy(server, folder)
+            (folder / "key").write_text(told["key"] + "\n", encoding="utf-8")
+        except OSError as error:
+            raise BadInput(f"cannot write {folder}: {error.strerror}") from error
     line = f"{told['size']:,} entries in {folder}: seawall-verify {folder} --key {folder}/key"
     emit(told, as_json, lambda c: c.print(line, soft_wrap=True))
 

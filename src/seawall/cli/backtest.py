@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from seawall.cli.named import span, tolerances
+from seawall.cli.named import moment, span, tolerances
 from seawall.cli.showing import Columns, reported
 
 if TYPE_CHECKING:
@@ -31,8 +30,10 @@ def backtest(
     tolerance: list[str] = typer.Option(
         [], "--tolerance", help="MEASURE=VALUE or COLUMN=VALUE; repeatable."
     ),
-    change: datetime | None = typer.Option(
-        None, help="When something is known to have changed (UTC): alarms before it are false."
+    change: str | None = typer.Option(
+        None,
+        help="When something is known to have changed, a time (UTC) or 7d ago: alarms before it "
+        "are false.",
     ),
 ) -> Report:
     """How often, on what and how late these tolerances would have alarmed."""
@@ -41,5 +42,5 @@ def backtest(
     return compute(
         str(reference), str(history), time=time, window=span(window, "--window"),
         columns=column or None, tolerances=tolerances(tolerance),
-        change=change and change.replace(tzinfo=UTC), progress=progress,
+        change=None if change is None else moment(change, "--change"), progress=progress,
     )  # fmt: skip

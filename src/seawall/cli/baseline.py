@@ -98,7 +98,7 @@ def _show(terminal: Console, body: dict[str, Any]) -> None:
     for at, head in enumerate(
         ("column", "kind", "missing", "distinct", "low", "median", "high", "top")
     ):
-        table.add_column(head, justify="right" if 2 <= at < 7 else "left", no_wrap=at > 0)
+        table.add_column(head, justify="right" if 2 <= at < 7 else "left", no_wrap=True)
     for name, column in body["columns"].items():
         distinct = column.get("distinct")
         top = column["top"][0]["value"] if column["top"] else None

@@ -42,8 +42,11 @@ def _table(path: Path) -> list[dict[str, Any]]:
     import pyarrow as pa
     from pyarrow import csv, parquet
 
+    from seawall.adapters.tables.source import damaged
+
+    kind = "Parquet" if path.suffix == ".parquet" else "CSV"
     try:
-        table = parquet.read_table(path) if path.suffix == ".parquet" else csv.read_csv(path)
-    except pa.ArrowInvalid as error:
-        raise BadInput(f"cannot be read: {error}", where=str(path)) from error
+        table = parquet.read_table(path) if kind == "Parquet" else csv.read_csv(path)
+    except pa.ArrowException as error:
+        raise damaged(path, kind, error) from error
     return table.to_pylist()

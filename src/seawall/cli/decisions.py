@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from seawall.cli.context import Json, Url, client, emit
-from seawall.cli.named import public_key
+from seawall.cli.decision_shown import show_decision
+from seawall.cli.files import check_new, check_place, write_bytes
+from seawall.cli.named import moment, public_key
+from seawall.cli.proof import prove
 from seawall.cli.showing import reported
 
 if TYPE_CHECKING:
@@ -34,7 +37,13 @@ def list_(
     """The newest decisions of an endpoint."""
     with client(url) as server:
         found = server.get(f"/endpoints/{endpoint}/decisions", limit=limit)
-    emit(found, as_json, lambda c: _lines(c, found))
+
+    def text(terminal: Any) -> None:
+        if not found:
+            terminal.print(f"{endpoint} has decided nothing so far.", markup=False)
+        _lines(terminal, found)
+
+    emit(found, as_json, text)
 
 
 @group.command()
@@ -62,39 +71,17 @@ def show(
     url: str | None = Url,
 ) -> None:
     """One decision whole: input, output, version, arm, guards, what came of it, proof."""
+    if proof is not None:
+        check_place(proof)
     with client(url) as server:
         found = server.get(f"/decisions/{key}")
         if proof is not None:
-            proof.write_bytes(server.get_proof(key))
+            write_bytes(proof, server.get_proof(key))
 
-    def text(terminal: Any) -> None:
-        from rich.table import Table
-        from rich.text import Text
-
-        state = found["proof"]
-        word = "proven in the audit log" if state["state"] == "proven" else state["why"]
-        terminal.print(f"{found['model']} answered {found.get('output')}; {word}.", markup=False)
-        table = Table(show_header=False, box=None)
-        told = {"outcomes", "actions", "overrides", "events", "story"}
-        for name, value in found.items():
-            if value not in (None, {}, [], "") and name not in told:
-                table.add_row(name, Text(str(value)))
-        terminal.print(table)
-        for line in found["story"]:
-            terminal.print(f"{line['time'][:19]}  {line['sentence']}", markup=False)
-
-    emit(found, as_json, text)
+    emit(found, as_json, lambda c: show_decision(c, found))
 
 
-@group.command()
-def prove(
-    key: str = typer.Argument(help="A decision's id."),
-    out: Path = typer.Option(..., "--out", help="Where to write the proof."),
-    url: str | None = Url,
-) -> None:
-    """The proof of a decision, for `seawall-verify --decision`."""
-    with client(url) as server:
-        out.write_bytes(server.get_proof(key))
+group.command("prove")(prove)
 
 
 @group.command()
@@ -157,18 +144,17 @@ def audit(
     endpoint: str,
     out: Path = typer.Argument(help="A new Parquet file: `seawall evaluate` reads it."),
     reason: str = typer.Option(..., "--reason", help="What it is for; it goes on record."),
-    since: datetime | None = typer.Option(None, "--since", help="By default 30 days ago (UTC)."),
-    until: datetime | None = typer.Option(None, "--until", help="By default now (UTC)."),
+    since: str | None = typer.Option(
+        None, "--since", help="From here on: a time, or 12h, 7d ago; by default 30 days."
+    ),
+    until: str | None = typer.Option(None, "--until", help="Before this; by default now."),
     as_json: bool = Json,
     url: str | None = Url,
 ) -> None:
     """Decisions beside the protected attributes that are kept apart from them, into a file."""
-    from seawall.kernel import BadInput
-
-    last = _utc(until) or datetime.now(UTC)
-    first = _utc(since) or last - timedelta(days=30)
-    if out.exists():
-        raise BadInput("the file is there already", where=str(out), remedy="name a new one")
+    last = datetime.now(UTC) if until is None else moment(until, "--until")
+    first = last - timedelta(days=30) if since is None else moment(since, "--since")
+    check_new(out)
     body = {"endpoint": endpoint, "since": first, "until": last, "reason": reason}
     with client(url) as server:
         rows = server.post("/decisions/audit", body)["rows"]
@@ -178,13 +164,12 @@ def audit(
         f"{len(rows):,} decisions are in {out}; it names people's protected attributes, so "
         "keep it safe and delete it after the audit."
     )
-    nothing = f"No shipped decision of {endpoint} in this span has an attribute kept apart."
+    nothing = (
+        f"No shipped decision of {endpoint} from {first:%Y-%m-%d %H:%M} to "
+        f"{last:%Y-%m-%d %H:%M} UTC has an attribute kept apart; no file was written."
+    )
     done = {"rows": len(rows), "file": str(out) if rows else None}
     emit(done, as_json, lambda c: c.print(line if rows else nothing, markup=False))
-
-
-def _utc(time: datetime | None) -> datetime | None:
-    return time if time is None or time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def _write_rows(path: Path, rows: list[dict[str, Any]]) -> None:
@@ -248,4 +233,6 @@ def _count(found: list[Any]) -> str:
 def _lines(terminal: Any, found: list[dict[str, Any]]) -> None:
     for d in found:
         score = "" if d["score"] is None else f"{d['score']:.3f}"
-        terminal.print(f"{d['id']}  {d['time'][:19]}  {d['model']}  {d['arm']}  {score}")
+        when = d["time"][:16].replace("T", " ")
+        line = f"{d['id']} {when} {d['model']} {d['arm']} {score}"
+        terminal.print(line.rstrip(), markup=False, soft_wrap=True)

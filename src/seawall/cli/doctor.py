@@ -76,8 +76,13 @@ def _places(known: Any) -> list[dict[str, Any]]:
 
     folder = Path(known.data_dir)
     parent = next(p for p in (folder, *folder.absolute().parents) if p.exists())
-    writable = os.access(parent, os.W_OK)
-    found = [_check("data folder", writable, str(folder) if writable else f"{parent} is read-only")]
+    if not os.access(parent, os.W_OK | os.X_OK) or not parent.is_dir():
+        found = [_check("data folder", False, f"{parent} is no folder that can be written")]
+    elif folder.is_dir():
+        found = [_check("data folder", True, str(folder))]
+    else:
+        said = f"{folder} is not there yet: `seawall serve` makes it"
+        found = [_check("data folder", None, said)]
     if not known.url:
         said = "no address: set SEAWALL_URL, or start one with `seawall serve`"
         return [*found, _check("control plane", None, said)]

@@ -1,29 +1,22 @@
-"""Start a gateway alone, and make its callers' tokens."""
+"""Start a gateway alone; see which gateway serves what."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
+from seawall.cli import callers
 from seawall.cli.context import Json, Url, client, emit, settings
 from seawall.cli.named import public_key
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 group = typer.Typer(help="Start a gateway alone; it serves on when the control plane is gone.")
-Key = typer.Option(
-    Path(".seawall/keys/seawall.pem"), "--key", help="The control plane's private key, which signs."
-)
-token_group = typer.Typer(help="Callers' tokens.", no_args_is_help=True)
 
 
 def register(app: typer.Typer) -> None:
     """Add this group."""
-    group.add_typer(token_group, name="token")
+    group.add_typer(callers.group, name="token")
     app.add_typer(group, name="gateway")
 
 
@@ -56,6 +49,8 @@ def gateway(
     from seawall.gateway.settings import GatewaySettings
     from seawall.kernel import BadInput
 
+    if not endpoint:
+        raise BadInput("a gateway needs an endpoint to serve", remedy="give --endpoint NAME")
     if trust is None:
         raise BadInput("no public key to check bundles with", remedy="give --trust KEY.pem.pub")
     known = settings(url=url, token=token, host=host, gateway_port=port)
@@ -114,8 +109,11 @@ def list_gateways(
             return
         lags = [g for g in found if g["state"] != "current"]
         well = "Every gateway serves the newest bundle."
-        terminal.print(f"{len(lags)} of {len(found)} need a look." if lags else well)
-        table = Table("endpoint", "gateway", "state", "bundle", "since", "software", box=None)
+        need = "needs" if len(lags) == 1 else "need"
+        terminal.print(f"{len(lags)} of {len(found)} {need} a look." if lags else well)
+        table = Table(box=None)
+        for name in ("endpoint", "gateway", "state", "bundle", "since", "software"):
+            table.add_column(name, overflow="fold")
         for g in found:
             served = "none" if g["bundle"] is None else str(g["bundle"])
             served += "" if g["bundle"] == g["issued"] else f" of {g['issued']}"
@@ -128,55 +126,3 @@ def list_gateways(
                 terminal.print(f"{g['gateway']} refused a bundle: {said}", markup=False)
 
     emit(found, as_json, show)
-
-
-@token_group.command()
-def new(
-    name: str = typer.Argument(help="The caller, as decision records name it."),
-    endpoint: list[str] = typer.Option(..., "--endpoint", help="May be given several times."),
-    scope: list[str] = typer.Option(
-        ["decide"], "--scope", help="decide, outcomes, actions, overrides, events or kill."
-    ),
-    days: int | None = typer.Option(None, "--days", min=1, help="How long it is valid."),
-    file: Path = typer.Option(Path(".seawall/gateway-tokens.json"), "--file"),
-    key: Path = Key,
-) -> None:
-    """A caller's token, shown this once; running gateways take it up within a second."""
-    from seawall.gateway.access import SCOPES, Scope, new_token
-    from seawall.kernel import BadInput, nearest
-
-    for word in scope:
-        if word not in SCOPES:
-            raise BadInput(f"no scope {word!r}", remedy=nearest(word, SCOPES))
-    scopes: tuple[Scope, ...] = tuple(known for known in SCOPES if known in scope)
-    expires = None if days is None else datetime.now(UTC) + timedelta(days=days)
-    print(new_token(file, _signing(key), name, endpoint, scopes, expires))  # noqa: T201 -- what was asked for
-
-
-@token_group.command()
-def revoke(
-    name: str,
-    file: Path = typer.Option(Path(".seawall/gateway-tokens.json"), "--file"),
-    key: Path = Key,
-) -> None:
-    """Take a caller's token away; running gateways that read the file follow within a second."""
-    from seawall.gateway.access import revoke_token
-
-    revoke_token(file, _signing(key), name)
-    print(f"{name} has no token any more")  # noqa: T201 -- the answer
-
-
-def _signing(path: Path) -> Ed25519PrivateKey:
-    """The key that gateways trust for bundles, and so for tokens."""
-    from seawall.adapters.signing.keys import load_key
-    from seawall.kernel import NotFound
-
-    try:
-        return load_key(path)
-    except NotFound:
-        raise NotFound(
-            "there is no private key to sign tokens with",
-            where=str(path),
-            remedy="make tokens where the control plane keeps its keys (`seawall serve` makes them "
-            "when it first starts), or give --key",
-        ) from None

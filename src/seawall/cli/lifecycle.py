@@ -8,6 +8,8 @@ from typing import Any
 import typer
 
 from seawall.cli.context import Json, Url, client, emit, finish, show_verdict
+from seawall.cli.files import STANDARD_OUTPUT, check_place, write_bytes
+from seawall.cli.named import coming
 
 
 def register(app: typer.Typer) -> None:
@@ -52,13 +54,17 @@ def validate(
     url: str | None = Url,
 ) -> None:
     """Measure a version by its declared plan; the control plane judges and keeps the report."""
+    from seawall.kernel import BadInput
     from seawall.sdk.validate import validate_version
 
+    streams = [path for path in (markdown, html) if path and check_place(path) == STANDARD_OUTPUT]
+    if len(streams) + as_json > 1:
+        raise BadInput("one document goes to standard output", remedy="name files for others")
     with client(url) as server:
         answer = validate_version(server, version, data)
     report = answer["report"]
     _write(report, markdown, html)
-    if not quiet:
+    if not (quiet or streams):
         emit(answer, as_json, lambda c: _show_report(c, report))
     finish(report["verdict"]["outcome"])
 
@@ -82,7 +88,9 @@ def approve(
     suitable: bool = typer.Option(False, "--suitable", help="It suits its intended use."),
     rating: bool = typer.Option(False, "--rating-affirmed", help="Its risk rating holds."),
     traffic: float | None = typer.Option(None, "--traffic-share", help="At most this share."),
-    expires: str | None = typer.Option(None, "--expires", help="Until when, RFC 3339."),
+    expires: str | None = typer.Option(
+        None, "--expires", help="Until when: a time (UTC), or 12h, 7d from now."
+    ),
     comment: str = typer.Option("", "--comment"),
     as_json: bool = Json,
     url: str | None = Url,
@@ -92,7 +100,7 @@ def approve(
     if traffic is not None:
         conditions["traffic_share"] = traffic
     if expires is not None:
-        conditions["expires"] = expires
+        conditions["expires"] = coming(expires, "--expires")
     body = {
         "suitable": suitable,
         "rating_affirmed": rating,
@@ -156,6 +164,6 @@ def _write(report: dict[str, Any], markdown: Path | None, html: Path | None) -> 
 
     document = validation_document(convert(report, ValidationReport))
     if markdown is not None:
-        markdown.write_text(rendering.markdown(document), encoding="utf-8")
+        write_bytes(markdown, rendering.markdown(document).encode())
     if html is not None:
-        html.write_text(rendering.html(document), encoding="utf-8")
+        write_bytes(html, rendering.html(document).encode())

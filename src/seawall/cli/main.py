@@ -18,6 +18,7 @@ from seawall.cli import (
     drift,
     estimate,
     evaluate,
+    experiment,
     gateway,
     identity,
     labels,
@@ -40,9 +41,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for part in (
-    demo, serve, gateway, declared, lifecycle, rollout, operations, decisions, audit, identity,
-    drift, evaluate, estimate, segments, backtest, baseline, labels, signature, score, replay,
-    doctor,
+    demo, serve, gateway, declared, lifecycle, rollout, experiment, operations, decisions, audit,
+    identity, drift, evaluate, estimate, segments, backtest, baseline, labels, signature, score,
+    replay, doctor,
 ):  # fmt: skip
     part.register(app)
 

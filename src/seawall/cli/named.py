@@ -39,13 +39,18 @@ def named_numbers(given: Sequence[str], option: str, form: str) -> dict[str, flo
 
 
 def public_key(trust: Path) -> bytes:
-    """The file of `--trust`; `BadInput` when it cannot be read."""
+    """The file of `--trust`; `BadInput` when it cannot be read, or is no public key."""
+    from seawall.adapters.signing.keys import read_public_pem
     from seawall.kernel import BadInput
 
     try:
-        return trust.read_bytes()
+        pem = trust.read_bytes()
     except OSError as error:
-        raise BadInput(f"no public key: {error.strerror}", where=str(trust)) from error
+        raise BadInput(
+            f"no public key: {error.strerror}", where=str(trust), remedy="name it with --trust"
+        ) from error
+    read_public_pem(pem, str(trust))
+    return pem
 
 
 def tolerances(given: Sequence[str]) -> dict[str, float]:
@@ -70,6 +75,16 @@ def span(text: str, option: str) -> timedelta:
     return length
 
 
+def coming(text: str, option: str) -> datetime:
+    """A time in ISO 8601, of UTC where it names no zone, or a span from now; else `BadInput`."""
+    from seawall.kernel import BadInput
+
+    try:
+        return datetime.now(UTC) + span(text, option)
+    except BadInput:
+        return moment(text, option)
+
+
 def moment(text: str, option: str) -> datetime:
     """A time in ISO 8601, of UTC where it names no zone, or a span before now; else `BadInput`."""
     from seawall.kernel import BadInput
@@ -81,6 +96,6 @@ def moment(text: str, option: str) -> datetime:
             return datetime.now(UTC) - span(text, option)
         except BadInput:
             raise BadInput(
-                f"{option} {text!r} is no time", remedy="write 2026-03-02T12:00, or 12h, 7d ago"
+                f"{option} {text!r} is no time", remedy="write 2026-03-02T12:00, or 12h or 7d"
             ) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -11,6 +11,8 @@ from seawall.cli.context import Json, Url, client, emit
 slo = typer.Typer(help="Error budgets.", no_args_is_help=True)
 monitor = typer.Typer(help="What is watched without end.", no_args_is_help=True)
 incident = typer.Typer(help="Incidents.", no_args_is_help=True)
+MOST_STREAMS = 20
+"""Streams of a monitor that the terminal shows."""
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +35,13 @@ def slo_status(endpoint: str, as_json: bool = Json, url: str | None = Url) -> No
             terminal.print(f"{endpoint} has no objectives: apply a document of kind SLO")
             return
         worst = min(found, key=lambda b: b["remaining"])
-        terminal.print(f"{endpoint} has {worst['remaining']:.0%} of its error budget left.")
+        left = worst["remaining"]
+        terminal.print(
+            f"{endpoint} has {left:.0%} of its error budget left."
+            if left > 0
+            else f"{endpoint} has spent {1 - left:.0%} of its error budget.",
+            markup=False,
+        )
         table = Table("objective", "target", "events", "bad", "left", box=None)
         for b in found:
             bad = b["total"] - b["good"]
@@ -51,6 +59,7 @@ def monitor_status(endpoint: str, as_json: bool = Json, url: str | None = Url) -
         found = server.get(f"/endpoints/{endpoint}/monitors")
 
     def show(terminal: Any) -> None:
+        from rich.markup import escape
         from rich.table import Table
 
         if not found:
@@ -66,16 +75,26 @@ def monitor_status(endpoint: str, as_json: bool = Json, url: str | None = Url) -
                 continue
             if m["alarm"]:
                 terminal.print(f"  {m['alarm']['sentence']}", markup=False)
-            table = Table("watched", "tolerance", "hours told", "towards an alarm", box=None)
-            for s in m["streams"][:20]:
-                way = max(0.0, s["log_value"]) / m["log_boundary"]
-                cells = f"{s['tolerance']:g}", f"{s['hours']:,}", f"{way:.0%}"
-                table.add_row(s["stream"], *cells)
+            told = {"log_value": "towards an alarm"}
+            if m["alarm"]:  # one that does so once ends there, the other kind begins anew
+                anew = {"log_value": "since then"} if m["contract"] == "mean_time" else {}
+                told = {"at_alarm": "at the alarm", **anew}
+            table = Table("watched", "tolerance", "hours told", *told.values(), box=None)
+            for s in m["streams"][:MOST_STREAMS]:
+                ways = (_way(s[name], m["log_boundary"]) for name in told)
+                table.add_row(escape(s["stream"]), f"{s['tolerance']:g}", f"{s['hours']:,}", *ways)
             terminal.print(table)
+            if (more := len(m["streams"]) - MOST_STREAMS) > 0:
+                terminal.print(f"  … and {more:,} that are further from one: --json has all")
             for name in m["lacking"]:
                 terminal.print(f"  {name}: the champion has no baseline of it", markup=False)
 
     emit(found, as_json, show)
+
+
+def _way(log_value: float | None, boundary: float) -> str:
+    """How much of the evidence for an alarm there is, on its logarithmic scale."""
+    return "–" if log_value is None else f"{max(0.0, log_value) / boundary:.0%}"
 
 
 @incident.command("list")

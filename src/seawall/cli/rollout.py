@@ -43,7 +43,8 @@ def status(
         if not found:
             terminal.print("No rollout yet: seawall rollout start MODEL@NUMBER --endpoint NAME")
         for r in found:
-            terminal.print(f"[bold]{r['candidate']}[/] {r['state']} at {r['step']}")
+            state = r["state"].replace("_", " ")
+            terminal.print(f"[bold]{r['candidate']}[/] {state} at {r['step']}")
             terminal.print(f"  {r['sentence']}  ({r['rollout']})", markup=False)
 
     emit(found, as_json, show)
@@ -56,6 +57,7 @@ def analyse(
     url: str | None = Url,
 ) -> None:
     """The newest evidence of a rollout, measure by measure."""
+    _check_name(rollout)
     with client(url) as server:
         found = server.get(f"/rollouts/{rollout}")
     last = next((h for h in reversed(found["history"]) if h.get("evidence")), None)
@@ -75,6 +77,16 @@ def analyse(
     emit(last or {}, as_json, show)
 
 
+def _check_name(rollout: str) -> None:
+    from seawall.kernel import BadInput
+
+    if rollout.count("/") != 1:
+        raise BadInput(
+            f"{rollout!r} names no rollout",
+            remedy="write ENDPOINT/ID, as `seawall rollout status` prints it in brackets",
+        )
+
+
 def _by_hand(action: str, says: str) -> None:
     def command(
         rollout: str = typer.Argument(help="ENDPOINT/ID, as `rollout status` prints it."),
@@ -82,6 +94,7 @@ def _by_hand(action: str, says: str) -> None:
         as_json: bool = Json,
         url: str | None = Url,
     ) -> None:
+        _check_name(rollout)
         with client(url) as server:
             moved = server.post(f"/rollouts/{rollout}/{action}", {"reason": reason})
         emit(moved, as_json, lambda c: c.print(moved["sentence"], markup=False))

@@ -52,9 +52,9 @@ def score(
     def text(terminal: Console) -> None:
         terminal.print(f"{done.rows:,} rows of {data} are answered in {output}", markup=False)
         for kind, counts in (("verdict", done.verdicts), ("answered by", done.arms)):
-            shares = (f"{n} {c:,} ({c / done.rows:.1%})" for n, c in counts.items())
-            if counts:
-                terminal.print(f"  {kind}: {', '.join(shares)}", markup=False)
+            shares = ", ".join(f"{n} {c:,} ({c / done.rows:.1%})" for n, c in counts.items())
+            if shares:
+                terminal.print(f"  {kind}: {shares}", markup=False)
         for reason, count in done.reasons.items():
             terminal.print(f"  {count:,} × {reason}", markup=False)
         if refused := done.refused.rows:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from seawall.cli.context import Json, emit, finish
+from seawall.cli.files import STANDARD_OUTPUT, check_place, write_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -69,10 +70,11 @@ class _Outputs:
         if self.quiet and self.as_json:
             raise BadInput("--quiet prints nothing and --json something", remedy="give one of them")
         for path in self.files.values():
-            if path.is_dir():
-                raise BadInput(f"{path} is a folder", remedy="name a file in it")
-            if not path.parent.is_dir():
-                raise BadInput(f"there is no folder {path.parent}", remedy="make it first")
+            check_place(path)
+        streams = [f for f, path in self.files.items() if path == STANDARD_OUTPUT]
+        if len(streams) + self.as_json > 1:
+            raise BadInput("one document goes to standard output", remedy="name files for others")
+        self.quiet = self.quiet or bool(streams)
         if "pdf" in self.files:
             from seawall.adapters.rendering.pdf import need_typst
 
@@ -81,7 +83,7 @@ class _Outputs:
     def tell(self, report: Report) -> None:
         """Write and print a report, and leave with the status of its outcome."""
         for form, path in self.files.items():
-            report.write(path, form)
+            write_bytes(path, report.encoded(form))
         if not self.quiet:
             emit(report.to_dict() if self.as_json else None, self.as_json, _text(report))
         finish(report.verdict.outcome.value)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from seawall.cli.context import Json, emit
+from seawall.cli.files import check_new, write_bytes
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,9 +36,10 @@ def infer(
 ) -> None:
     """What training data shows that a model takes, to be reviewed and applied."""
     from seawall.adapters.declared.signature_text import signature_text
-    from seawall.kernel import BadInput
     from seawall.sdk.signature import infer_signature
 
+    if output:
+        check_new(output)  # a reviewed signature is somebody's work
     found = infer_signature(
         str(data), columns=column or None, label=label, categories=category, slack=slack
     )
@@ -46,10 +48,7 @@ def infer(
         doubts=found.doubts,
     )  # fmt: skip
     if output:
-        try:
-            output.write_text(text, encoding="utf-8")
-        except OSError as error:
-            raise BadInput(f"cannot write {output}: {error.strerror}") from error
+        write_bytes(output, text.encode())
     emit(found.to_dict(), as_json, lambda terminal: _show_inferred(terminal, found, text, output))
 
 
@@ -89,6 +88,7 @@ def check(
     as_json: bool = Json,
 ) -> None:
     """Which rows a gateway would refuse, and why; exit 1 when there is one, or another unit."""
+    from seawall.report.words import count
     from seawall.sdk.signature import hold, read_signature
     from seawall.serving.validate import REFUSING
 
@@ -96,11 +96,11 @@ def check(
     held = hold(read_signature(signature).signature, str(data), known)
 
     def text(terminal: Console) -> None:
-        terminal.print(f"{held.refused:,} of {held.rows:,} rows would be refused")
+        terminal.print(f"{held.refused:,} of {count(held.rows, 'row')} would be refused")
         for v in held.counted:
             sign = "[red]✗[/]" if v.problem in REFUSING else "[yellow]○[/]"
             problem = v.problem.replace("_", " ")
-            terminal.print(f"  {sign} {_safe(v.field)}: {problem}, {v.count:,} rows; "
+            terminal.print(f"  {sign} {_safe(v.field)}: {problem}, {count(v.count, 'row')}; "
                            f"{_safe(v.remedy)}")  # fmt: skip
         for one in held.rescaled:
             terminal.print(f"  [red]✗[/] {_safe(one.sentence)} To do: {_safe(one.remedy)}")
@@ -122,12 +122,15 @@ def _head(found: Inferred, data: Path, slack: float) -> list[str]:
 
 
 def _show_inferred(terminal: Console, found: Inferred, text: str, output: Path | None) -> None:
+    from seawall.report.words import count
+
     if output is None:
         terminal.out(text, end="", highlight=False)
         return
     asked = sum(map(len, found.doubts.values()))
     terminal.print(
-        f"{len(found.signature.fields)} fields are in {output}; {asked} questions to answer",
+        f"{count(len(found.signature.fields), 'field')} in {output}; "
+        f"{count(asked, 'question')} to answer",
         markup=False,
     )
     for name, doubts in found.doubts.items():

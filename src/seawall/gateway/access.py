@@ -190,7 +190,8 @@ def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadInput(f"no tokens: {error.strerror}", where=str(path)) from None
+        remedy = "`seawall gateway token new` makes the file"
+        raise BadInput(f"no tokens: {error.strerror}", where=str(path), remedy=remedy) from None
 
 
 def _opened(envelope: bytes, keys: Iterable[Ed25519PublicKey], path: Path) -> Callers:
@@ -201,10 +202,14 @@ def _opened(envelope: bytes, keys: Iterable[Ed25519PublicKey], path: Path) -> Ca
         return msgspec.json.decode(payload, type=Callers)
     except (Corrupt, msgspec.DecodeError) as error:
         raise BadInput(
-            f"these are no tokens that the control plane signed: {error}",
+            f"these are no tokens that the control plane signed: {_why(error)}",
             where=str(path),
-            remedy="make them with `seawall gateway token new`",
+            remedy="make them with `seawall gateway token new` and its key",
         ) from None
+
+
+def _why(error: Exception) -> str:
+    return error.what if isinstance(error, Corrupt) else str(error)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

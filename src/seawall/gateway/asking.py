@@ -13,13 +13,15 @@ INLINE_ROWS = 64
 """Up to so many rows are scored on the event loop; more go to a thread."""
 
 
-async def answers(steps: Steps, live: Live) -> list[Answer]:
-    """Answer by the same rules as `serving.decide.run`.
+async def answers(steps: Steps, live: Live, first: Scores | None = None) -> list[Answer]:
+    """Answer by the same rules as `serving.decide.run`; `first` is said to the first question.
 
     Raises `Limited` when a server that has the rows by the route is busy; nothing is decided then.
     """
     try:
         question = next(steps)
+        if first is not None:
+            question = steps.send(first)
         while True:
             question = steps.send(await _said(question, live))
     except StopIteration as done:
@@ -40,7 +42,7 @@ async def _said(question: Question, live: Live) -> Scores:
     except Limited as busy:
         if question.own:
             raise
-        return Unanswered(busy.what)
+        return Unanswered(busy.what, asked=False)
 
 
 def _local(question: Question, live: Live) -> Scores:

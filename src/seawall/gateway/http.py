@@ -40,6 +40,7 @@ from seawall.kernel import (
     Unavailable,
     nearest,
 )
+from seawall.serving.decide import Scores
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -212,6 +213,17 @@ class GatewayApp:
             assert call is not None
             return await self._ask(call, live, context)
 
+    async def go_on(self, entered: Entered, body: bytes, first: Scores | Limited) -> Reply:
+        """Answer a plain request whose model was asked, and said this, or was too busy."""
+        with entered:
+            if isinstance(first, Limited):
+                self.service.refuse(entered.live)
+                raise first
+            given = given_plainly(entered.live, body)
+            assert given is not None
+            decided = await self._decide(entered.live, given, entered.context, first)
+            return reply.invocation(decided)
+
     async def _ask(self, call: Call, live: Live, context: Context) -> Reply:
         with step(context.trace, "validate"):
             ask = call.parse(live)
@@ -240,10 +252,12 @@ class GatewayApp:
             raise
         return Entered(live, context, ended)
 
-    async def _decide(self, live: Live, given: Given, context: Context) -> Decided:
+    async def _decide(
+        self, live: Live, given: Given, context: Context, first: Scores | None = None
+    ) -> Decided:
         if live.remotes:
             try:
-                return await self.service.decide_afar(live, given, context)
+                return await self.service.decide_afar(live, given, context, first)
             except Limited:
                 self.service.refuse(live)
                 raise

@@ -71,7 +71,10 @@ class Index:
         self._hours: dict[int, list[Run]] = {}
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for place in sorted(folder.iterdir(), key=lambda p: int(p.name)):
-            self._hours[int(place.name)] = self._survivors(place, committed)
+            if runs := self._survivors(place, committed):
+                self._hours[int(place.name)] = runs
+            else:  # of a batch that never counted, or forgotten but for its folder
+                place.rmdir()
 
     @property
     def rows(self) -> int:

@@ -14,11 +14,16 @@ from time import perf_counter
 from typing import NamedTuple, Protocol
 
 from seawall.gateway import reply
+from seawall.gateway.admission import Limited
 from seawall.gateway.entered import Entered, Request
+from seawall.gateway.given import Context
 from seawall.gateway.http import GatewayApp, refusal
-from seawall.gateway.plain import Plainly
+from seawall.gateway.live import Live
+from seawall.gateway.plain import Came, Plainly
 from seawall.gateway.reply import Reply
 from seawall.kernel import SeawallError, Unavailable
+from seawall.serving.decide import Scores
+from seawall.serving.trace import current
 
 MOST_DIGITS = 4
 """Of the length of a body that may go this way: up to 9,999 bytes."""
@@ -51,6 +56,7 @@ class Lane:
             path.encode(): (name, tuple(path[1:].split("/"))) for path, name in named.items()
         }
         self._waiting: list[_Waiting] = []
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def leads(self, url: bytes, headers: Pairs) -> bool:
         """Whether a request with these headers may go this way at present."""
@@ -80,16 +86,63 @@ class Lane:
             return True
         if entered.context.trace is not None:
             return entered
+        if live.remotes:
+            came = partial(self._came, caller, entered, path, body)
+            return self._begin(live, body, entered.context, came) or entered
         try:
             plainly = self._service.plain(live, body, entered.context)
         except Exception:  # noqa: BLE001 -- it will be raised again where it is answered
             plainly = None
         if plainly is None:
             return entered
+        self._wait(_Waiting(caller, entered, path, plainly))
+        return True
+
+    def _wait(self, one: _Waiting) -> None:
         if not self._waiting:
             asyncio.get_running_loop().call_soon(self.settle)
-        self._waiting.append(_Waiting(caller, entered, path, plainly))
-        return True
+        self._waiting.append(one)
+
+    def _begin(self, live: Live, body: bytes, context: Context, came: Came) -> bool:
+        """Ask a model elsewhere; what goes to it says where in a trace it stands."""
+        current.set(context.place)
+        try:
+            return self._service.begin(live, body, context, came)
+        except Exception:  # noqa: BLE001 -- it will be raised again where it is answered
+            return False
+        finally:
+            current.set(None)
+
+    def _came(
+        self,
+        caller: Caller,
+        entered: Entered,
+        path: tuple[str, ...],
+        body: bytes,
+        came: Plainly | Scores | Limited,
+    ) -> None:
+        """A model elsewhere has answered: that is all, or a task goes on with it."""
+        if isinstance(came, Plainly):
+            self._wait(_Waiting(caller, entered, path, came))
+        else:
+            work = self._go_on(caller, entered, path, body, came)
+            task = asyncio.get_running_loop().create_task(work)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _go_on(
+        self,
+        caller: Caller,
+        entered: Entered,
+        path: tuple[str, ...],
+        body: bytes,
+        said: Scores | Limited,
+    ) -> None:
+        try:
+            answered = await self._app.go_on(entered, body, said)
+        except Exception as error:  # noqa: BLE001 -- whatever happened, who waits is answered
+            answered = refusal(error, path)
+        self._answer(caller, path, answered)
 
     def settle(self) -> None:
         """Keep what was answered, in one write, and reply; to the durable when they are synced."""

@@ -16,6 +16,10 @@ _NOT_TO_BE_HAD = frozenset({404, 500})
 """It is there and says that it lacks the bytes, or that its own have changed."""
 
 
+class Denied(Unavailable):
+    """The control plane is there and does not give what is asked: not allowed, or no such thing."""
+
+
 class Link:
     """Raises `Unavailable` whenever the control plane does not answer as it should."""
 
@@ -78,9 +82,16 @@ class Link:
                 f"the control plane does not answer: {error}", where=self._url
             ) from None
         if answer.status_code >= 400 and answer.status_code not in but:
-            raise Unavailable(
-                f"the control plane says {answer.status_code} to {method} {path}",
-                where=self._url,
-                remedy=answer.text[:200],
-            )
+            kind = Denied if answer.status_code < 500 else Unavailable
+            said = f"the control plane says {answer.status_code} to {method} {path}"
+            raise kind(said, where=self._url, remedy=sentence_of(answer.text))
         return answer
+
+
+def sentence_of(body: str) -> str:
+    """What an error says of itself, with its remedy; the text as it is where it is no object."""
+    try:
+        told = msgspec.json.decode(body, type=dict[str, str])
+    except msgspec.DecodeError:
+        return body[:200]
+    return "; ".join(told[name] for name in ("error", "remedy") if told.get(name))[:300]

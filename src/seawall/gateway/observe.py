@@ -76,7 +76,8 @@ class Observer:
     """Passes requests on for endpoints whose mode is `observe`.
 
     They are counted by what became of them: `seen` were logged, `failed` were logged and had no
-    score in their reply, `passed` ask for nothing that is logged, `unread` could not be looked at.
+    score in their reply, `passed` ask for nothing that is logged, `unread` could not be looked at,
+    `left` had a caller who went away before the server had answered.
     """
 
     def __init__(self, service: Service, holder: Holder, endpoints: tuple[str, ...]) -> None:
@@ -117,32 +118,40 @@ class Observer:
         try:
             sent, rest = await _body(receive)
         except _Gone:
-            return 0
-        watch = _Watch(receive, last=rest is None)
+            return self._left(live)
+        watch, came = _Watch(receive, last=rest is None), list[_Seen]()
         try:
-            status, seen = await self._pass(live, asked, sent, rest, send)
+            status, seen = await self._pass(live, asked, sent, rest, send, came)
         except _Gone:
-            return 0
+            return self._left(live)
         except asyncio.CancelledError:
             if not watch.gone:
                 raise
-            return 0
+            if not came:
+                return self._left(live)
+            status, seen = 0, came[0]
         finally:
             watch.end()
         await self._look(live, asked, sent if rest is None else None, seen)
         return status
+
+    def _left(self, live: Live) -> int:
+        self._tally[live.bundle.endpoint, "left"] += 1
+        return 0
 
     async def _pass(
         self,
         live: Live,
         asked: Asked,
         sent: bytes,
-        rest: AsyncIterator[bytes] | None,
+        rest: _Rest | None,
         send: Send,
+        came: list[_Seen],
     ) -> tuple[int, Passed | _Seen | None]:
         """Ask the server and pass its reply back; also what was seen, None without a whole reply.
 
-        A reply that is too large to be looked at is told by its head alone.
+        A reply that is too large to be looked at is told by its head alone. One that came in one
+        piece is in `came` before it is passed back, and stays when its caller goes away meanwhile.
         """
         passage, started = live.remotes["champion"].passage, False
         body = sent if rest is None else _joined(sent, rest)
@@ -153,11 +162,14 @@ class Observer:
                 if reply.size is not None and reply.size <= AT_ONCE:
                     whole = b"".join([part async for part in reply.parts])
                     started = True
+                    came.append(_Seen(asked, sent, reply.status, dict(reply.headers), whole))
                     await _send_whole(send, reply.status, reply.headers, whole, asked.method)
                 else:
                     started = True
                     whole = await _send_parts(send, reply, asked.method)
         except Unavailable as error:
+            if rest is not None and rest.gone:  # which no server is to blame for
+                raise _Gone from None
             _log.warning("observed", endpoint=live.bundle.endpoint, error=str(error))
             if not started:
                 await _send_whole(send, *plain(502, {"error": error.what}))
@@ -240,7 +252,7 @@ class _Watch:
             self._task.cancel()
 
 
-async def _body(receive: Receive) -> tuple[bytes, AsyncIterator[bytes] | None]:
+async def _body(receive: Receive) -> tuple[bytes, _Rest | None]:
     """The body so far and what is still to come of one that is too large to be looked at."""
     parts: list[bytes] = []
     size = 0
@@ -253,21 +265,28 @@ async def _body(receive: Receive) -> tuple[bytes, AsyncIterator[bytes] | None]:
         if not message.get("more_body"):
             return parts[0] if len(parts) == 1 else b"".join(parts), None
         if size > LOOKED_BYTES:
-            return b"".join(parts), _rest(receive)
+            return b"".join(parts), _Rest(receive)
 
 
-async def _rest(receive: Receive) -> AsyncIterator[bytes]:
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise _Gone
-        if part := message.get("body", b""):
-            yield part
-        if not message.get("more_body"):
-            return
+class _Rest:
+    """What is still to come of a body, and whether its caller went away before it came."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive, self.gone = receive, False
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                self.gone = True
+                raise _Gone
+            if part := message.get("body", b""):
+                yield part
+            if not message.get("more_body"):
+                return
 
 
-async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+async def _joined(first: bytes, rest: _Rest) -> AsyncIterator[bytes]:
     yield first
     async for part in rest:
         yield part

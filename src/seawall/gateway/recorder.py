@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -288,7 +288,7 @@ def _part(
     failed = np.array([a.failed for a in answers])
     fallbacks = sum(a.verdict == "fallback" for a in answers)
     guards = _guards(answers)
-    calls = _calls(live, answers) if live.costly else {}
+    calls = Counter(name for a in answers for name in a.asked) if live.costly else {}
     return _Part(answers[0].arm, ids, scores, failed, fallbacks, guards, matrix, latency, calls)
 
 
@@ -310,22 +310,6 @@ def _model_rows(
     if live.grids:
         table = summarise_table(columns_for(live.bundle.signature.fields, matrix), live.grids)
         rows.put(live, arm, "inputs", time_ns, Inputs({live.grids_key: table.to_bytes()}))
-
-
-def _calls(live: Live, answers: Sequence[Answer]) -> dict[str, int]:
-    """How often each arm's model was asked.
-
-    A fallback's model that was asked in vain is not known of here.
-    """
-    calls: dict[str, int] = {}
-    others = live.decider.guards.asks if live.bundle.mode == "serve" else ()
-    for a in answers:
-        names = {a.arm.name} if a.model_score is not None or a.failed else set[str]()
-        if a.model_score is not None:
-            names |= {*others}
-        for name in names | {a.fallback} if a.fallback else names:
-            calls[name] = calls.get(name, 0) + 1
-    return calls
 
 
 def _cost_rows(rows: Rows, live: Live, time_ns: int, calls: dict[str, int]) -> None:

@@ -6,12 +6,21 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from time import monotonic
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.upstream import Answered, Late, Passage, RemoteModel, Upstream
+from seawall.adapters.upstream import (
+    Answered,
+    Forwarded,
+    Late,
+    Passage,
+    RemoteModel,
+    Then,
+    Upstream,
+)
 from seawall.gateway.admission import Limited
 from seawall.gateway.turns import Turns
 from seawall.kernel import Corrupt, Unavailable
@@ -26,6 +35,7 @@ OF_THE_INPUT = (400, 413, 422)
 """Statuses about what was asked: one caller's odd row must not open the circuit for all."""
 RETIRING_SECONDS = 2.0
 Tally = Counter[tuple[str, str]]
+Said = Callable[[Sequence[float] | Unanswered | Limited], None]
 
 
 class Remote:
@@ -50,6 +60,7 @@ class Remote:
         self._passage = Passage(server.name, server.url)
         self.turns = Turns(server.name, server.concurrency, seconds, clock)
         self.breaker = Breaker(server.breaker)
+        self._asking: set[asyncio.Task[None]] = set()
         self._retiring: Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
@@ -62,16 +73,86 @@ class Remote:
         """
         name, breaker = self.server.name, self.breaker
         if not breaker.allow(self._clock()):
-            return self._unanswered("open", f"the upstream {name} is left alone after failures")
+            self._tally[name, "open"] += 1
+            return Unanswered(f"the upstream {name} is left alone after failures", asked=False)
         self._loop = asyncio.get_running_loop()
         try:
             await self.turns.take()
         except Limited:
             self._tally[name, "busy"] += 1
             raise
-        began, spent = self._clock(), None
+        began = self._clock()
         try:
-            scores = await self._model.scores(matrix, timeout)
+            reply = await self._model.asked(matrix, timeout)
+        except Unavailable as error:
+            reply = error
+        except BaseException:
+            self.turns.give(None)
+            raise
+        return self._said(reply, len(matrix), began)
+
+    def begin(self, matrix: NDArray[np.float32], then: Said, timeout: float | None = None) -> bool:
+        """The same from a callback of the event loop, while the circuit is closed.
+
+        `then` is told what `ask` would return or raise; what can be seen already is raised.
+        """
+        if self.breaker.state != "closed":
+            return False
+        self._loop = asyncio.get_running_loop()
+        if self.turns.take_now():
+            self._begin(matrix, then, timeout)
+            return True
+
+        def its_turn(turn: asyncio.Future[None]) -> None:
+            if isinstance(error := turn.exception(), Limited):
+                self._tally[self.server.name, "busy"] += 1
+                then(error)
+            else:
+                self._begin(matrix, then, timeout)
+
+        self.turns.queue().add_done_callback(its_turn)
+        return True
+
+    def _begin(self, matrix: NDArray[np.float32], then: Said, timeout: float | None) -> None:
+        began, given = self._clock(), timeout or self.server.timeout_ms / 1e3
+        replied = partial(self._replied, matrix, then, given, began)
+        if not self._model.begin(matrix, replied, given):
+            replied(None)
+
+    def _replied(
+        self,
+        matrix: NDArray[np.float32],
+        then: Said,
+        timeout: float,
+        began: float,
+        reply: Forwarded | Unavailable | None,
+    ) -> None:
+        if reply is not None:
+            then(self._said(reply, len(matrix), began))
+            return
+        again = partial(self._replied, matrix, then, timeout, began)
+        work = self._reply(matrix, timeout, self._clock() - began, again)
+        task = asyncio.get_running_loop().create_task(work)
+        self._asking.add(task)
+        task.add_done_callback(self._asking.discard)
+
+    async def _reply(
+        self, matrix: NDArray[np.float32], timeout: float, spent: float, then: Then
+    ) -> None:
+        """Over a new connection, or one that is waited for."""
+        try:
+            then(await self._model.asked(matrix, timeout, spent))
+        except Unavailable as error:
+            then(error)
+
+    def _said(
+        self, reply: Forwarded | Unavailable, rows: int, began: float
+    ) -> Sequence[float] | Unanswered:
+        breaker, spent = self.breaker, None
+        try:
+            if isinstance(reply, Unavailable):
+                raise reply
+            scores = self._model.said(reply, rows)
             spent = self._clock() - began
         except Late as error:
             return self._failed("timeout", error)
@@ -89,7 +170,7 @@ class Remote:
         finally:
             self.turns.give(spent)
         breaker.record(failed=False, now=self._clock())
-        self._tally[name, "answered"] += 1
+        self._tally[self.server.name, "answered"] += 1
         return scores.tolist()
 
     @property

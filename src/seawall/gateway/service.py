@@ -15,12 +15,12 @@ from seawall.adapters.decisions.commit import Then
 from seawall.gateway import asking
 from seawall.gateway.given import Context, Given, text
 from seawall.gateway.live import Live
-from seawall.gateway.plain import Plain, Plainly
+from seawall.gateway.plain import Came, Plain, Plainly
 from seawall.gateway.recorder import Recorder, Served, Turned
 from seawall.gateway.telling import Kind, learn
 from seawall.gateway.trace import step
 from seawall.kernel import BadInput, Clock, Ids, SeawallError, Unavailable, from_ns
-from seawall.serving.decide import Answer, Steps, run
+from seawall.serving.decide import Answer, Scores, Steps, run
 from seawall.serving.observed import ACTION, Observed, observed
 from seawall.serving.outcome import OutcomeReport
 from seawall.serving.packing import Said
@@ -100,6 +100,10 @@ class Service:
         """The answer to a plain request, for `keep`, or None; see `gateway.plain`."""
         return self._plain_of(live)(body, context)
 
+    def begin(self, live: Live, body: bytes, context: Context, came: Came) -> bool:
+        """Ask a model elsewhere for a plain row; see `gateway.plain`."""
+        return self._plain_of(live).begin(body, context, came)
+
     def keep(self, answered: Sequence[Plainly]) -> Unavailable | None:
         """Log and count what was answered plainly: all of it, or none, and then say why.
 
@@ -162,10 +166,15 @@ class Service:
         rows, steps = self._steps(live, given, context)
         return await self._committed(live, given, context, rows, run(steps, live.models))
 
-    async def decide_afar(self, live: Live, given: Given, context: Context) -> Decided:
-        """The same with remote models; raises `Limited` when a server is too busy."""
+    async def decide_afar(
+        self, live: Live, given: Given, context: Context, first: Scores | None = None
+    ) -> Decided:
+        """The same with remote models; raises `Limited` when a server is too busy.
+
+        `first` is what the first model that will be asked has said already.
+        """
         rows, steps = self._steps(live, given, context)
-        answers = await asking.answers(steps, live)
+        answers = await asking.answers(steps, live, first)
         if live.durable:
             return await self._committed(live, given, context, rows, answers)
         return self._kept(live, given, context, rows, answers)

@@ -88,11 +88,14 @@ class GatewaySettings(msgspec.Struct, frozen=True, kw_only=True):
 
     def keyring(self) -> Keyring | None:
         """The keys of `decision_keys`; raises `BadInput` when they cannot be read."""
-        return Keyring.read(self.decision_keys) if self.decision_keys else None
+        return Keyring.read(self.decision_keys)
 
     def apart_keyring(self) -> Keyring | None:
-        """The keys of protected attributes: of `protected_keys`, or else of the decisions."""
-        return Keyring.read(self.protected_keys) if self.protected_keys else self.keyring()
+        """The keys of protected attributes: the first of `protected_keys` encrypts, if any.
+
+        Those of decisions open what was kept before; raises `BadInput` as `keyring` does.
+        """
+        return Keyring.apart(self.protected_keys, self.decision_keys)
 
     @property
     def labels_folder(self) -> Path:

@@ -19,7 +19,7 @@ from seawall.adapters.signing.envelope import unseal
 from seawall.adapters.signing.keys import read_public_pem
 from seawall.gateway.classes import read_labels
 from seawall.gateway.live import Cohort
-from seawall.gateway.state import State
+from seawall.gateway.state import State, replace
 from seawall.kernel import BadInput, Corrupt, SeawallError
 from seawall.serving.bundle import Bundle
 from seawall.serving.output import Output
@@ -58,7 +58,9 @@ class Terms(NamedTuple):
 class Strata:
     """Numbers strata in the order they are met, and remembers them in a file of frames.
 
-    They name groups that are kept apart from decisions, and so are under the keys of those.
+    They name groups that are kept apart from decisions, and so are under the first key of those:
+    what is there under another is written anew. Raises `BadInput` without a key that it is under,
+    and `Corrupt` for a file that has rotted: numbers after the damage would name other groups.
     """
 
     def __init__(self, path: Path, apart_keys: Keyring | None = None) -> None:
@@ -72,12 +74,8 @@ class Strata:
         self._codes: dict[Stratum, int] = {}
         self._new: list[Stratum] = []
         if path.exists():
-            found = scan(path.read_bytes())
-            os.truncate(path, found.end)
-            for payload in found.payloads.values():
-                read = opened(payload, apart_keys)
-                for stratum in msgspec.msgpack.decode(read, type=list[Stratum]):
-                    self._add(stratum)
+            for stratum in self._kept():
+                self._add(stratum)
 
     def code(self, cohort: Cohort, groups: Groups) -> int:
         """The number of a stratum; `keep` must follow before it is written anywhere."""
@@ -99,6 +97,21 @@ class Strata:
                 file.flush()
                 os.fsync(file.fileno())
             self._new = []
+
+    def _kept(self) -> list[Stratum]:
+        """What is in the file, once nothing in it is under another key than the first."""
+        found = scan(self._path.read_bytes())
+        if found.damage:
+            raise Corrupt(
+                "the names of the labels' groups have rotted",
+                where=f"{self._path}:{found.damage[0].start}",
+                remedy="move the folder labels away: labels of decisions made so far find nothing",
+            )
+        os.truncate(self._path, found.end)
+        read = [bytes(opened(payload, self._keys)) for payload in found.payloads.values()]
+        if self._keys and not all(map(self._keys.is_first, found.payloads.values())):
+            replace(self._path, b"".join(frame(self._keys.seal(part)) for part in read))
+        return [s for part in read for s in msgspec.msgpack.decode(part, type=list[Stratum])]
 
     @property
     def cohort_of(self) -> NDArray[np.int64]:

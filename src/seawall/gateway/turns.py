@@ -35,25 +35,36 @@ class Turns:
         """How many may be under way now."""
         return self._limit.limit
 
-    async def take(self) -> None:
-        """Wait for a turn, or raise `Limited`."""
+    def take_now(self) -> bool:
+        """Take a turn if there is no need to wait."""
         if self.under_way < self._limit.limit and not self._waiting:
             self.under_way += 1
+            return True
+        return False
+
+    async def take(self) -> None:
+        """Wait for a turn, or raise `Limited`."""
+        if self.take_now():
             return
+        turn = self.queue()
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it came as the wait ended
+                self.leave()
+            raise
+
+    def queue(self) -> asyncio.Future[None]:
+        """A turn to come, or its `Limited`; raises that where it can be seen already."""
         expected = (len(self._waiting) + 1) * self._limit.typical / self._limit.limit
         if expected > self._patience:
             raise self._busy(expected)
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        turn: asyncio.Future[None] = loop.create_future()
         self._waiting.append(turn)
-        try:
-            async with asyncio.timeout(self._patience):
-                await turn
-        except BaseException as error:
-            if not turn.cancelled():  # it came as the wait ended
-                self._leave()
-            if isinstance(error, TimeoutError):
-                raise self._busy(self._patience) from None
-            raise
+        timer = loop.call_later(self._patience, self._give_up, turn)
+        turn.add_done_callback(lambda _: timer.cancel())
+        return turn
 
     def give(self, seconds: float | None) -> None:
         """End a turn: after a reply that took so long, or None for one that did not come in time.
@@ -64,15 +75,20 @@ class Turns:
             self._limit.failed()
         else:
             self._limit.record(seconds, self.under_way, self._clock())
-        self._leave()
+        self.leave()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """End a turn in which nothing was learned of the server."""
         self.under_way -= 1
         while self._waiting and self.under_way < self._limit.limit:
             turn = self._waiting.popleft()
             if not turn.done():
                 self.under_way += 1
                 turn.set_result(None)
+
+    def _give_up(self, turn: asyncio.Future[None]) -> None:
+        if not turn.done():
+            turn.set_exception(self._busy(self._patience))
 
     def _busy(self, wait: float) -> Limited:
         return Limited(503, wait, f"the upstream {self._name} is busy")

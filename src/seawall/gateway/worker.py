@@ -17,7 +17,7 @@ from seawall.adapters.decisions import DecisionLog
 from seawall.gateway.access import Access
 from seawall.gateway.holder import Holder
 from seawall.gateway.keeper import Status
-from seawall.gateway.link import Link
+from seawall.gateway.link import Denied, Link
 from seawall.gateway.metrics import Labels, Metrics
 from seawall.gateway.outbox import Outbox
 from seawall.gateway.presence import Presence
@@ -68,6 +68,8 @@ class Worker(threading.Thread):
         self._log, self._metrics = log, metrics
         self._presence, self._refusals = presence, refusals
         self._again: dict[str, float] = {}
+        self._denied: dict[str, str] = {}
+        self._gone = False
         self._flush_seconds, self._poll_seconds = flush_seconds, poll_seconds
         self._access, self._process, self._tracer = access, process, tracer
         self._unlogged = unlogged
@@ -128,8 +130,9 @@ class Worker(threading.Thread):
                     self._holder.offer(endpoint, envelope, self._link.artefact)
                     self._etags[endpoint] = etag
                 self._heard()
+                self._denied.pop(endpoint, None)
             except Unavailable as error:
-                self._missed(error)
+                self._missed(error, endpoint)
 
     def flush(self) -> None:
         """Summarise what was served, keep it, and deliver what waits."""
@@ -145,8 +148,9 @@ class Worker(threading.Thread):
                 self._outbox.acknowledge(report)
                 self._heard()
             self._presence.tell(self._link)
+            self._denied.pop("telemetry", None)
         except Unavailable as error:
-            self._missed(error)
+            self._missed(error, "telemetry")
 
     def counts(self) -> dict[tuple[str, Labels], float]:
         """What happened since the process started, beside what was served."""
@@ -197,13 +201,18 @@ class Worker(threading.Thread):
         return self._status().gauges() | {("build_info", (("version", version("seawall")),)): 1}
 
     def _heard(self) -> None:
-        if self.connected is False:
+        if self._gone:
             _log.info("control plane is back")
-        self.connected = True
+        self.connected, self._gone = True, False
 
-    def _missed(self, error: Unavailable) -> None:
-        if self.connected is not False:
+    def _missed(self, error: Unavailable, what: str) -> None:
+        if isinstance(error, Denied):  # once for each, since it is asked again and again
+            if self._denied.get(what) != str(error):
+                _log.warning("not given; what is here serves on", what=what, error=str(error))
+            self._denied[what] = str(error)
+        elif not self._gone:
             _log.warning("control plane is gone; serving goes on", error=str(error))
+            self._gone = True
         self.connected = False
 
     def _guarded(self, work: Any) -> None:

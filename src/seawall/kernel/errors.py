@@ -9,7 +9,8 @@ from typing import Self
 class SeawallError(Exception):
     """An expected failure, told in one line: what is wrong, where, and what to do about it.
 
-    `status` is the process exit status; `http` the matching HTTP status.
+    `status` is the process exit status, the same for all: 1 would read as a verdict. `http` is the
+    matching HTTP status.
     """
 
     status = 2
@@ -66,7 +67,6 @@ class Unavailable(SeawallError):
 class Corrupt(SeawallError):
     """Stored bytes are not what their digest, checksum or signature says."""
 
-    status = 1
     http = 500
 
 

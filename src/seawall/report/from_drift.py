@@ -107,7 +107,7 @@ def drift_document(result: Shape) -> Document:
     waiting = [f.name for f in features if f.outcome is Outcome.UNDECIDED]
     sentence = _sentence(moved, waiting, len(features))
     read = result["rows"]
-    about = f"{read['current']:,} rows against {read['reference']:,} of the reference."
+    about = f"{count(read['current'], 'row')} against {read['reference']:,} of the reference."
     sections = [
         reasons_section(_ordered(verdict, features), "What speaks against it"),
         *notes_section(result),

@@ -199,15 +199,17 @@ def _answered(answers: Shape) -> Iterator[Block]:
     columns = (
         Column("what"), Column("candidate", align="right"), Column("recorded", align="right"),
     )  # fmt: skip
-    rows: list[tuple[Cell, ...]] = [
-        (f"verdict {name}", n, None) for name, n in sorted(answers["verdicts"].items())
-    ]
+    rows: list[tuple[Cell, ...]] = []
     for kind, word in (("guards", "guard"), ("fallbacks", "fallback")):
         then = answers["recorded"][kind]
         for name in sorted({*answers[kind], *then}):
             rows.append((f"{word} {name}", answers[kind].get(name, 0), then.get(name, 0)))
-    rows += [(f"not valid: {name}", n, None) for name, n in sorted(answers["invalid"].items())]
-    yield Table(columns, tuple(rows))
+    if rows:
+        yield Table(columns, tuple(rows))
+    told = ", ".join(f"{name} {n:,}" for name, n in sorted(answers["verdicts"].items()))
+    yield Sentence(f"Verdicts on the candidate's answers: {told}. Records do not keep theirs.")
+    if wrong := ", ".join(f"{name} {n:,}" for name, n in sorted(answers["invalid"].items())):
+        yield Sentence(f"Fields not valid for the candidate, by rows: {wrong}.")
 
 
 def _ran(result: Shape) -> Iterator[Block]:

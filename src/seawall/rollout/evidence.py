@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from seawall.kernel import BadInput, Estimate
+from seawall.kernel import BadInput, Estimate, Window
 
 if TYPE_CHECKING:
     import numpy as np
@@ -103,6 +104,15 @@ class PairEvidence(msgspec.Struct, frozen=True):
             )
         rows = zip(self.joint, other.joint, strict=True)
         return PairEvidence(tuple(tuple(x + y for x, y in zip(a, b, strict=True)) for a, b in rows))
+
+
+def counted_from(since: datetime, size: timedelta) -> datetime:
+    """The start of the first whole telemetry window of this size.
+
+    A window that began before mixes two shares of traffic and is left out.
+    """
+    window = Window.containing(since, size)
+    return window.start if window.start == since else window.end
 
 
 def measure(

@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 
 import msgspec
 
-from seawall.kernel import Conflict, Estimate, Window
+from seawall.kernel import Conflict, Estimate
 from seawall.rollout.judge import Action, Judgement, judge
 from seawall.rollout.plan import RolloutPlan, Step
 
@@ -79,14 +79,6 @@ class Rollout(msgspec.Struct, frozen=True, kw_only=True):
     def mirrored(self) -> float:
         """The share of requests whose copy the candidate scores without answering, 0 to 1."""
         return self.current.share if self.open and self.current.mode == "shadow" else 0.0
-
-    def counted_from(self, size: timedelta) -> datetime:
-        """The start of the first whole telemetry window of this size in the present step.
-
-        A window that began before the step mixes two shares of traffic and is left out.
-        """
-        window = Window.containing(self.step_started, size)
-        return window.start if window.start == self.step_started else window.end
 
     @property
     def sentence(self) -> str:

@@ -46,7 +46,7 @@ def again(
     from seawall.adapters.decisions.window import request_of
 
     place = GatewayState(state, public_key)
-    root, waiting = table or str(place.folder / "table"), place.folder / "decisions"
+    root, waiting = place.table(table), place.folder / "decisions"
     folders = (waiting,) if waiting.is_dir() else ()
     ring: Keyring | None = None if keys is None else Keyring.read(Path(keys))
     record = find(root, decision_id, wal_folders=folders, keys=ring)

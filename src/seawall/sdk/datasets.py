@@ -81,13 +81,14 @@ def _card(path: Path) -> tuple[dict[str, str], int]:
     import pyarrow.parquet as pq
 
     from seawall.adapters.tables import read_columns
+    from seawall.adapters.tables.source import damaged
     from seawall.statistics.column import length
 
     if path.suffix.lower() in (".parquet", ".pq"):
         try:
             schema, rows = pq.read_schema(path), pq.read_metadata(path).num_rows
         except (pa.ArrowException, OSError) as error:
-            raise BadInput(f"not a Parquet file: {error}", where=str(path)) from error
+            raise damaged(path, "Parquet", error) from error
         return {field.name: str(field.type) for field in schema}, rows
     found = read_columns(path)
     types = {n: "string" if isinstance(v, tuple) else str(v.dtype) for n, v in found.items()}

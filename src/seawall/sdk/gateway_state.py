@@ -7,11 +7,11 @@ import binascii
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import msgspec
 
-from seawall.kernel import BadInput, Corrupt, Digest, NotFound
+from seawall.kernel import BadInput, Corrupt, Digest, NotFound, nearest
 from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.signature import Signature
 
@@ -28,6 +28,19 @@ class GatewayState:
 
     def __init__(self, folder: Path | str, public_key: bytes | None = None) -> None:
         self.folder, self._key = Path(folder), public_key
+        if not self.folder.is_dir():
+            raise NotFound(
+                f"there is no state folder {self.folder}",
+                remedy="name the one that its gateway was given as --state-dir",
+            )
+
+    def table(self, given: str | None) -> str:
+        """Where the log's tables are: what was given, which must be there, or within the folder."""
+        if given is None:
+            return str(self.folder / "table")
+        if "://" not in given and not Path(given).is_dir():
+            raise NotFound(f"there is no folder of tables {given}", remedy="name it with --table")
+        return given
 
     def current(self, endpoint: str | None = None) -> Bundle:
         """The bundle in use; `endpoint` is needed when there are several.
@@ -38,11 +51,15 @@ class GatewayState:
         pattern = "*" if endpoint is None else quote(endpoint, safe="")
         found = sorted(bundles.glob(f"{pattern}.current"))
         if not found:
-            raise NotFound("there is no bundle", where=str(bundles / f"{pattern}.current"))
+            if not bundles.is_dir():
+                raise NotFound("no gateway keeps its state here", where=str(self.folder))
+            kept = [unquote(file.stem) for file in bundles.glob("*.current")]
+            what = "there is no bundle" if endpoint is None else f"no bundle of {endpoint!r}"
+            raise NotFound(what, where=str(bundles), remedy=nearest(endpoint or "", kept))
         if len(found) > 1:
-            raise BadInput(
-                "there are several bundles", where=str(bundles), remedy="name the endpoint"
-            )
+            names = ", ".join(unquote(file.stem) for file in found)
+            remedy = f"give --endpoint, one of {names}"
+            raise BadInput("there are several bundles", where=str(bundles), remedy=remedy)
         return self._read(found[0])
 
     def killed(self, endpoint: str) -> bool:

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.statistics.summary import ColumnSummary, TableSummary, equal_bins
+from seawall.statistics.summary import FURTHEST, ColumnSummary, TableSummary, equal_bins
 
-FURTHEST = 6
+DRAWN = 6
 """Passing columns that are drawn, the furthest moved first."""
 MOST = 40
 """Columns that are drawn at most."""
@@ -28,7 +28,7 @@ def with_histograms(
     features: Mapping[str, Any] = result["features"]
     ranked = sorted(features, key=lambda name: (_passed(features[name]), -_moved(features[name])))
     open_ = sum(not _passed(features[name]) for name in ranked)
-    drawn = ranked[: min(MOST, max(open_, FURTHEST))]
+    drawn = ranked[: min(MOST, max(open_, DRAWN))]
     told = {
         name: {**f, "histogram": counts(reference.columns[name], current.columns[name])}
         if name in drawn and reference.columns[name].n
@@ -43,8 +43,8 @@ def counts(reference: ColumnSummary, current: ColumnSummary) -> dict[str, Any]:
     if not reference.grid.ordered:
         return _categories(reference, current)
     both = [s for s in (reference, current) if s.n]
-    low = min(s.quantile(0.005) for s in both)
-    high = max(s.quantile(0.995) for s in both)
+    low = max(min(s.quantile(0.005) for s in both), -FURTHEST)
+    high = min(max(s.quantile(0.995) for s in both), FURTHEST)
     edges = _edges(low, high, whole=reference.grid.kind == "integer")
     old, new = reference.binned(edges), current.binned(edges)
     return {
@@ -56,7 +56,8 @@ def counts(reference: ColumnSummary, current: ColumnSummary) -> dict[str, Any]:
 
 def _edges(low: float, high: float, *, whole: bool) -> NDArray[Any]:
     if not low < high:
-        return np.array([low - 0.5, low + 0.5])
+        half = max(0.5, float(np.spacing(abs(low))))  # no float lies nearer to a huge one
+        return np.clip([low - half, low + half], -FURTHEST, FURTHEST)
     if not whole:
         return equal_bins(low, high, BINS)
     # no bin holds more integers than another, nor is it too narrow for a float of that size

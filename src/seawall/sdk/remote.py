@@ -60,14 +60,14 @@ class BlockingModel:
     """A remote model's score is a probability."""
 
     def __init__(self, server: RemoteServer, signature: Signature) -> None:
-        from seawall.adapters.upstream import RemoteModel, Upstream
-
-        if find_spec("aiohttp") is None:
+        if find_spec("httptools") is None:
             raise BadInput(
-                "remote models need the package aiohttp",
+                "remote models need the package httptools",
                 where=server.name,
                 remedy="pip install 'seawall[gateway]'",
             )
+        from seawall.adapters.upstream import RemoteModel, Upstream
+
         self.fields: int | None = len(signature.fields)
         self._server = server
         self._breaker, self._lock = Breaker(server.breaker), threading.Lock()

@@ -105,7 +105,9 @@ def replay(
     )  # fmt: skip
     found = look(log.table, window, wal_folders=log.waiting, keys=log.keys)
     if not found.read:
-        raise BadInput("there is no decision to replay", where=log.table, remedy=_widen(window))
+        raise BadInput(
+            "there is no decision to replay", where=log.table, remedy=_widen(window, bundle)
+        )
     trial = in_place(bundle, own, threshold)
     _check_by(by, trial)
     began = perf_counter()
@@ -145,7 +147,7 @@ class _Log:
     def __init__(self, place: GatewayState, table: str | None, keys: Path | str | None) -> None:
         from seawall.adapters.decisions import Keyring
 
-        self.table = table or str(place.folder / "table")
+        self.table = place.table(table)
         waiting = place.folder / "decisions"
         self.waiting: tuple[Path, ...] = (waiting,) if waiting.is_dir() else ()
         self.keys: Keyring | None = None if keys is None else Keyring.read(Path(keys))
@@ -279,7 +281,11 @@ def _zoned(moment: datetime | None) -> datetime | None:
     return moment.replace(tzinfo=UTC) if moment and moment.tzinfo is None else moment
 
 
-def _widen(window: Window) -> str:
+def _widen(window: Window, bundle: Bundle) -> str:
+    known = {"champion", "canary", *(arm.name for arm in bundle.arms)}
+    for arm in window.arms:
+        if arm not in known:
+            return f"{nearest(arm, known)} ({arm!r} is no arm)"
     if window.since or window.until or window.arms:
         return "widen the window"
     return f"let the gateway decide for {window.endpoint} first, or name another table"

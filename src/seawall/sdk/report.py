@@ -75,14 +75,15 @@ class Report(msgspec.Struct, frozen=True):
 
     def write(self, path: Path, form: str) -> Path:
         """Write the report as `form`, a value of `FORMATS`, whatever the file's ending."""
-        data = self._encoded(form)
+        data = self.encoded(form)
         try:
             path.write_bytes(data)
         except OSError as error:
             raise BadInput(f"cannot write {path}: {error.strerror}") from error
         return path
 
-    def _encoded(self, form: str) -> bytes:
+    def encoded(self, form: str) -> bytes:
+        """The report as the bytes of a file of this form, a value of `FORMATS`."""
         if form == "json":
             return msgspec.json.format(msgspec.json.encode(self.to_dict()), indent=2) + b"\n"
         from seawall.adapters import rendering

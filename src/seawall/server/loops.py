@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import structlog
 
-from seawall.app import monitors, respond, retrain, rollouts, watch
+from seawall.app import experiments, monitors, respond, retrain, rollouts, watch
 from seawall.app.bundles import Deployment
 from seawall.app.identities import service_token
 from seawall.app.root import App
@@ -75,6 +75,7 @@ class Reconciler:
         for rollout in self._app.store.find(Rollout, f"{endpoint.name}/"):
             if rollout.open:
                 rollouts.observe(self._app, rollout.key)
+        experiments.observe(self._app, endpoint)
         look = watch.look_at_drift(self._app, endpoint)
         monitors.look_at_monitors(self._app, endpoint)
         held = look or watch.last_look(self._app, endpoint.name)

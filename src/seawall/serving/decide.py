@@ -6,7 +6,6 @@ sent what it says, so one set of rules serves models in this process (`run`) and
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
 from time import perf_counter
@@ -22,7 +21,8 @@ from seawall.serving.condition import Where
 from seawall.serving.guard import SEVERITY, GuardSet, Trip
 from seawall.serving.output import Call, Decision, call_of
 from seawall.serving.question import LATE, Model, Question, Scores, Unanswered, ask
-from seawall.serving.route import Route, within_share
+from seawall.serving.route import Route
+from seawall.serving.routing import Routed, Routing
 from seawall.serving.typed import TypedReader
 from seawall.serving.validate import REFUSING, Checked, Validator, Violation
 
@@ -49,7 +49,8 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     never without a reason. `model_score` is what the arm's own model said: None where it was not
     asked or failed, and any number at all where it is broken; of several classes it is the
     probability of the one it called, and `probabilities` are all, in their order. `fallback` is
-    what answered in the model's place: the name of an arm, `rule` or `default`.
+    what answered in the model's place: the name of an arm, `rule` or `default`. `asked` are the
+    arms whose models were asked of this row, whether or not they answered.
     """
 
     arm: Arm
@@ -63,6 +64,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     fallback: str | None = None
     failed: bool = False
     probabilities: tuple[float, ...] = ()
+    asked: tuple[str, ...] = ()
 
 
 Steps = Generator[Question, Scores, list[Answer]]
@@ -99,40 +101,28 @@ class Decider:
         self.reader = TypedReader(signature, also)
         self.guards = GuardSet(bundle.guards, signature, bundle.output, bundle.value)
         self._kind, self._classes = bundle.output.kind, bundle.output.classes
-        self._limits = {
-            a.name: Where(a.conditions.where, signature, f"the approval of {a.version}")
-            for a in bundle.arms
-            if a.conditions.where
-        }
         self._rules = [
             (Where(rule.where, signature, "fallback"), rule)
             for rule in (bundle.fallback.rules if bundle.fallback else ())
         ]
-        self._expiries = sorted(a.conditions.expires for a in bundle.arms if a.conditions.expires)
         self._named = {a.name: a for a in bundle.arms}
         self._champion = self._named["champion"]
-        self._route, self._passed = Route({}), -1
-        self._shares: tuple[tuple[Arm, float], ...] = ()
+        self._routing = Routing(bundle)
 
     def route(self, at: datetime) -> Route:
         """The route as the approvals allow it at this moment; without arms if none may answer."""
-        passed = bisect_right(self._expiries, at) if self._expiries else 0
-        if passed != self._passed:
-            self._route, self._passed = Route(self.bundle.weights(at)), passed
-            shares = self._route.probability.items()
-            self._shares = tuple((self._named[name], share) for name, share in shares)
-        return self._route
+        return self._routing.at(at).route
 
     @property
     def only_scores(self) -> bool:
         """Whether a row needs its arm's score and nothing else to be answered 0 or 1."""
-        asks = self.bundle.killed or self._limits or self.guards.asks
+        asks = self.bundle.killed or self._routing.limits or self.guards.asks
         return self._kind == "binary" and not asks
 
     def arm_at(self, position: float, at: datetime) -> tuple[Arm, float] | None:
         """The arm at this position of the route, and its share; None if none may answer."""
-        route = self.route(at)
-        return self._shares[route(position)] if route.arms else None
+        _, route, shares = self._routing.at(at)
+        return shares[route(position)] if route.arms else None
 
     def decide(
         self, batch: Batch, positions: Sequence[float], at: datetime, *, killed: bool = False
@@ -141,7 +131,8 @@ class Decider:
 
         Raises `Unavailable` when no model may answer and there is no fallback.
         """
-        route, count = self.route(at), len(batch.rows)
+        routed, count = self._routing.at(at), len(batch.rows)
+        route = routed.route
         off = killed or self.bundle.killed
         if off or not route.arms:
             why = "switched off" if off else f"the approval of {self._champion.version} has expired"
@@ -150,22 +141,22 @@ class Decider:
                 raise Unavailable(what, remedy="ask its owner; no fallback is set")
             answers = [_falls(self._champion, 1.0, why)] * count
             falling = list(range(count))
-            yield from self._fall_back(answers, falling, batch, positions, models=not off)
+            yield from self._fall_back(answers, falling, batch, positions, routed, models=not off)
             return answers
         places = [route(p) for p in positions]
-        if not (batch.bad or self._limits) and places.count(places[0]) == count:
-            answers = yield from self._ask(*self._shares[places[0]], batch)
+        if not (batch.bad or self._routing.limits) and places.count(places[0]) == count:
+            answers = yield from self._ask(*routed.shares[places[0]], batch)
         else:
-            answers = yield from self._ask_each(places, batch)
+            answers = yield from self._ask_each(places, batch, routed)
         falling = [i for i, answer in enumerate(answers) if answer.verdict == "fallback"]
         if falling:
-            yield from self._fall_back(answers, falling, batch, positions, models=True)
+            yield from self._fall_back(answers, falling, batch, positions, routed, models=True)
         return answers
 
-    def _ask_each(self, places: Sequence[int], batch: Batch) -> Steps:
+    def _ask_each(self, places: Sequence[int], batch: Batch, routed: Routed) -> Steps:
         """Ask each arm for its own rows; rows that no arm may have fall back."""
         assigned = [
-            self._allowed(*self._shares[place], row)
+            self._routing.allowed(*routed.shares[place], row, routed)
             for place, row in zip(places, batch.rows, strict=True)
         ]
         answers: list[Answer] = []
@@ -173,7 +164,7 @@ class Decider:
         for i, (arm, share) in enumerate(assigned):
             bad = i in batch.bad
             answers.append(_falls(arm, share, batch.why_bad if bad else _outside(arm)))
-            if not bad and self._limits.get(arm.name, _always)(batch.rows[i]):
+            if not bad and self._routing.reaches(arm.name, batch.rows[i]):
                 groups.setdefault((arm.name, share), []).append(i)
         for (name, share), mine in groups.items():
             part = Batch([batch.rows[i] for i in mine], batch.matrix[mine])
@@ -181,24 +172,6 @@ class Decider:
             for i, answer in zip(mine, found, strict=True):
                 answers[i] = answer
         return answers
-
-    def _allowed(self, arm: Arm, share: float, row: Sequence[float]) -> tuple[Arm, float]:
-        """The arm of a row: the champion where the approval of another does not reach.
-
-        The champion's probability is then the sum of its own share and of theirs.
-        """
-        if not self._limits:
-            return arm, share
-        barred = [
-            s
-            for a, s in self._shares
-            if a is not self._champion and not self._limits.get(a.name, _always)(row)
-        ]
-        limit = self._limits.get(arm.name)
-        if arm is self._champion or (limit and not limit(row)):
-            own = [s for a, s in self._shares if a is self._champion]
-            return self._champion, sum(own) + sum(barred)
-        return arm, share
 
     def _ask(self, arm: Arm, share: float, batch: Batch) -> Steps:
         """Rows of one arm: its model's scores, and what the guards make of them.
@@ -208,7 +181,8 @@ class Decider:
         matrix, classes = batch.matrix.astype(np.float32), self._kind == "multiclass"
         said = yield Question(arm.name, matrix, classes, own=True)
         if isinstance(said, Unanswered):
-            return [_falls(arm, share, said.why, failed=True)] * len(batch.rows)
+            asked = _asked({arm.name: said})
+            return [_falls(arm, share, said.why, failed=True, asked=asked)] * len(batch.rows)
         others: dict[str, Scores] = {arm.name: said}
         spent: dict[str, float] = {}
         for name in self.guards.asks:
@@ -216,18 +190,18 @@ class Decider:
                 continue
             seconds, began = self.guards.time_for(name, spent), perf_counter()
             if seconds is not None and seconds <= 0.0:
-                others[name] = Unanswered(LATE)
+                others[name] = Unanswered(LATE, asked=False)
                 continue
             others[name] = yield Question(name, matrix, classes, seconds=seconds)
             spent[name] = perf_counter() - began
-        answers: list[Answer] = []
+        answers, arms = list[Answer](), _asked(others)
         for i, (one, row) in enumerate(zip(said, batch.rows, strict=True)):
             score, call = self._read(one)
             asked = None
             if self.guards.asks:
                 asked = {n: None if isinstance(s, Unanswered) else s[i] for n, s in others.items()}
             trips = self.guards.trips(score, row, asked, call, spent)
-            answers.append(self._settled(arm, share, score, call, trips))
+            answers.append(self._settled(arm, share, score, call, trips, arms))
         return answers
 
     def _read(self, said: Any) -> tuple[float, Call | None]:
@@ -243,20 +217,26 @@ class Decider:
         return score if self._kind == "regression" else int(score >= arm.threshold)
 
     def _settled(
-        self, arm: Arm, share: float, score: float, call: Call | None, trips: Sequence[Trip]
+        self,
+        arm: Arm,
+        share: float,
+        score: float,
+        call: Call | None,
+        trips: Sequence[Trip],
+        asked: tuple[str, ...] = (),
     ) -> Answer:
         """What the guards that tripped make of an answer."""
         chances = () if call is None else call.probabilities
         if not trips:
             label = self._label(arm, score, call)
-            return Answer(arm, share, score, score, label, probabilities=chances)
+            return Answer(arm, share, score, score, label, probabilities=chances, asked=asked)
         guards = {t.name: t.said for t in trips}
         acting = [t for t in trips if t.acts]
         worst = max(acting, key=lambda t: SEVERITY[t.action], default=None)
         if worst is not None and worst.action in ("fallback", "block"):
             return Answer(
                 arm, share, score, None, None, worst.action, worst.reason, guards,
-                probabilities=chances,
+                probabilities=chances, asked=asked,
             )  # fmt: skip
         given = score
         for low, high in (t.clamp_to for t in acting if t.clamp_to):
@@ -272,6 +252,7 @@ class Decider:
             None if worst is None else worst.reason,
             guards,
             probabilities=chances,
+            asked=asked,
         )
 
     def _fall_back(
@@ -280,6 +261,7 @@ class Decider:
         falling: list[int],
         batch: Batch,
         positions: Sequence[float],
+        routed: Routed,
         *,
         models: bool,
     ) -> Generator[Question, Scores, None]:
@@ -295,7 +277,7 @@ class Decider:
             for i in rest:
                 if i in batch.bad or _was_asked(answers[i], arm):
                     continue
-                if why := self._barred(arm, batch.rows[i], positions[i]):
+                if why := self._routing.barred(arm, batch.rows[i], positions[i], routed):
                     answers[i] = _also(answers[i], f"{name}: {why}")
                 else:
                     ask.append(i)
@@ -303,6 +285,9 @@ class Decider:
                 continue
             matrix = batch.matrix[ask].astype(np.float32)
             said = yield Question(name, matrix, self._kind == "multiclass")
+            for i in ask:
+                also = (*answers[i].asked, *_asked({name: said}))
+                answers[i] = msgspec.structs.replace(answers[i], asked=also)
             if isinstance(said, Unanswered):
                 for i in ask:
                     answers[i] = _also(answers[i], f"{name}: {said.why}")
@@ -323,21 +308,6 @@ class Decider:
             given, by = (rule, RULE) if rule else (fallback, DEFAULT)
             score = given.label if self._kind == "regression" else given.score
             answers[i] = _instead(answers[i], score, given.label, given.reason, by)
-
-    def _barred(self, arm: Arm, row: Sequence[float], position: float) -> str:
-        """Why an arm may not answer a row in another's place; empty if it may."""
-        if self._is_past(arm.conditions.expires):
-            return f"the approval of {arm.version} has expired"
-        if not self._limits.get(arm.name, _always)(row):
-            return _outside(arm)
-        share = arm.conditions.traffic_share_max
-        if within_share(self._route, arm.name, position, share):
-            return ""
-        return f"{arm.version} is approved for {share:.4g} of the traffic"
-
-    def _is_past(self, expires: datetime | None) -> bool:
-        """Whether the route in use was made after this moment."""
-        return expires is not None and self._expiries.index(expires) < self._passed
 
 
 def invalid_reason(violations: Sequence[Violation]) -> str:
@@ -363,16 +333,19 @@ def _also(answer: Answer, why: str) -> Answer:
     return msgspec.structs.replace(answer, reason=f"{answer.reason}; {why}")
 
 
-def _falls(arm: Arm, share: float, why: str, *, failed: bool = False) -> Answer:
-    return Answer(arm, share, None, None, None, "fallback", why, failed=failed)
+def _falls(
+    arm: Arm, share: float, why: str, *, failed: bool = False, asked: tuple[str, ...] = ()
+) -> Answer:
+    return Answer(arm, share, None, None, None, "fallback", why, failed=failed, asked=asked)
+
+
+def _asked(said: Mapping[str, Scores]) -> tuple[str, ...]:
+    """Those of these arms whose models were asked."""
+    return tuple(n for n, s in said.items() if not isinstance(s, Unanswered) or s.asked)
 
 
 def _outside(arm: Arm) -> str:
     return f"outside what the approval of {arm.version} allows"
-
-
-def _always(_row: Sequence[float]) -> bool:
-    return True
 
 
 def _was_asked(answer: Answer, arm: Arm) -> bool:

@@ -23,8 +23,9 @@ def observed(decider: Decider, batch: Batch, said: Observed, at: datetime) -> li
     bundle = decider.bundle
     champion = bundle.arm("champion")
     assert champion is not None
+    asked = (champion.name,)
     if isinstance(said, Unanswered):
-        failed = Answer(champion, 1.0, None, None, None, reason=said.why, failed=True)
+        failed = Answer(champion, 1.0, None, None, None, reason=said.why, failed=True, asked=asked)
         return [failed] * len(batch.rows)
     lapsed = "" if decider.route(at).arms else f"the approval of {champion.version} has expired"
     return [
@@ -50,4 +51,5 @@ def _answer(decider: Decider, score: float, row: Sequence[float], why: str) -> A
         1 if score >= champion.threshold else 0,
         reason=f"would have been {why}" if acting else why or None,
         guards={t.name: t.said for t in trips},
+        asked=(champion.name,),
     )

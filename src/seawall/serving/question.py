@@ -58,9 +58,13 @@ class Question(NamedTuple):
 
 
 class Unanswered(msgspec.Struct, frozen=True, gc=False):
-    """A model that gave no scores, and why."""
+    """A model that gave no scores, why, and whether it was asked at all.
+
+    It is not while its circuit is open, or where it is so busy that it is done without.
+    """
 
     why: str = FAILED
+    asked: bool = True
 
 
 Scores = Said | Unanswered

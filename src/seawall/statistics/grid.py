@@ -257,7 +257,8 @@ def _base_edges(grid: Grid, half: int) -> tuple[NDArray[np.float64], NDArray[np.
 
 def _whole_bins(grid: Grid, block: NDArray[Any], space: Space | None) -> NDArray[np.int64]:
     if block.dtype.kind == "f":
-        block = np.clip(np.floor(block), -(2.0**62), 2.0**62).astype(np.int64)
+        block = np.clip(np.floor(block), -(2.0**62), 2.0**62)
+    block = block.astype(np.int64, copy=False)
     top = grid.bins << grid.shift
     if top >= 2**62:  # differences of int64 need a bit more
         far = (block.view(np.uint64) - np.uint64(grid.origin % 2**64)) >> np.uint64(grid.shift)

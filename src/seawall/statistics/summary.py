@@ -19,6 +19,9 @@ from seawall.statistics.grid import Grid, refuse_unequal
 OTHERS = 64
 """How many values outside the known categories are kept by name."""
 
+FURTHEST = float(np.finfo(np.float64).max)
+"""The largest number; infinity is drawn there."""
+
 
 class Histogram(msgspec.Struct, frozen=True):
     """Counts in few bins for people: `edges` (one more than counts) or `categories`."""
@@ -97,8 +100,13 @@ class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
         low, high = max(float(edges[at]), self.low), min(float(edges[at + 1]), self.high)
         if self.grid.exact[at] or high <= low:
             return min(max(float(edges[at]), self.low), self.high)
+        if math.isinf(low) or math.isinf(high):  # a cell without an end, and who knows where in it
+            return low if math.isinf(low) else high
         inside = (rank - (int(upto[at]) - int(self.counts[at]))) / int(self.counts[at])
-        return low + (high - low) * min(max(inside, 0.0), 1.0)
+        part = min(max(inside, 0.0), 1.0)
+        if math.isinf(high - low):  # beyond the largest number
+            return low * (1.0 - part) + high * part
+        return low + (high - low) * part
 
     def histogram(self, bins: int = 20) -> Histogram:
         """Counts for a chart: categories by weight with the rest last, or equal-width bins.
@@ -119,8 +127,11 @@ class ColumnSummary(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
     def binned(self, edges: NDArray[np.float64]) -> Histogram:
         """Counts in given rising edges, each cell counted where its middle lies."""
-        lower = np.maximum(self.grid.edges[:-1], min(self.low, float(edges[0])))
-        upper = np.minimum(self.grid.edges[1:], max(self.high, float(edges[-1])))
+        # a cell without an end has a middle all the same
+        low = max(min(self.low, float(edges[0])), -FURTHEST)
+        high = min(max(self.high, float(edges[-1])), FURTHEST)
+        lower = np.clip(self.grid.edges[:-1], low, FURTHEST)
+        upper = np.clip(self.grid.edges[1:], -FURTHEST, high)
         middle = np.where(self.grid.exact, lower, lower / 2 + upper / 2)
         at = np.clip(np.searchsorted(edges, middle, "right") - 1, 0, len(edges) - 2)
         counts = np.zeros(len(edges) - 1, np.int64)
@@ -228,8 +239,8 @@ class TableSummary(msgspec.Struct, frozen=True, eq=False):
 
 def equal_bins(low: float, high: float, bins: int) -> NDArray[np.float64]:
     """Edges of so many equal bins; `high - low` may be beyond the largest float, or infinite."""
-    part, most = np.linspace(0.0, 1.0, bins + 1), np.finfo(np.float64).max
-    return (1.0 - part) * max(low, -most) + part * min(high, most)
+    part = np.linspace(0.0, 1.0, bins + 1)
+    return (1.0 - part) * max(low, -FURTHEST) + part * min(high, FURTHEST)
 
 
 def smallest(pairs: tuple[tuple[str, int], ...]) -> tuple[tuple[str, int], ...]:

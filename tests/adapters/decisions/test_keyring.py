@@ -89,3 +89,35 @@ def test_a_key_file_is_read_first_key_first_and_a_wrong_line_is_named(tmp_path):
         Keyring.read(path)
     with pytest.raises(BadInput, match="cannot be read"):
         Keyring.read(tmp_path / "none")
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["of their own for the first time", "changed"])
+def test_by_the_documented_steps_nobody_meets_what_it_cannot_open(tmp_path, own):
+    """The steps of docs/a-prediction.md, with two gateways that are restarted one by one."""
+    old, new = (base64.b64encode(key).decode() for key in (OLD, NEW))
+    decisions, names = tmp_path / "decision-keys", ("control plane", "east", "west")
+    decisions.write_text(old)
+    files = {name: tmp_path / name for name in names}
+    written: list[bytes] = []
+
+    def step(*changed: str, lines: list[str]) -> None:
+        for name in changed:
+            files[name].write_text("\n".join(lines))
+        ring = {n: Keyring.apart(f if f.exists() else None, decisions) for n, f in files.items()}
+        written.extend(ring[name].seal(name.encode()) for name in names)
+        assert [ring["control plane"].open(one) for one in written]
+        for name in ("east", "west"):
+            assert all(
+                ring[name].open(one) == name.encode() for one in written[names.index(name) :: 3]
+            )
+
+    step(*(() if own else names), lines=[old])
+    step("control plane", lines=[new] if own else [old, new])
+    step("east", lines=[new] if own else [new, old])
+    step("west", lines=[new] if own else [new, old])
+    step("control plane", lines=[new] if own else [new, old])
+    assert all(Keyring(NEW).is_first(one) for one in written[-3:])
+
+
+def test_without_any_file_there_are_no_keys():
+    assert Keyring.read() is Keyring.read(None) is Keyring.apart(None, None) is None

@@ -431,6 +431,7 @@ def test_what_has_not_happened_yet_is_empty_not_an_error(
     headers = bearer(world.iris)
     for path, expected in (
         ("/rollouts", []),
+        ("/experiments", []),
         ("/endpoints/income/slo", []),
         ("/endpoints/income/monitors", []),
         ("/endpoints/income/drift", None),

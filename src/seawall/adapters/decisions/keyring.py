@@ -1,4 +1,4 @@
-"""Encryption at rest of what decisions say of people, under the keys of one file.
+"""Encryption at rest of what decisions say of people, under the keys of a file.
 
 A key file has one key a line, 32 bytes in base64. The first encrypts, every one decrypts. To
 rotate, put a new key on top; take an old one out when nothing is under it any more, as retention
@@ -42,34 +42,31 @@ class Keyring:
         self._subject_keys = [hmac.digest(key, b"subject", "sha256") for key in keys]
 
     @classmethod
-    def read(cls, path: Path) -> Keyring:
-        """The keys of a file; raises `BadInput`, naming the line, for one that is none."""
-        keys: list[bytes] = []
-        try:
-            lines = path.read_text(encoding="ascii").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadInput("the key file cannot be read", where=str(path)) from error
-        for number, line in enumerate(lines, 1):
-            if not line.strip():
-                continue
-            try:
-                keys.append(base64.b64decode(line.strip(), validate=True))
-            except binascii.Error:
-                keys.append(b"")
-            if len(keys[-1]) != KEY_BYTES:
-                raise BadInput(
-                    "not 32 bytes in base64",
-                    where=f"{path}:{number}",
-                    remedy="make a key with: openssl rand -base64 32",
-                )
-        if not keys:
-            raise BadInput("the key file is empty", where=str(path))
-        return cls(*keys)
+    def read(cls, *paths: Path | None) -> Keyring | None:
+        """The keys of these files in turn, None when no file is given.
+
+        Raises `BadInput` for a file that cannot be read or is empty, and, naming the line, for a
+        key that is none.
+        """
+        keys = [key for path in paths if path is not None for key in _keys_in(path)]
+        return cls(*keys) if keys else None
+
+    @classmethod
+    def apart(cls, protected: Path | None, decisions: Path | None) -> Keyring | None:
+        """The keys of protected attributes: those of their own file encrypt, where there is one.
+
+        Before there was one they were under the keys of decisions, which therefore still decrypt.
+        """
+        return cls.read(protected, decisions)
 
     def seal(self, data: bytes) -> bytes:
         """The bytes under the first key."""
         nonce = secrets.token_bytes(_NONCE)
         return _MARK + self._first + nonce + self._ciphers[self._first].encrypt(nonce, data, None)
+
+    def is_first(self, data: bytes | memoryview) -> bool:
+        """Whether this is sealed under the first key."""
+        return bytes(data[: len(_MARK) + _NAME]) == _MARK + self._first
 
     def open(self, data: bytes) -> bytes:
         """What was sealed; raises `BadInput` without its key and `Corrupt` if it was changed."""
@@ -92,6 +89,30 @@ class Keyring:
     def subjects(self, subject: str) -> list[str]:
         """What a subject is, or was before a rotation, filed under."""
         return [hmac.digest(key, subject.encode(), "sha256").hex() for key in self._subject_keys]
+
+
+def _keys_in(path: Path) -> list[bytes]:
+    keys: list[bytes] = []
+    try:
+        lines = path.read_text(encoding="ascii").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput("the key file cannot be read", where=str(path)) from error
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            keys.append(base64.b64decode(line.strip(), validate=True))
+        except binascii.Error:
+            keys.append(b"")
+        if len(keys[-1]) != KEY_BYTES:
+            raise BadInput(
+                "not 32 bytes in base64",
+                where=f"{path}:{number}",
+                remedy="make a key with: openssl rand -base64 32",
+            )
+    if not keys:
+        raise BadInput("the key file is empty", where=str(path))
+    return keys
 
 
 def sealed(data: bytes, keys: Keyring | None) -> bytes:

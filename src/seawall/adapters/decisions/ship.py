@@ -51,8 +51,9 @@ def ship(
     """Ship every sealed file of a log folder, and those that a crashed gateway left open.
 
     `table` is the folder or URL under which the Delta tables lie (schema.py). A file of which
-    `may_go` says no is left for another time. Returns the segments of decisions shipped by this
-    call; `segments(table)` lists them all. One call at a time works on a folder, another waits.
+    `may_go` says no, and its writer's later ones, are left for another time. Returns the segments
+    of decisions shipped by this call; `segments(table)` lists them all. One call at a time works on
+    a folder, another waits.
     Raises `Unavailable` when storage does not answer, with nothing lost; and `Corrupt`, after
     everything that can be read was shipped, when some could not: the damaged file is kept beside
     the others as `.damaged`.
@@ -75,8 +76,20 @@ def ship(
 
 
 def _sealed(folder: Path, may_go: Callable[[Path], bool] | None) -> list[Path]:
+    """What may be shipped: of each writer all up to the first file that is not to go yet.
+
+    The tables know of a writer how far its files are there, not which. A file behind a later one
+    (its disk was slow in sealing it) would be taken for shipped, and deleted.
+    """
     list(recover(folder))
-    return [p for p in files_in(folder, ".wal") if may_go is None or may_go(p)]
+    ready, held = list[Path](), set[str]()
+    for path in files_in(folder, ".open", ".wal"):
+        log = WalName.parse(path.name).log
+        if log not in held and path.suffix == ".wal" and (may_go is None or may_go(path)):
+            ready.append(path)
+        else:
+            held.add(log)
+    return ready
 
 
 def _ship_decisions(

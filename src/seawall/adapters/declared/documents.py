@@ -52,12 +52,12 @@ def sources(path: Path) -> list[Source]:
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.suffix in (".yaml", ".yml"))
         if not files:
-            raise NotFound(f"no .yaml or .yml files in {path}", remedy="name a file with -f")
+            raise NotFound(f"no .yaml or .yml files in {path}", remedy="name a file of them")
         return [source for file in files for source in sources(file)]
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise NotFound(f"no file {path}", remedy="check the path given with -f") from None
+        raise NotFound(f"no file {path}", remedy="check its path") from None
     except OSError as error:
         raise BadInput(f"cannot read {path}: {error.strerror}") from error
     if len(data) > LARGEST:
@@ -92,7 +92,9 @@ def _parse(data: bytes, file: str) -> Iterator[Source]:
                 )
             yield Source(cast("dict[str, Any]", content), file, lines)
     except UnicodeDecodeError as error:
-        raise BadInput("not UTF-8 text", where=f"{file}, byte {error.start}") from error
+        remedy = "what is declared stands in YAML files"
+        where = f"{file}, byte {error.start}"
+        raise BadInput("not UTF-8 text", where=where, remedy=remedy) from error
     except yaml.MarkedYAMLError as error:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         raise BadInput(f"not YAML: {error.problem}", where=f"{file}{line}") from error

@@ -8,6 +8,7 @@ from seawall.monitoring.plan import MonitorPlan
 from seawall.policy.policy import Policy
 from seawall.registry.model import Model
 from seawall.retraining.plan import RetrainingPlan
+from seawall.rollout.experiment import Experiment
 from seawall.rollout.plan import RolloutPlan
 from seawall.serving.endpoint import Endpoint
 from seawall.serving.reviewed import ReviewedSignature
@@ -21,6 +22,7 @@ TYPES: dict[str, type] = {
     "Policy": Policy,
     "ValidationPlan": ValidationPlan,
     "Rollout": RolloutPlan,
+    "Experiment": Experiment,
     "SLO": Objective,
     "Monitor": MonitorPlan,
     "Runbook": Runbook,

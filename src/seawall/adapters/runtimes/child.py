@@ -48,6 +48,7 @@ def serve(source: IO[bytes], sink: IO[bytes], isolation: str, seconds: int) -> N
     import numpy as np
 
     from seawall.adapters.runtimes import frames, native
+    from seawall.kernel import SeawallError
 
     def read(size: int) -> bytes:
         data = source.read(size)
@@ -69,7 +70,8 @@ def serve(source: IO[bytes], sink: IO[bytes], isolation: str, seconds: int) -> N
             model.columns(np.zeros((1, model.fields), np.float32))
     except Exception as error:  # noqa: BLE001 -- somebody else's code and bytes
         first = (str(error).splitlines() or [""])[0][:200]
-        send(frames.pack(frames.FAILED, f"{type(error).__name__}: {first}".encode()))
+        kind = "" if isinstance(error, SeawallError) else f"{type(error).__name__}: "
+        send(frames.pack(frames.FAILED, f"{kind}{first}".encode()))
         return
     close_the_door()
     told = {"output": model.output, "fields": model.fields, "isolation": isolation}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from seawall.kernel import BadInput
 from seawall.serving.output import KEY, Output
 
 _EXPORT = "export it with one float input (rows × fields) and a probability output"
+_CODES = re.compile(r"^\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _output = msgspec.json.Decoder(Output)
 
 
@@ -39,7 +41,7 @@ class OnnxModel:
                 artefact, options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:  # noqa: BLE001 -- the runtime's errors share no base class
-            raise BadInput(f"not an ONNX model: {str(error).splitlines()[0][:200]}") from None
+            raise _unreadable(str(error)) from None
         inputs = session.get_inputs()
         if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 2:
             shapes = ", ".join(f"{i.name}: {i.type}" for i in inputs)
@@ -69,6 +71,16 @@ class OnnxModel:
         """All that the model says of n rows: n × classes, or n × 1."""
         found = self._run(self._outputs, {self._input: matrix})[0]
         return found.reshape(len(matrix), -1).astype(np.float64)
+
+
+def _unreadable(told: str) -> BadInput:
+    """What ONNX Runtime says of an artefact, without its codes."""
+    if not told or "INVALID_PROTOBUF" in told:
+        what = "not an ONNX model: it is damaged, cut short, or something else"
+        return BadInput(what, remedy="export it again, or name it by its own format")
+    return BadInput(
+        f"not an ONNX model that runs here: {_CODES.sub('', told.splitlines()[0])[:200]}"
+    )
 
 
 def _said(metadata: dict[str, str]) -> Output:

@@ -49,19 +49,30 @@ def write_pair(path: Path, private: bytes, public: bytes) -> None:
 def load_key(path: Path) -> Ed25519PrivateKey:
     """Read a private key; raises `NotFound`, or `BadInput` when others could read it too."""
     try:
-        if path.stat().st_mode & 0o077:
-            raise BadInput(
-                "the private key can be read by other users",
-                where=str(path),
-                remedy=f"run chmod 600 {path}",
-            )
-        key = serialization.load_pem_private_key(path.read_bytes(), password=None)
+        pem, mode = path.read_bytes(), path.stat().st_mode
     except FileNotFoundError:
         raise NotFound("there is no private key", where=str(path)) from None
-    except (ValueError, TypeError) as error:
-        raise BadInput(f"the file is not a private key: {error}", where=str(path)) from None
+    except OSError as error:
+        raise BadInput(f"no private key: {error.strerror}", where=str(path)) from None
+    if b"PUBLIC KEY" in pem:
+        raise BadInput(
+            "this is the public half of a key", where=str(path), remedy="name the private one"
+        )
+    try:
+        key = serialization.load_pem_private_key(pem, password=None)
+    except ValueError:
+        raise BadInput("the file is not a private key in PEM", where=str(path)) from None
+    except TypeError:
+        remedy = "keep it unencrypted, readable by its owner alone"
+        raise BadInput("the private key has a password", where=str(path), remedy=remedy) from None
     if not isinstance(key, Ed25519PrivateKey):
         raise BadInput("the private key is not an Ed25519 key", where=str(path))
+    if mode & 0o077:
+        raise BadInput(
+            "the private key can be read by other users",
+            where=str(path),
+            remedy=f"run chmod 600 {path}",
+        )
     return key
 
 
@@ -78,19 +89,22 @@ def load_or_create_key(path: Path) -> Ed25519PrivateKey:
 def load_public_key(path: Path) -> Ed25519PublicKey:
     """Read a public key in PEM; raises `NotFound` or `BadInput`."""
     try:
-        return read_public_pem(path.read_bytes())
+        return read_public_pem(path.read_bytes(), str(path))
     except FileNotFoundError:
         raise NotFound("there is no public key", where=str(path)) from None
 
 
-def read_public_pem(pem: bytes) -> Ed25519PublicKey:
+def read_public_pem(pem: bytes, where: str = "") -> Ed25519PublicKey:
     """Read a public key from PEM bytes; raises `BadInput`."""
+    if b"PRIVATE KEY" in pem:
+        remedy = "name the public one, which ends in .pub"
+        raise BadInput("this is the private half of a key", where=where, remedy=remedy)
     try:
         key = serialization.load_pem_public_key(pem)
-    except ValueError as error:
-        raise BadInput(f"the text is not a public key: {error}") from None
+    except ValueError:
+        raise BadInput("this is not a public key in PEM", where=where) from None
     if not isinstance(key, Ed25519PublicKey):
-        raise BadInput("the public key is not an Ed25519 key")
+        raise BadInput("the public key is not an Ed25519 key", where=where)
     return key
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from seawall.adapters.tables.arrow import is_number, is_time, to_columns, unreadable
@@ -11,6 +13,10 @@ from seawall.statistics.column import Column
 
 SAMPLE_ROWS = 1 << 18
 """Rows that a grid is made from, where there are as many."""
+_PLACED = re.compile(
+    r"(Row #[\d,]+: )?Expected \d+ columns, got \d+"
+    r"|In CSV column #\d+: (Row #[\d,]+: )?CSV conversion error to \w+|Empty CSV file"
+)
 _SPREAD = 4
 _VALUES = 1 << 24
 """Values that a sample may hold where all its columns come at once."""
@@ -131,9 +137,23 @@ def chosen(columns: Sequence[str] | None, there: Sequence[str], where: str) -> l
 
 
 def damaged(where: Any, kind: str, error: Exception) -> BadInput:
-    """What is said of a file that its own library cannot read."""
-    told = str(error).strip().splitlines()
+    """What is said of a file that its own library cannot read; that has the rest as its cause.
+
+    Of the library's words only those about a place: others are its internals, or a row's values.
+    """
+    if isinstance(where, Path) and kind != "Parquet" and _begins(where, b"PAR1"):
+        return BadInput(f"{where} is no {kind}: it holds Parquet", remedy="name it .parquet")
+    placed = _PLACED.search(str(error))
     return BadInput(
-        f"{where} cannot be read as {kind}: {told[0][:160] if told else type(error).__name__}",
+        f"{where} cannot be read as {kind}: "
+        + (placed[0] if placed else "it is damaged, cut short, or something else"),
         remedy="check that it is complete and of that format",
     )
+
+
+def _begins(path: Path, mark: bytes) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(len(mark)) == mark
+    except OSError:
+        return False

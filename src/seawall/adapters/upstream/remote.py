@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.adapters.upstream.client import Answered, Upstream
+from seawall.adapters.upstream.client import Answered, Forwarded, Then, Upstream
 from seawall.adapters.upstream.secrets import Headers
 from seawall.kernel import Corrupt
 from seawall.serving.cross_field import plain_value
@@ -74,13 +74,30 @@ class RemoteModel:
         Raises `Unavailable` when the server does not answer, or not with 200; `Corrupt` when what
         it answers is not n finite numbers.
         """
+        return self.said(await self.asked(matrix, timeout), len(matrix))
+
+    async def asked(
+        self, matrix: NDArray[np.float32], timeout: float | None = None, spent: float = 0.0
+    ) -> Forwarded:
+        """What the server replies, for `said`; raises `Unavailable` when it does not.
+
+        `spent` seconds of the time-out have passed already.
+        """
         headers, body = self._ask(matrix)
-        answer = await self._upstream.forward(self._path, headers, body, timeout=timeout)
+        return await self._upstream.forward(self._path, headers, body, timeout=timeout, spent=spent)
+
+    def begin(self, matrix: NDArray[np.float32], then: Then, timeout: float | None = None) -> bool:
+        """The same from a callback, if it can be asked at once; see `Upstream.begin`."""
+        headers, body = self._ask(matrix)
+        return self._upstream.begin(self._path, headers, body, then, timeout=timeout)
+
+    def said(self, answer: Forwarded, rows: int) -> NDArray[np.float64]:
+        """The scores in a reply; raises as `scores` does."""
         if answer.status != 200:
             error = Answered(f"the upstream {self._upstream.name} answered {answer.status}")
             error.code = answer.status
             raise error
-        return self.read(answer.body, dict(answer.headers), len(matrix))
+        return self.read(answer.body, dict(answer.headers), rows)
 
     def read(self, body: bytes, headers: dict[bytes, bytes], rows: int) -> NDArray[np.float64]:
         """The scores in a reply of status 200; raises `Corrupt` as `scores` does."""

@@ -17,6 +17,7 @@ import msgspec
 from seawall.adapters.settings import writable
 from seawall.cli.context import console
 from seawall.cli.demo import aftermath, birth, data, trouble, trust
+from seawall.cli.demo.kept import keep
 from seawall.cli.demo.narrate import Story, times
 from seawall.cli.demo.world import START, World
 from seawall.kernel import BadInput, Unavailable
@@ -52,11 +53,13 @@ def play(
             aftermath.afterwards(story, world)
             spent = time.perf_counter() - began
             passed = (world.now - START).total_seconds()
+            way_in = keep(world) if data_dir else None
             if as_json:
                 document = story.to_dict() | {
                     "seconds": round(spent, 1),
                     "clock_seconds": round(passed),
                     "clock_rate": round(passed / spent),
+                    **({"kept": str(data_dir)} if data_dir else {}),
                 }
                 text = msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
                 sys.stdout.write(text + "\n")
@@ -66,6 +69,8 @@ def play(
                     f"\n{times(passed)} of the model's life in {spent:.0f} s: the injected clock "
                     f"ran {passed / spent:,.0f} times as fast as ours."
                 )
+                if way_in and not serve:
+                    console().print(way_in, markup=False, soft_wrap=True)
             if serve:
                 from seawall.cli.demo.visit import visit
 
@@ -91,6 +96,7 @@ def _folder(chosen: Path | None) -> Generator[Path]:
                 "the folder holds something else", where=str(state), remedy="name another"
             )
         shutil.rmtree(state)
+        (chosen / "seawall.toml").unlink(missing_ok=True)  # its token is of that state
         shutil.rmtree(chosen / "logs", ignore_errors=True)
     (chosen / "extracts").mkdir(exist_ok=True)
     yield chosen

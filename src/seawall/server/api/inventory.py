@@ -14,6 +14,7 @@ from seawall.app import approve, bundles, declare, gate, register, validate
 from seawall.app.root import App
 from seawall.approvals.approval import Approval, Conditions
 from seawall.kernel import BadInput, Digest, convert, to_builtins
+from seawall.registry.model import Model
 from seawall.registry.provenance import DataSet, Provenance
 from seawall.registry.version import Artefact, Version
 from seawall.server.auth import who_asks
@@ -140,6 +141,8 @@ def versions(request: Asked, model: FromQuery[str] = "") -> list[dict[str, Any]]
     """Every version, or those of one model."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, model=model)
+    if model:
+        app.store.get(Model, model)
     found = app.store.find(Version, f"{model}@" if model else "")
     return [to_builtins(v) for v in sorted(found, key=lambda v: v.ref)]
 

@@ -17,6 +17,7 @@ from seawall.app import (
     again,
     bundles,
     decisions,
+    experiments,
     gateways,
     monitors,
     respond,
@@ -63,6 +64,8 @@ def list_rollouts(request: Asked, endpoint: FromQuery[str] = "") -> list[dict[st
     """The rollouts of an endpoint, oldest first, each told by its last sentence."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=endpoint)
+    if endpoint:
+        app.store.get(Endpoint, endpoint)
     return [
         {
             "rollout": r.key,
@@ -102,6 +105,26 @@ def move_rollout(
     return {"rollout": moved.key, "state": moved.state, "sentence": moved.sentence}
 
 
+@get("/experiments", sync_to_thread=True)
+def list_experiments(request: Asked, endpoint: FromQuery[str] = "") -> list[dict[str, Any]]:
+    """The experiments of an endpoint, or all, the newest first, each with its evidence."""
+    app = app_of(request)
+    app.allow(who_asks(request), Action.READ, endpoint=endpoint)
+    if endpoint:
+        app.store.get(Endpoint, endpoint)
+    return experiments.standing(app, endpoint)
+
+
+@post("/experiments/{endpoint:str}/{name:str}/end", sync_to_thread=True, status_code=200)
+def end_experiment(
+    request: Asked, endpoint: FromPath[str], name: FromPath[str], data: JSONBody[Said]
+) -> dict[str, Any]:
+    """End an experiment; the champion answers every unit again."""
+    run = experiments.end(app_of(request), who_asks(request), f"{endpoint}/{name}", data.reason)
+    sentence = f"{run.key} has ended; the champion answers every unit of {endpoint}."
+    return {"experiment": run.key, "state": run.state, "sentence": sentence}
+
+
 @get("/endpoints/{name:str}", sync_to_thread=True)
 def show_endpoint(request: Asked, name: FromPath[str]) -> dict[str, Any]:
     """What an endpoint declares and what it runs now."""
@@ -123,6 +146,7 @@ def slo_status(request: Asked, name: FromPath[str]) -> list[dict[str, Any]]:
     """What is left of each error budget."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=name)
+    app.store.get(Endpoint, name)
     moment = now(app.clock)
     found: list[dict[str, Any]] = []
     counted = watch.event_counts(app, app.store.find(Objective, f"{name}/"))
@@ -148,6 +172,7 @@ def monitor_status(request: Asked, name: FromPath[str]) -> list[dict[str, Any]]:
     """How each declared monitor of an endpoint stands."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=name)
+    app.store.get(Endpoint, name)
     return monitors.standing(app, name)
 
 
@@ -156,6 +181,7 @@ def drift(request: Asked, name: FromPath[str]) -> dict[str, Any] | None:
     """The newest look at an endpoint's inputs; null before the first."""
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=name)
+    app.store.get(Endpoint, name)
     look = watch.last_look(app, name)
     return to_builtins(look) if look else None
 
@@ -235,7 +261,10 @@ def recent_decisions(
     request: Asked, name: FromPath[str], limit: FromQuery[int] = 20
 ) -> list[dict[str, Any]]:
     """The newest decisions of an endpoint."""
-    found = decisions.recent(app_of(request), who_asks(request), name, min(limit, 1_000))
+    app, who = app_of(request), who_asks(request)
+    app.allow(who, Action.READ, endpoint=name)
+    app.store.get(Endpoint, name)
+    found = decisions.recent(app, who, name, min(limit, 1_000))
     return [
         {
             "id": r.id,
@@ -301,6 +330,8 @@ HANDLERS = [
     list_rollouts,
     show_rollout,
     move_rollout,
+    list_experiments,
+    end_experiment,
     show_endpoint,
     slo_status,
     monitor_status,
