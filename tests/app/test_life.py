@@ -25,6 +25,7 @@ from seawall.policy.policy import Policy
 from seawall.registry.provenance import DataSet
 from seawall.registry.stage import Stage
 from seawall.registry.version import Version
+from seawall.validation.replay import ReplayEvidence
 from seawall.validation.report import ValidationReport
 
 # --- declared objects ---
@@ -230,6 +231,34 @@ def test_evidence_for_a_plan_that_changed_meanwhile_is_refused(world: World) -> 
     declare.apply(world.app, world.vera, document)
     with pytest.raises(Conflict, match="has changed"):
         validate.record_evidence(world.app, world.vera, key, old, world.evidence())
+
+
+def test_evidence_beside_another_version_than_the_one_that_serves_is_refused(world: World) -> None:
+    serving, key = world.serving(), world.registered(b"model 2").key
+    document = next(d for _, d in documents() if d["kind"] == "ValidationPlan")
+    document["spec"]["champion"] = [{"measure": "accuracy_difference", "at_least": -0.01}]
+    declare.apply(world.app, world.vera, document)
+    for claimed in ("", "income@7", None):
+        with pytest.raises(Conflict, match=f"{serving} serves income, and the evidence compares"):
+            validate.record_evidence(
+                world.app, world.vera, key, world.plan(), world.evidence(champion=claimed)
+            )
+    evidence = world.evidence(champion=serving)
+    evidence.estimates["accuracy_difference[champion]"] = estimate(0.02)
+    report, _ = validate.record_evidence(world.app, world.vera, key, world.plan(), evidence)
+    assert (report.champion, report.verdict.outcome) == (serving, Outcome.PASS)
+
+
+def test_a_replay_whose_report_is_not_stored_is_refused(world: World) -> None:
+    key, at = world.registered().key, now(world.clock)
+    told = ReplayEvidence(
+        report=Digest.of(b"nowhere"), endpoint="income", bundle=1, champion="income@1", since=at,
+        until=at, decisions=1, replayed=1, labelled=0,
+    )  # fmt: skip
+    with pytest.raises(BadInput, match="the report of the replay is not stored"):
+        validate.record_evidence(
+            world.app, world.vera, key, world.plan(), world.evidence(replay=told)
+        )
 
 
 def test_a_model_that_no_endpoint_serves_has_no_plan(bare: World) -> None:

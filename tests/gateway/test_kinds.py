@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import tritonclient.http as triton
+from fairlearn.metrics import MetricFrame
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score, confusion_matrix, mean_absolute_error
@@ -26,9 +27,13 @@ from seawall.app.decisions import reasons
 from seawall.kernel import BadInput, Conflict
 from seawall.sdk.guard import Guard
 from seawall.sdk.score import score
+from seawall.server.queries.fairness import by_group
 from seawall.server.queries.quality import quality
 from seawall.server.queries.traffic import Traffic
 from seawall.serving.endpoint import Endpoint
+from seawall.serving.label_groups import CALLED, calls
+from seawall.statistics.error_gaps import error_gaps
+from seawall.statistics.fairness import fairness
 from seawall.statistics.multiclass import multiclass
 from seawall.statistics.regression import regression
 
@@ -139,6 +144,102 @@ def shown_quality(deployed: Deployed) -> dict[str, float]:
     app = deployed.world.app
     shown = quality(Traffic(app, app.store.get(Endpoint, "income")), ())
     return {q.measure: q.points[-1].measured.value for q in shown if q.points[-1].measured}
+
+
+def in_groups(served: Served, deployed: Deployed, rows: int) -> tuple[list[Any], np.ndarray]:
+    """Predictions of records that say a group, and the groups."""
+    region = np.array(["north", "south"])[np.random.default_rng(5).integers(0, 2, rows)]
+    records = deployed.case.records(rows)
+    found = served.score(
+        *(r | {"region": g} for r, g in zip(records, region.tolist(), strict=True))
+    )
+    return found, region
+
+
+def test_classes_by_group_are_those_of_fairlearn_also_after_a_correction(deploy: Deploy):
+    deployed, served = moderated(deploy, protected=["region"])
+    found, region = in_groups(served, deployed, ROWS)
+    truth = deployed.case.truth[:ROWS].copy()
+    told(served, found, ["married", *truth[1:].tolist()])
+    told(served, found[:1], ["widowed"])
+    truth[0] = "widowed"
+    called = np.array([p["label"] for p in found])
+    groups = served_labels(deployed).groups
+    measures = fairness(calls(groups, "married"), ("region",), CALLED, 10)
+    frame = MetricFrame(
+        metrics={"right": accuracy_score, "married": lambda _, said: (said == "married").mean()},
+        y_true=truth, y_pred=called, sensitive_features=region,
+    )  # fmt: skip
+    for group in measures.groups:
+        expected = frame.by_group.loc[group.by["region"]]
+        assert group.measures["accuracy"].value == pytest.approx(expected["right"])
+        assert group.measures["selection_rate"].value == pytest.approx(expected["married"])
+        assert group.n == (region == group.by["region"]).sum()
+    for gap, name in (("accuracy", "right"), ("demographic_parity", "married")):
+        estimate = measures.measures[f"{gap}_difference"]
+        assert estimate.value == pytest.approx(frame.difference()[name])
+        assert estimate.low <= estimate.value <= estimate.high
+
+
+def test_errors_by_group_are_those_of_fairlearn_also_after_a_correction(deploy: Deploy):
+    deployed, served = priced(deploy, protected=["region"])
+    found, region = in_groups(served, deployed, ROWS)
+    truth = deployed.case.truth[:ROWS]
+    told(served, found, [300.0, *truth[1:].tolist()])
+    told(served, found[:1], [float(truth[0])])
+    said = np.array([p["label"] for p in found])
+    groups = served_labels(deployed).groups["region"]
+    right = np.abs(said - truth) <= VALUE["tolerance"]
+    frame = MetricFrame(
+        metrics={"mae": mean_absolute_error, "bias": lambda y, p: float(np.mean(p - y))},
+        y_true=truth, y_pred=said, sensitive_features=region,
+    )  # fmt: skip
+    parts = {name: counted.values for name, counted in groups.items()}
+    for name, counted in groups.items():
+        measured = regression(parts[name])
+        for measure in ("mae", "bias"):
+            expected = frame.by_group.loc[name, measure]
+            assert measured[measure].value == pytest.approx(expected, rel=1e-2, abs=0.1)
+        mine = region == name
+        assert (counted.correct, counted.wrong) == (right[mine].sum(), (~right[mine]).sum())
+    gaps = error_gaps(list(parts.values()), 0.95)
+    for measure in ("mae", "bias"):
+        gap = gaps[f"{measure}_difference"]
+        assert gap.value == pytest.approx(frame.difference()[measure], rel=2e-2, abs=0.2)
+        assert gap.low <= frame.difference()[measure] <= gap.high
+
+
+def shown_groups(deployed: Deployed) -> dict[str, Any]:
+    """What the model's page shows by group."""
+    deployed.absorb()
+    app = deployed.world.app
+    found = by_group(Traffic(app, app.store.get(Endpoint, "income")))
+    return {f.measure: f for f in found}
+
+
+@pytest.mark.parametrize(
+    ("deploying", "spec", "shown"),
+    [
+        (moderated, {"favourable": "married"}, ["right answers", "selection rate"]),
+        (moderated, {}, ["right answers"]),
+        (priced, {}, ["mean error", "mean absolute error", "right answers"]),
+    ],
+)
+def test_the_page_shows_and_judges_groups_of_every_kind(
+    deploy: Deploy, deploying: Callable[..., Any], spec: dict[str, Any], shown: list[str]
+):
+    deployed, served = deploying(deploy, protected=["region"], **spec)
+    found, region = in_groups(served, deployed, ROWS)
+    told(served, found, deployed.case.truth[:ROWS].tolist())
+    groups = shown_groups(deployed)
+    assert list(groups) == shown
+    for one in groups.values():
+        counts = {g.name: g.n for g in one.groups}
+        assert counts == {name: (region == name).sum() for name in ("north", "south")}
+        assert one.gap.status.shape in ("good", "bad", "undecided")
+        assert one.gap.estimate.low <= one.gap.estimate.value <= one.gap.estimate.high
+    if deploying is priced:
+        assert groups["mean error"].gap.unit == "points"
 
 
 def test_a_label_that_is_corrected_leaves_the_counts_as_if_it_had_come_right(deploy: Deploy):

@@ -10,7 +10,8 @@ import pytest
 from tests.report.walked import headings, plain_numbers, said, tables
 
 from seawall.kernel import Outcome
-from seawall.report.document import Document
+from seawall.report.document import Chart, Document
+from seawall.report.from_labels import labels_by_age
 from seawall.sdk.labels import labels
 
 KEYS: dict[str, Any] = {"id": "id", "time": "at", "label_time": "came"}
@@ -109,3 +110,12 @@ def test_how_old_the_newest_label_is_reads_in_the_unit_of_its_size(minutes: int,
     decisions = {"id": np.arange(2), "at": np.array([now - np.timedelta64(1, "D"), now])}
     outcomes = {"id": np.array([0]), "came": np.array([now - np.timedelta64(minutes, "m")])}
     assert text in labels(decisions, outcomes, **KEYS).to_document().sentence
+
+
+@pytest.mark.parametrize(("share", "told"), [(1.0, "100%"), (0.997, "Nearly all"), (0.5, "50%")])
+def test_all_is_said_of_all_alone(share: float, told: str) -> None:
+    bounds = {"low": 0.4, "high": 1.0, "confidence": 0.95, "validity": "at-n"}
+    estimate = {"value": share, **bounds, "n": 9, "method": "test"}
+    chart = labels_by_age([{"age_days": 1, "share": estimate}]).blocks[0]
+    assert isinstance(chart, Chart)
+    assert chart.title.startswith(f"{told} are labelled")

@@ -1,15 +1,19 @@
 import numpy as np
 import pytest
+import scipy.stats
 from hypothesis import given
 from hypothesis import strategies as st
 
 from seawall.kernel import BadInput
+from seawall.serving.counted import error_grids
 from seawall.statistics.betting import calibration_bets, risk_bets
 from seawall.statistics.counted_bets import (
     BANDS,
+    BETTORS,
     Sets,
     calibration_bet,
     gap_bet,
+    mean_gap_bet,
     risk_bet,
 )
 from seawall.statistics.counting import summarise
@@ -97,3 +101,16 @@ def test_a_distribution_that_moved_is_found_and_a_column_of_one_value_says_nothi
     bet = constant.bet(summarise(same, make_grid(same)), 0.1)
     assert bet.size == constant.bettors
     assert bet.max() <= 0
+
+
+@given(st.floats(0.0, 1.0), st.integers(1, 4), st.sampled_from([-1.0, 1.0]))
+def test_bets_on_a_gap_of_means_are_fair_at_the_tolerance_over_every_outcome(chance, n, side):
+    """Values of 0 and 4, in one group 2 more on average than in the other: 2 is tolerated."""
+    grid, low, worth = error_grids(None).error, chance / 2, np.zeros(BETTORS["gap"])
+    for a, b in np.ndindex(2, n + 1):
+        likely = scipy.stats.binom.pmf(a, 1, low) * scipy.stats.binom.pmf(b, n, low + 0.5)
+        first = summarise(side * np.repeat([4.0, 0.0], [a, 1 - a]), grid)
+        second = summarise(side * np.repeat([4.0, 0.0], [b, n - b]), grid)
+        worth += likely * np.exp(mean_gap_bet(first, second, 2.0, 5.0, seed=1))
+    assert (worth <= 1 + 1e-9).all()
+    assert worth.max() > 0.95  # nor is more given away than cells hide

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hypothesis.extra.numpy as arrays
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +29,13 @@ def test_rows_are_coded_as_their_summary_counts_them(name, bins):
     assert counted.tolist() == code.counts(summary).tolist()
     assert not counted[code.unseen].any()
     assert len(set(code.labels)) == len(code.labels)
+
+
+@pytest.mark.parametrize("narrow", ["i1", "i2", "i4", "u1", "u8", "f4"])
+def test_numbers_in_few_bytes_are_coded_as_the_same_numbers_in_many(narrow):
+    base = RNG.integers(0, 100, 3_000)
+    code = named_bins(summarise(base, make_grid(base)))
+    assert code.codes(base.astype(narrow)).tolist() == code.codes(base).tolist()
 
 
 @given(arrays.arrays(float, st.integers(1, 50), elements=st.floats(width=32)))

@@ -13,6 +13,7 @@ from seawall.adapters.declared import KINDS, TYPES, Source, typed
 from seawall.app import experiments
 from seawall.app.bundles import Deployment, issue
 from seawall.app.root import App
+from seawall.app.watchable import check_monitor, check_watches
 from seawall.kernel import (
     BadInput,
     Conflict,
@@ -25,6 +26,7 @@ from seawall.kernel import (
     to_builtins,
     to_json,
 )
+from seawall.monitoring.plan import MonitorPlan
 from seawall.policy.policy import Policy, lint
 from seawall.registry.model import Model
 from seawall.rollout.experiment import Experiment
@@ -62,14 +64,18 @@ def _guard(app: App, who: Identity, tx: Transaction, before: Any, value: Any) ->
     """Who is judged does not choose the judge: policy, plan and tier are changed by their owners.
 
     An endpoint that serves is changed by who may deploy. All endpoints of a model are judged by one
-    policy and one plan.
+    policy and one plan. A monitor watches what there is.
     """
+    if isinstance(value, MonitorPlan):
+        check_monitor(app, tx, value)
     if isinstance(value, Model) and before is not None and before.tier != value.tier:
         app.allow(who, Action.APPLY, kind="Policy")
     if not isinstance(value, Endpoint):
         return
     if tx.revision(Deployment, value.name):  # gateways will follow it at once
         app.allow(who, Action.DEPLOY, endpoint=value.name)
+    for plan in tx.find(MonitorPlan, f"{value.name}/"):
+        check_watches(app, tx, plan, value)
     judged = (value.policy, value.plan)
     if before is not None and (before.policy, before.plan) != judged:
         app.allow(who, Action.APPLY, kind="Policy")

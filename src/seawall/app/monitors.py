@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import ClassVar, NamedTuple
 
 import msgspec
 
@@ -17,6 +16,7 @@ from seawall.incidents.alert import Alert, make_alert
 from seawall.kernel import SYSTEM, Digest, NotFound, now, to_json
 from seawall.monitoring.monitor import Monitor, MonitorReading
 from seawall.monitoring.plan import MonitorPlan
+from seawall.monitoring.sharing import BANDS, shares
 from seawall.registry.version import Version
 from seawall.serving.endpoint import Endpoint
 
@@ -29,9 +29,11 @@ PATH = 168
 class MonitorLook(msgspec.Struct, frozen=True, kw_only=True):
     """How far a declared monitor has come, with its newest reading and its last alarm.
 
-    It begins anew with another champion or another plan. `path` holds the log of the evidence of
-    the last hours, the newest last. By stream there are `tolerances`, and `hours`, in how many
-    something was told; `lacking` are streams that the champion has no baseline of.
+    It begins anew with another champion, another plan or another budget of its endpoint. `plan` is
+    the digest of both. `origin` is when the endpoint's monitors began to spend the budget on this
+    champion, and `before` how many streams they had begun by then. `path` holds the log of the
+    evidence of the last hours, the newest last. By stream there are `tolerances`, and `hours`, in
+    how many something was told; `lacking` are streams that the champion has no baseline of.
     """
 
     kind: ClassVar[str] = "monitor_look"
@@ -41,6 +43,8 @@ class MonitorLook(msgspec.Struct, frozen=True, kw_only=True):
     plan: Digest
     version: str
     since: datetime
+    origin: datetime
+    before: int
     monitor: Monitor
     reading: MonitorReading | None = None
     alarmed: MonitorReading | None = None
@@ -66,54 +70,77 @@ class MonitorLook(msgspec.Struct, frozen=True, kw_only=True):
         return self.alarmed if moment - self.alarmed.window.end < HELD + LAG + HOUR else None
 
 
+class _Pass(NamedTuple):
+    """One pass over an endpoint's monitors: all of them are brought to one hour, or none."""
+
+    endpoint: Endpoint
+    version: Version
+    until: datetime
+    shares: Mapping[str, float]
+    origin: datetime
+
+
 def look_at_monitors(app: App, endpoint: Endpoint) -> list[MonitorLook]:
-    """Bring every declared monitor of an endpoint to the last hour that is told whole."""
+    """Bring every declared monitor of an endpoint to the last hour that is told whole.
+
+    Those that ran before share the budget over the hours of this pass, and one that begins now
+    shares it from the next on, so that nothing seen has a say in what was staked on it.
+    """
     plans = app.store.find(MonitorPlan, f"{endpoint.name}/")
     if not plans:
         return []
     deployment = app.store.get(Deployment, endpoint.name)
     version = app.store.get(Version, deployment.champion)
     until = aligned(now(app.clock) - LAG - HOUR, HOUR)
-    found = (_look(app, endpoint, version, plan, until) for plan in plans)
-    return [look for look in found if look is not None]
+    known = [look for plan in plans if (look := last_look(app, plan)) is not None]
+    spent = [look for look in known if look.version == version.key]
+    origin = min((look.origin for look in spent), default=until)
+    going = {plan.key: look for plan, look in running(app, endpoint, version.key)}
+    told = _Pass(endpoint, version, until, parts(going), origin)
+    before = max((look.before + len(look.monitor.detectors) for look in spent), default=0)
+    found: list[MonitorLook] = []
+    steps: list[_Step] = []
+    for plan in plans:
+        look = last_look(app, plan)
+        if look is not None and plan.key in going:
+            steps.append(_go_on(app, told, plan, look))
+        elif look is None or look.plan != _digest(plan, endpoint) or look.version != version.key:
+            begun = _begin(app, told, plan, before)
+            if begun is None:
+                continue
+            before += len(begun.monitor.detectors)
+            steps.append(_Step(begun, [], begun=True))
+        else:
+            found.append(look)
+    _keep(app, steps)
+    return sorted([*found, *(s.look for s in steps)], key=lambda look: look.name)
 
 
-def standing(app: App, endpoint: str) -> list[dict[str, Any]]:
-    """How each declared monitor of an endpoint stands, as JSON; by stream the strongest first.
+def running(app: App, endpoint: Endpoint, version: str) -> list[tuple[MonitorPlan, MonitorLook]]:
+    """The monitors that go on watching a version as they are declared."""
+    return [
+        (plan, look)
+        for plan in app.store.find(MonitorPlan, f"{endpoint.name}/")
+        if (look := last_look(app, plan)) is not None
+        and (look.plan, look.version) == (_digest(plan, endpoint), version)
+        and not look.ended
+    ]
 
-    A `log_value` is the natural logarithm of evidence, null where nothing was counted since the
-    monitor began or began anew; `at_alarm` is that of the moment of the alarm that holds.
-    """
-    moment = now(app.clock)
-    return [_standing(plan, last_look(app, plan), moment)
-            for plan in app.store.find(MonitorPlan, f"{endpoint}/")]  # fmt: skip
+
+def parts(looks: Mapping[str, MonitorLook]) -> dict[str, float]:
+    """Each of the monitors' part of its contract's budget."""
+    return shares({k: (m.monitor.contract, len(m.monitor.detectors)) for k, m in looks.items()})
 
 
-def _standing(plan: MonitorPlan, look: MonitorLook | None, moment: datetime) -> dict[str, Any]:
-    found: dict[str, Any] = {"monitor": plan.name, "contract": plan.contract,
-                             "promise": plan.promise, "severity": plan.severity}  # fmt: skip
-    if look is None:
-        return found | {"state": "not begun", "streams": []}
-    alarm = look.alarm(moment)
-    detectors = look.monitor.detectors
-    evidence = {n: one.log_value if one.steps else None for n, one in detectors.items()}
-    then = alarm.evidence if alarm else {}
-    return found | {
-        "state": "alarmed" if alarm else "quiet",
-        "version": look.version,
-        "since": look.since.isoformat(),
-        "until": look.monitor.until.isoformat() if look.monitor.until else None,
-        "log_value": look.path[-1] if look.path else None,
-        "log_boundary": -math.log(look.monitor.alpha),
-        "alarm": {"at": alarm.window.end.isoformat(), "streams": list(alarm.streams),
-                  "log_value": alarm.log_value, "sentence": told(look, alarm)} if alarm else None,
-        "streams": [
-            {"stream": name, "tolerance": look.tolerances[name], "log_value": evidence[name],
-             "at_alarm": then.get(name), "hours": look.hours.get(name, 0)}
-            for name in sorted(evidence, key=lambda n: -then.get(n, detectors[n].log_value))
-        ],
-        "lacking": list(look.lacking),
-    }  # fmt: skip
+def streams(app: App, endpoint: Endpoint, plan: MonitorPlan, look: MonitorLook) -> tuple[int, int]:
+    """How many streams a monitor has, and how many share its budget, those of ended ones aside."""
+    mine = len(look.monitor.detectors)
+    others = sum(
+        len(one.monitor.detectors)
+        for other, one in running(app, endpoint, look.version)
+        if other.contract == plan.contract and other.name != plan.name
+    )
+    return mine, mine + others
 
 
 def last_look(app: App, plan: MonitorPlan) -> MonitorLook | None:
@@ -133,7 +160,8 @@ def alarms(app: App, endpoint: Endpoint, moment: datetime) -> list[Alert]:
         if look is None or alarm is None:
             continue
         labels = {"alert": "monitor", "endpoint": endpoint.name, "monitor": plan.name}
-        summary = f"{endpoint.name}: {told(look, alarm)}; monitor {plan.name} {plan.promise}"
+        promise = plan.promise(endpoint.alarms, *streams(app, endpoint, plan, look))
+        summary = f"{endpoint.name}: {told(look, alarm)}; monitor {plan.name} {promise}"
         runbook = plan.runbook or endpoint.runbook or ""
         found.append(make_alert(plan.severity, labels, summary, moment, runbook=runbook))
     return found
@@ -145,34 +173,54 @@ def told(look: MonitorLook, reading: MonitorReading) -> str:
     return f"{', '.join(beyond)}, found {reading.window.end:%Y-%m-%d %H:%M} UTC"
 
 
-def _look(
-    app: App, endpoint: Endpoint, version: Version, plan: MonitorPlan, until: datetime
-) -> MonitorLook | None:
-    look = last_look(app, plan)
-    digest = Digest.of(to_json(plan))
-    fresh = look is None or look.plan != digest or look.version != version.key
-    if look is not None and not fresh and (look.ended or (look.monitor.until or until) >= until):
-        return look
-    reports = WatchedReports(app, endpoint, version, plan)
-    if look is None or fresh:
-        if not reports.streams:
-            return None
-        since = max(until, aligned(plan.season.until, HOUR)) if plan.season else until
-        look = MonitorLook(
-            endpoint=endpoint.name,
-            name=plan.name,
-            plan=digest,
-            version=version.key,
-            since=since,
-            monitor=msgspec.structs.replace(_begin(plan, reports.bettors), until=since),
-            tolerances={s.name: s.watched.allowed for s in reports.streams},
-            lacking=reports.lacking,
-        )
+class _Step(NamedTuple):
+    """A monitor after a pass, and what it read."""
+
+    look: MonitorLook
+    readings: Sequence[MonitorReading]
+    begun: bool = False
+
+
+def _begin(app: App, told: _Pass, plan: MonitorPlan, before: int) -> MonitorLook | None:
+    """A monitor at its first hour; None while nothing that it watches has a baseline."""
+    endpoint, version = told.endpoint, told.version
+    reports = WatchedReports(app, endpoint, version, plan, before)
+    if not reports.streams:
+        return None
+    since = max(told.until, aligned(plan.season.until, HOUR)) if plan.season else told.until
+    monitor = (
+        Monitor.until_it_ends(reports.bettors, (1 - BANDS) * endpoint.alarms.alpha)
+        if plan.contract == "ever"
+        else Monitor.without_end(reports.bettors, HOUR, 2 * endpoint.alarms.between)
+    )
+    return MonitorLook(
+        endpoint=endpoint.name,
+        name=plan.name,
+        plan=_digest(plan, endpoint),
+        version=version.key,
+        since=since,
+        origin=told.origin,
+        before=before,
+        monitor=msgspec.structs.replace(monitor, until=since),
+        tolerances={s.name: s.watched.allowed for s in reports.streams},
+        lacking=reports.lacking,
+    )
+
+
+def _go_on(app: App, told: _Pass, plan: MonitorPlan, look: MonitorLook) -> _Step:
+    since = look.monitor.until or look.since
+    if since >= told.until:
+        return _Step(look, [])
     readings: list[MonitorReading] = []
-    for window, bets in reports.hours(look.monitor.until or until, until):
+    reports = WatchedReports(app, told.endpoint, told.version, plan, look.before)
+    for window, bets in reports.hours(since, told.until):
         if look.ended:
             break
-        monitor, reading = look.monitor.observe(window, bets)
+        hour = round((window.start - told.origin) / HOUR) + 1
+        share = told.shares[plan.key]
+        monitor, reading = look.monitor.observe(
+            window, bets, share=share, step=hour if plan.contract == "ever" else None
+        )
         alarmed = reading if reading.alarm else look.alarmed
         hours = look.hours | {name: look.hours.get(name, 0) + 1 for name in bets}
         look = msgspec.structs.replace(
@@ -180,33 +228,33 @@ def _look(
         )
         readings.append(reading)
     path = (*look.path, *(r.log_value for r in readings))[-PATH:]
-    look = msgspec.structs.replace(look, path=path)
-    _keep(app, look, readings, fresh)
-    return look
+    return _Step(msgspec.structs.replace(look, path=path), readings)
 
 
-def _begin(plan: MonitorPlan, bettors: Mapping[str, int]) -> Monitor:
-    if plan.contract == "ever":
-        return Monitor.until_it_ends(bettors, plan.alpha)
-    return Monitor.without_end(bettors, HOUR, plan.between)
+def _digest(plan: MonitorPlan, endpoint: Endpoint) -> Digest:
+    """What a monitor was begun with: another plan or budget begins it anew."""
+    return Digest.of(to_json(plan) + to_json(endpoint.alarms))
 
 
-def _keep(app: App, look: MonitorLook, readings: Sequence[MonitorReading], fresh: bool) -> None:
-    if not readings and not fresh:
+def _keep(app: App, steps: Sequence[_Step]) -> None:
+    """All of them at once: an hour's parts would not add up if only some had moved."""
+    changed = [step for step in steps if step.readings or step.begun]
+    if not changed:
         return
     with app.store.transaction(SYSTEM) as tx:
-        tx.put(look)
-        if fresh:
-            detail = {"version": look.version, "streams": list(look.monitor.detectors)}
-            tx.record("monitoring:monitor:begun", look.key, detail)
-        for reading in readings:
-            if reading.alarm:
-                detail = {"window_end": reading.window.end.isoformat(),
-                          "streams": list(reading.streams), "log_value": reading.log_value,
-                          "log_boundary": reading.log_boundary}  # fmt: skip
-                tx.record("monitoring:monitor:alarmed", look.key, detail)
-                tx.emit("monitoring:monitor:alarmed", look.key, detail)
-        if readings:
-            last = readings[-1]
-            detail = {"window_end": last.window.end.isoformat(), "log_value": last.log_value}
-            tx.record("monitoring:monitor:read", look.key, detail)
+        for look, readings, begun in changed:
+            tx.put(look)
+            if begun:
+                detail = {"version": look.version, "streams": list(look.monitor.detectors)}
+                tx.record("monitoring:monitor:begun", look.key, detail)
+            for reading in readings:
+                if reading.alarm:
+                    detail = {"window_end": reading.window.end.isoformat(),
+                              "streams": list(reading.streams), "log_value": reading.log_value,
+                              "log_boundary": reading.log_boundary}  # fmt: skip
+                    tx.record("monitoring:monitor:alarmed", look.key, detail)
+                    tx.emit("monitoring:monitor:alarmed", look.key, detail)
+            if readings:
+                last = readings[-1]
+                detail = {"window_end": last.window.end.isoformat(), "log_value": last.log_value}
+                tx.record("monitoring:monitor:read", look.key, detail)

@@ -7,6 +7,7 @@ from seawall.access.identity import Identity
 from seawall.access.separation import require_separation
 from seawall.adapters.signing.envelope import seal
 from seawall.app import standing
+from seawall.app.bundles import Deployment
 from seawall.app.register import SEAL
 from seawall.app.root import App
 from seawall.kernel import BadInput, Conflict, Digest, Transaction, now
@@ -28,6 +29,13 @@ def plan_of(tx: Transaction, model: str) -> ValidationPlan:
         f"no endpoint is declared for model {model!r}",
         remedy="apply a document of kind Endpoint that names its policy and plan",
     )
+
+
+def champion_of(tx: Transaction, model: str) -> str:
+    """The version that serves this model's endpoint; empty when none does yet."""
+    served = {endpoint.name for endpoint in tx.find(Endpoint) if endpoint.model == model}
+    found = (d.champion for d in tx.find(Deployment) if d.endpoint in served)
+    return next(found, "")
 
 
 def record_evidence(
@@ -56,6 +64,15 @@ def record_evidence(
                 where=plan[:19],
                 remedy="run seawall validate again",
             )
+        serving = champion_of(tx, version.model)
+        if declared.champion and evidence.champion != (serving if serving != key else ""):
+            raise Conflict(
+                f"{serving or 'no version'} serves {version.model}, and the evidence compares with "
+                f"{evidence.champion or 'none'}",
+                remedy="run seawall validate again",
+            )
+        if evidence.replay and not app.objects.has(evidence.replay.report):
+            raise BadInput("the report of the replay is not stored", remedy="upload it first")
         report = validate(declared, evidence, version=version, validator=who.id, at=now(app.clock))
         attestation = app.objects.put(seal(SEAL, statement_bytes(report, version), app.key))
         tx.put(report)

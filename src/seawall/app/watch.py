@@ -74,7 +74,8 @@ def look_at_drift(app: App, endpoint: Endpoint) -> DriftLook | None:
     reading = watch(
         TableSummary(baseline.rows, {n: baseline.columns[n] for n in current.columns}),
         current,
-        looking=Looking(streams=len(app.store.find(Endpoint))),
+        # the other half of the endpoint's budget is its monitors'
+        looking=Looking(mean_time_between_false_alarms=endpoint.alarms.between, streams=2),
         window=window,
     )
     reading = _naming_units(app, version, reading, baseline, current)

@@ -10,13 +10,22 @@ from typing import NamedTuple
 from seawall.app.root import App
 from seawall.app.telemetry import HOUR, load
 from seawall.kernel import BadInput, Window, from_ns, to_ns
-from seawall.monitoring.plan import SCORE, MonitorPlan, Stream
+from seawall.monitoring.plan import OF_VALUES, SCORE, MonitorPlan, Stream
 from seawall.monitoring.seasonal import HOURS, SeasonalBaseline, hour_of_week
+from seawall.monitoring.sharing import BANDS, fixed_share
 from seawall.registry.version import Version
 from seawall.serving.endpoint import Endpoint
+from seawall.serving.label_groups import CALLED, GroupCounts, Groups, calls, merge_groups
 from seawall.serving.telemetry import Labels
 from seawall.serving.telemetry import Stream as Reported
-from seawall.statistics.counted_bets import BETTORS, Sets, calibration_bet, gap_bet, risk_bet
+from seawall.statistics.counted_bets import (
+    BETTORS,
+    Sets,
+    calibration_bet,
+    gap_bet,
+    mean_gap_bet,
+    risk_bet,
+)
 from seawall.statistics.e_detector import Vector
 from seawall.statistics.performance import confusion
 from seawall.statistics.score import ScoreSummary
@@ -29,13 +38,17 @@ class _Hour(NamedTuple):
     window: Window
     labels: Sequence[Labels]
     scored: ScoreSummary | None
+    groups: Groups
     values: Mapping[str, ColumnSummary]
 
 
 class WatchedReports:
     """Reports as bets: of each hour the inputs and scores, and the labels that matured in it."""
 
-    def __init__(self, app: App, endpoint: Endpoint, version: Version, plan: MonitorPlan) -> None:
+    def __init__(
+        self, app: App, endpoint: Endpoint, version: Version, plan: MonitorPlan, before: int
+    ) -> None:
+        """`before` is how many streams were begun on this champion before this monitor's."""
         self._app, self._endpoint, self._version, self._plan = app, endpoint, version, plan
         self._baseline = _baseline(app, version)
         declared = tuple(plan.streams(tuple(self._baseline)))
@@ -44,13 +57,15 @@ class WatchedReports:
         )
         self.lacking = tuple(s.name for s in declared if s not in self.streams)
         """Streams that cannot be watched, since the champion has no baseline of them."""
-        alpha = plan.alpha if plan.contract == "ever" else HOUR / plan.between
-        hours = HOURS if plan.season else 1
-        self._confidence = 1 - alpha / max(1, len(self.streams)) / hours
-        self._sets = {
-            s.part: Sets(self._baseline[s.part], self._confidence)
-            for s in self.streams
+        budget, hours = endpoint.alarms, HOURS if plan.season else 1
+        alpha = BANDS * budget.alpha if plan.contract == "ever" else HOUR / budget.between
+        self._confidence = {
+            s.part: 1 - alpha * fixed_share(before + place) / hours
+            for place, s in enumerate(self.streams, 1)
             if s.watched.measure == "distribution"
+        }
+        self._sets = {
+            part: Sets(self._baseline[part], level) for part, level in self._confidence.items()
         }
         self._seasonal = self._seasons() if plan.season else {}
 
@@ -80,6 +95,7 @@ class WatchedReports:
                 window=window,
                 labels=[b for _, b in labels[start - age] if isinstance(b, Labels)],
                 scored=self._scored(labels[start - age]),
+                groups=self._groups(labels[start - age]),
                 values=self._values(inputs[start], scores[start]),
             )
             made = {s.name: self._bet(s, told, to_ns(start)) for s in self.streams}
@@ -104,7 +120,7 @@ class WatchedReports:
         if name not in self._seasonal:
             return self._sets[name]
         known = self._seasonal[name].like(window).summary.columns[name]
-        return Sets(self._baseline[name], self._confidence, known)
+        return Sets(self._baseline[name], self._confidence[name], known)
 
     def _load(
         self, stream: Reported, since: datetime, until: datetime
@@ -131,6 +147,14 @@ class WatchedReports:
             except BadInput:  # two arms of one hour, counted by different rules
                 total = max(total, scores, key=lambda s: s.n)
         return total
+
+    def _groups(self, told: Sequence[tuple[str, object]]) -> Groups:
+        """The champion's labels by group, of several classes or of values."""
+        found: Groups = {}
+        for version, body in told:
+            if version == self._version.key and isinstance(body, Labels):
+                found = merge_groups(found, body.groups)
+        return found
 
     def _values(
         self, inputs: Sequence[tuple[str, object]], scores: Sequence[tuple[str, object]]
@@ -164,15 +188,39 @@ class WatchedReports:
             wrong = sum(one.wrong for one in told.labels)
             rows = wrong + sum(one.correct for one in told.labels)
             return risk_bet(wrong, rows, allowed) if rows else None
-        if told.scored is None:
+        if watched.measure in OF_VALUES:
+            return self._of_errors(stream, told.groups.get(watched.by, {}), seed)
+        favourable = self._endpoint.favourable
+        scored = told.scored or calls(told.groups, None if favourable is None else str(favourable))
+        if scored is None:
             return None
         if watched.measure == "calibration":
-            return calibration_bet(told.scored.counts[:2], told.scored.grid, allowed)
+            return calibration_bet(scored.counts[:2], scored.grid, allowed)
         ones = _wrong if watched.measure.startswith("error_rate") else _selected
-        mine, rest = _split(told.scored, stream, self._endpoint.threshold, ones)
+        threshold = CALLED if told.scored is None else self._endpoint.threshold
+        mine, rest = _split(scored, stream, threshold, ones)
         if watched.measure == "error_rate":
             return risk_bet(*mine, allowed) if mine[1] else None
         return gap_bet(mine, rest, allowed, seed) if mine[1] and rest[1] else None
+
+    def _of_errors(
+        self, stream: Stream, groups: Mapping[str, GroupCounts], seed: int
+    ) -> Vector | None:
+        """Errors of a group against those of all others, within the range of the value."""
+        value, part = self._endpoint.value, stream.watched.measure
+        mine, rest = None, None
+        for name, counted in groups.items():
+            errors = counted.values
+            if errors is None:
+                continue
+            column = errors.error if part == "mean_error_gap" else errors.magnitude
+            if name == stream.part:
+                mine = column
+            else:
+                rest = column if rest is None else rest.merge(column)
+        if mine is None or rest is None or not (mine.n and rest.n):
+            return None
+        return mean_gap_bet(mine, rest, stream.watched.allowed, value.high - value.low, seed)
 
 
 def _baseline(app: App, version: Version) -> dict[str, ColumnSummary]:

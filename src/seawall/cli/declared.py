@@ -26,6 +26,7 @@ def apply(
     from seawall.adapters.declared import KINDS, read
 
     found = [item for place in path for item in read(place, KINDS)]
+    found.sort(key=lambda item: item.kind == "Monitor")  # after the endpoints that they watch
     with client(url) as server:
         answers = [server.apply(item.source.content) for item in found]
 

@@ -47,6 +47,12 @@ def validate(
     data: Path | None = typer.Option(
         None, "--data", help="The validation table; without it, the plan's own hold-out."
     ),
+    state: Path | None = typer.Option(
+        None, "--state", help="Folder of a gateway's state, for a plan with a replay."
+    ),
+    table: str | None = typer.Option(
+        None, "--table", help="The log's tables; by default STATE/table."
+    ),
     quiet: bool = typer.Option(False, "--quiet", help="Print nothing."),
     as_json: bool = Json,
     markdown: Path | None = typer.Option(None, "--md", help="Write the report as Markdown."),
@@ -61,7 +67,7 @@ def validate(
     if len(streams) + as_json > 1:
         raise BadInput("one document goes to standard output", remedy="name files for others")
     with client(url) as server:
-        answer = validate_version(server, version, data)
+        answer = validate_version(server, version, data, state, table)
     report = answer["report"]
     _write(report, markdown, html)
     if not (quiet or streams):

@@ -68,8 +68,16 @@ def monitor_status(endpoint: str, as_json: bool = Json, url: str | None = Url) -
         alarmed = [m["monitor"] for m in found if m["state"] == "alarmed"]
         quiet = f"{len(found)} monitor{'s' * (len(found) != 1)} of {endpoint}: none alarms."
         terminal.print(f"{endpoint}: {', '.join(alarmed)} alarmed." if alarmed else quiet)
+        budget = found[0]["budget"]
+        terminal.print(
+            "Allowed: one false alarm in "
+            f"{budget['days_between_false_alarms']:,g} days of what does not end, probability "
+            f"{budget['alpha']:g} ever of what does\n(`alarms` of the endpoint's document).",
+            markup=False,
+        )
         for m in sorted(found, key=lambda m: m["state"] != "alarmed"):
-            terminal.print(f"\n{m['monitor']} {m['promise']}.", markup=False)
+            share = f" ({m['share']:.0%} of the budget)" if m["share"] else ""
+            terminal.print(f"\n{m['monitor']}{share} {m['promise']}.", markup=False)
             if m["state"] == "not begun":
                 terminal.print("  It has not begun: nothing that it watches has a baseline yet.")
                 continue

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from seawall.gateway.live import Cohort
 from seawall.gateway.strata import OTHER, Groups
 from seawall.serving.counted import error_grids
+from seawall.serving.label_groups import GroupCounts
 from seawall.serving.labelled import confusion_of, errors_of
 from seawall.serving.telemetry import WINDOW, Labels, Row, encode
 from seawall.statistics.column import Column
-from seawall.statistics.score import summarise_scores
+from seawall.statistics.score import MISSING_GROUP, summarise_scores
 
 MOST_GROUPS = 64
 _WINDOW_NS = round(WINDOW["labels"].total_seconds()) * 1_000_000_000
@@ -58,28 +60,17 @@ def label_rows(
 
 def _labels(cohort: Cohort, groups: Sequence[Groups], events: NDArray[np.void]) -> Labels:
     timely = events[~events["late"]]
-    sign = timely["sign"].astype(np.int64)
-    said, label, kind = timely["score"], timely["label"], cohort.output.kind
-    arrived, late = int(sign.sum()), int(events["late"].sum())
-    if kind == "multiclass":
-        correct = int(sign[said == label].sum())
-        names = tuple(map(str, cohort.output.classes))
-        counted = confusion_of(names, label, said, sign)
+    arrived, late = int(timely["sign"].astype(np.int64).sum()), int(events["late"].sum())
+    if cohort.output.kind != "binary":
+        whole = _counts(cohort, timely)
         return Labels(
-            arrived=arrived, late=late, correct=correct, wrong=arrived - correct, confusion=counted
+            arrived=arrived,
+            late=late,
+            groups=_by_group(cohort, groups, timely),
+            **msgspec.structs.asdict(whole),
         )
-    if kind == "regression":
-        right, judged = 0, 0
-        if cohort.tolerance is not None:
-            right = int(sign[np.abs(said - label) <= cohort.tolerance].sum())
-            judged = arrived
-        grids = error_grids(cohort.value_grid)
-        into, out = (errors_of(label[side], said[side], grids) for side in (sign > 0, sign < 0))
-        return Labels(
-            arrived=arrived, late=late, correct=right, wrong=judged - right, errors=into,
-            errors_withdrawn=out,
-        )  # fmt: skip
-    right = (said >= cohort.threshold) == (label != 0)
+    sign = timely["sign"].astype(np.int64)
+    right = (timely["score"] >= cohort.threshold) == (timely["label"] != 0)
     correct = int(sign[right].sum())
     return Labels(
         arrived=arrived,
@@ -89,6 +80,47 @@ def _labels(cohort: Cohort, groups: Sequence[Groups], events: NDArray[np.void]) 
         added=_summary(cohort, groups, timely[sign > 0]),
         withdrawn=_summary(cohort, groups, timely[sign < 0]),
     )
+
+
+def _counts(cohort: Cohort, events: NDArray[np.void]) -> GroupCounts:
+    """Labels of several classes, or of values, counted in and out."""
+    sign, said, label = events["sign"].astype(np.int64), events["score"], events["label"]
+    rows = int(sign.sum())
+    if cohort.output.kind == "multiclass":
+        correct = int(sign[said == label].sum())
+        names = tuple(map(str, cohort.output.classes))
+        counted = confusion_of(names, label, said, sign)
+        return GroupCounts(correct=correct, wrong=rows - correct, confusion=counted)
+    right, judged = 0, 0
+    if cohort.tolerance is not None:
+        right = int(sign[np.abs(said - label) <= cohort.tolerance].sum())
+        judged = rows
+    grids = error_grids(cohort.value_grid)
+    into, out = (errors_of(label[side], said[side], grids) for side in (sign > 0, sign < 0))
+    return GroupCounts(correct=right, wrong=judged - right, errors=into, errors_withdrawn=out)
+
+
+def _by_group(
+    cohort: Cohort, groups: Sequence[Groups], events: NDArray[np.void]
+) -> dict[str, dict[str, GroupCounts]]:
+    """The same by each value of each column."""
+    if not events.size:
+        return {}
+    present, code = np.unique(events["code"], return_inverse=True)
+    values = [groups[place] for place in present.tolist()]
+    found: dict[str, dict[str, GroupCounts]] = {}
+    for place, column in enumerate(cohort.columns):
+        _, kept = _few(code.ravel(), [value[place] for value in values])
+        names = [MISSING_GROUP if name is None else name for name in kept]
+        found[column] = {
+            name: _counts(cohort, events[np.isin(code.ravel(), _places(names, name))])
+            for name in dict.fromkeys(names)
+        }
+    return found
+
+
+def _places(names: Sequence[str], name: str) -> list[int]:
+    return [at for at, one in enumerate(names) if one == name]
 
 
 def _summary(
@@ -107,7 +139,9 @@ def _summary(
     return {",".join(cohort.columns): summary.to_bytes()}
 
 
-def _few(code: NDArray[np.int64], values: Sequence[str | None]) -> Column:
+def _few(
+    code: NDArray[np.int64], values: Sequence[str | None]
+) -> tuple[NDArray[np.int64], list[str | None]]:
     """Groups as they are, but for the rarest when there are too many to be groups."""
     rows = np.bincount(code, minlength=len(values))
     counts: dict[str | None, int] = {}

@@ -25,7 +25,7 @@ from seawall.gateway.admission import Limited
 from seawall.gateway.turns import Turns
 from seawall.kernel import Corrupt, Unavailable
 from seawall.serving.breaker import Breaker
-from seawall.serving.decide import Unanswered
+from seawall.serving.decide import Scores, Unanswered
 from seawall.serving.remote import RemoteServer
 from seawall.serving.signature import Signature
 
@@ -64,9 +64,7 @@ class Remote:
         self._retiring: Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def ask(
-        self, matrix: NDArray[np.float32], timeout: float | None = None
-    ) -> Sequence[float] | Unanswered:
+    async def ask(self, matrix: NDArray[np.float32], timeout: float | None = None) -> Scores:
         """The scores of some rows, or why there are none.
 
         Raises `Limited` when the server has so much to do that the rows would wait too long.

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 from seawall.gateway.remote import Remote, Tally
 from seawall.gateway.shadowing import RemoteShadow
-from seawall.kernel import Digest
+from seawall.kernel import BadInput, Digest
 from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.remote import FORMAT, RemoteServer
 from seawall.serving.signature import Signature
 
+Asked = TypeVar("Asked", Remote, RemoteShadow)
 Key = tuple[Digest, Signature]
 """An artefact, and the fields that it is asked about."""
 
@@ -33,7 +35,7 @@ class Remotes:
     def of(self, bundle: Bundle, read: Callable[[Digest], bytes]) -> dict[str, Remote]:
         """Those of a bundle's arms that callers wait for, by arm; raises `BadInput`."""
         return {
-            arm.name: self._asked.get(key) or self._made(key, read)
+            arm.name: _fitting(self._asked.get(key) or self._made(key, read), arm, bundle)
             for arm, key in _keys(bundle)
             if arm.name != "shadow"
         }
@@ -45,7 +47,7 @@ class Remotes:
                 server = RemoteServer.from_bytes(read(key[0]))
                 made = self._shadows.get(key) or RemoteShadow(server, key[1], self.tally)
                 self._shadows[key] = made
-                return made
+                return _fitting(made, arm, bundle)
         return None
 
     def keep(self, bundles: Iterable[Bundle]) -> None:
@@ -69,6 +71,18 @@ class Remotes:
         made = Remote(RemoteServer.from_bytes(read(key[0])), key[1], self.tally)
         self._asked[key] = made
         return made
+
+
+def _fitting(asked: Asked, arm: Arm, bundle: Bundle) -> Asked:
+    """It, if it answers as the bundle says; raises `BadInput`."""
+    said = asked.server.answers
+    if said.kind != bundle.output.kind or said.classes not in ((), bundle.output.classes):
+        raise BadInput(
+            f"the server {asked.server.name} answers {said.kind}, the bundle {bundle.output.kind}",
+            where=arm.version,
+            remedy="register the version again",
+        )
+    return asked
 
 
 def _keys(bundle: Bundle) -> list[tuple[Arm, Key]]:

@@ -35,26 +35,26 @@ class RemoteShadow:
         tally: Counter[tuple[str, str]],
         clock: Callable[[], float] = monotonic,
     ) -> None:
-        self._server, self._signature = server, signature
+        self.server, self._signature = server, signature
         self._tally, self._clock = tally, clock
-        self._breaker = Breaker(server.breaker)
+        self._breaker, self._width = Breaker(server.breaker), len(server.classes) or 1
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """The scores of as many of the first rows as there is time for, NaN where it failed."""
-        return asyncio.run(self._scores(matrix))
+        return self.columns(matrix)[:, -1]
 
     def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The same as n × 1."""
-        return self.scores(matrix)[:, None]
+        """The same as n × 1, or of several classes n × classes."""
+        return asyncio.run(self._scores(matrix)).reshape(-1, self._width)
 
     async def _scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         until = self._clock() + SECONDS
-        timeout = min(self._server.timeout_ms / 1e3, LONGEST_SECONDS)
+        timeout = min(self.server.timeout_ms / 1e3, LONGEST_SECONDS)
         found: list[NDArray[np.float64]] = []
         async with Upstream(
-            self._server.name, self._server.url, timeout=timeout, connections=AT_ONCE
+            self.server.name, self.server.url, timeout=timeout, connections=AT_ONCE
         ) as upstream:
-            model = RemoteModel(upstream, self._server, self._signature)
+            model = RemoteModel(upstream, self.server, self._signature)
             for start in range(0, len(matrix), ROWS * AT_ONCE):
                 now = self._clock()
                 if now >= until or not self._breaker.allow(now):
@@ -62,13 +62,14 @@ class RemoteShadow:
                 some = matrix[start : start + ROWS * AT_ONCE]
                 parts = [some[i : i + ROWS] for i in range(0, len(some), ROWS)]
                 found += await asyncio.gather(*(self._part(model, part) for part in parts))
-        return np.concatenate(found) if found else np.empty(0)
+        return np.concatenate(found) if found else np.empty((0, self._width))
 
     async def _part(self, model: RemoteModel, rows: NDArray[np.float32]) -> NDArray[np.float64]:
         try:
             scores = await model.scores(rows)
         except (Unavailable, Corrupt):
             scores = None
-        self._tally[self._server.name, "shadow failed" if scores is None else "shadow"] += 1
+        self._tally[self.server.name, "shadow failed" if scores is None else "shadow"] += 1
         self._breaker.record(failed=scores is None, now=self._clock())
-        return np.full(len(rows), np.nan) if scores is None else scores
+        nothing = np.full((len(rows), self._width), np.nan)
+        return nothing if scores is None else scores.reshape(len(rows), self._width)

@@ -71,9 +71,18 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
         return cls(contract="mean_time", alpha=alpha, detectors=_fresh("mean_time", streams))
 
     def observe(
-        self, window: Window, bets: Mapping[str, NDArray[np.float64]]
+        self,
+        window: Window,
+        bets: Mapping[str, NDArray[np.float64]],
+        *,
+        share: float = 1.0,
+        step: int | None = None,
     ) -> tuple[Monitor, MonitorReading]:
         """The monitor after one window's bets by stream, rows in time order.
+
+        `share` is its part of a budget that it has together with others in this window
+        (`monitoring.sharing`), and `step` the window's number from 1 in the time that they share,
+        for the contract `ever`; both are set before anything of the window is known.
 
         Windows come in time order. One that starts before the last ended is left out whole, since
         its rows may be counted already, and the reading says so. A stream without rows stands
@@ -97,7 +106,9 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
             passed = msgspec.structs.replace(self, until=window.end)
             return passed, passed._read(window, "no rows in this window")
         detectors = {
-            name: one.update(_one_step(bets.get(name), len(one.log_started)))[0]
+            name: _placed(one, share, step).update(_one_step(bets.get(name), len(one.log_started)))[
+                0
+            ]
             for name, one in self.detectors.items()
         }
         after = msgspec.structs.replace(self, detectors=detectors, until=window.end)
@@ -130,6 +141,12 @@ def _fresh(contract: Contract, streams: Mapping[str, int]) -> dict[str, Detector
     if not streams:
         raise BadInput("a monitor needs at least one stream")
     return {name: Detector.of(contract, bettors) for name, bettors in streams.items()}
+
+
+def _placed(one: Detector, share: float, step: int | None) -> Detector:
+    """The detector before a step of the shared time, with what is staked at it."""
+    steps = one.steps if step is None else step - 1
+    return msgspec.structs.replace(one, share=share, steps=steps)
 
 
 def _one_step(bets: NDArray[np.float64] | None, bettors: int) -> NDArray[np.float64]:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, ClassVar, Literal, NamedTuple
 
 import msgspec
 
 from seawall.kernel import Window
+from seawall.serving.alarm_budget import AlarmBudget
 from seawall.statistics.e_detector import Contract
 
-Watch = Literal["error_rate", "error_rate_gap", "selection_rate_gap", "calibration", "distribution"]
+Watch = Literal[
+    "error_rate", "error_rate_gap", "selection_rate_gap", "calibration", "distribution",
+    "mean_error_gap", "absolute_error_gap",
+]  # fmt: skip
+OF_VALUES: tuple[Watch, ...] = ("mean_error_gap", "absolute_error_gap")
+"""Measures of a regression's errors, in the unit of its value."""
 TOLERANCES: Mapping[Watch, float] = {
     "error_rate_gap": 0.10,
     "selection_rate_gap": 0.10,
     "calibration": 0.05,
     "distribution": 0.10,
 }
-"""What is tolerated where a plan does not say; an error rate has no such default."""
+"""What is tolerated where a plan does not say; error rates and errors have no such default."""
 SCORE = "score"
 """What `of` calls the model's scores, beside the inputs by their names."""
 
@@ -27,13 +33,15 @@ class Watched(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
     """One measure, and how much of it is tolerated.
 
     `error_rate`: the share of labels that were called wrong, of all or of each of `groups` of the
-    column `by`. `error_rate_gap`, `selection_rate_gap`: each group against all others.
+    column `by`. `error_rate_gap`, `selection_rate_gap` (of several classes, of the endpoint's
+    `favourable` one), and of values `mean_error_gap` and `absolute_error_gap`, in their unit: each
+    group against all others.
     `calibration`: label less score in a band of scores. `distribution`: a share of the values of
     each of `of` (inputs by name, or `score`; all of them without it) against the baseline.
     """
 
     measure: Watch
-    tolerance: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
+    tolerance: Annotated[float, msgspec.Meta(gt=0)] | None = None
     by: str = ""
     groups: tuple[str, ...] = ()
     of: tuple[str, ...] = ()
@@ -42,6 +50,8 @@ class Watched(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
         gap = self.measure.endswith("_gap")
         if self.tolerance is None and self.measure not in TOLERANCES:
             raise ValueError(f"{self.measure} needs a tolerance")
+        if self.allowed >= 1 and self.measure not in OF_VALUES:
+            raise ValueError(f"a tolerance of {self.measure} is below 1")
         if bool(self.by) != bool(self.groups) or len(set(self.groups)) < len(self.groups):
             raise ValueError(f"{self.measure}: `by` needs `groups`, each once, and they need it")
         if gap and not self.by:
@@ -85,11 +95,12 @@ class Season(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class MonitorPlan(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """Streams under one alarm budget, looked at once an hour.
+    """Streams looked at once an hour, under the alarm budget of their endpoint.
 
-    `contract` `mean_time`: all of them together alarm falsely once in
-    `days_between_false_alarms` on average, or less often. `ever`: they do with probability at most
-    `alpha`, ever; it ends with its first alarm, and begins anew with the next champion.
+    All monitors of an endpoint with one `contract` share its budget (`Endpoint.alarms`).
+    `mean_time`: they alarm falsely once in so many days on average, or less often. `ever`: they do
+    with a probability, ever; such a monitor ends with its first alarm, and begins anew with the
+    next champion.
     """
 
     kind: ClassVar[str] = "monitor_plan"
@@ -98,8 +109,6 @@ class MonitorPlan(
     endpoint: str
     watches: Annotated[tuple[Watched, ...], msgspec.Meta(min_length=1)]
     contract: Contract = "mean_time"
-    days_between_false_alarms: Annotated[float, msgspec.Meta(ge=1)] = 365.0
-    alpha: Annotated[float, msgspec.Meta(gt=0, lt=1)] = 0.05
     season: Season | None = None
     severity: Literal["page", "ticket"] = "ticket"
     runbook: str = ""
@@ -108,11 +117,6 @@ class MonitorPlan(
     def key(self) -> str:
         """Grouped by endpoint."""
         return f"{self.endpoint}/{self.name}"
-
-    @property
-    def between(self) -> timedelta:
-        """The mean time between false alarms."""
-        return timedelta(days=self.days_between_false_alarms)
 
     def streams(self, fields: tuple[str, ...]) -> Iterator[Stream]:
         """Each stream; `fields` are the inputs and `score`, as far as there is a baseline."""
@@ -125,12 +129,12 @@ class MonitorPlan(
                 by = f", {watched.by}={part}" if watched.by else ""
                 yield Stream(f"{watched.measure}{of}{by}", watched, part)
 
-    @property
-    def promise(self) -> str:
-        """What the contract says, in words."""
+    def promise(self, budget: AlarmBudget, mine: int = 0, of: int = 0) -> str:
+        """What the contract says, in words, with how many streams of all that share the budget."""
+        streams = f"watches {mine} of the {of} streams" if mine else "is to be among the streams"
         if self.contract == "ever":
-            return f"alarms falsely with probability at most {self.alpha:g}, ever"
+            return f"{streams} that alarm falsely with probability at most {budget.alpha:g}, ever"
         return (
-            f"alarms falsely once in {self.days_between_false_alarms:,g} days on average, or "
-            "less often"
+            f"{streams} that, with the hourly look at drift, alarm falsely once in "
+            f"{budget.days_between_false_alarms:,g} days on average, or less often"
         )

@@ -32,7 +32,7 @@ def labels_document(result: Shape) -> Document:
         sentence += f"; nine in ten come within {age(result['settled_age_days'])}"
     if result["staleness_days"] is not None:
         sentence += f"; the newest came {age(result['staleness_days'])} ago"
-    sections = [reasons_section(verdict, "What speaks against it"), _curve(result["curve"])]
+    sections = [reasons_section(verdict, "What speaks against it"), labels_by_age(result["curve"])]
     if result["age_days"] is not None:
         sections.append(_cohorts(result))
     if result["groups"]:
@@ -56,14 +56,18 @@ def age(days: float) -> str:
     return f"{days * 24:.3g} h" if days < 1 else f"{days:.3g} d"
 
 
-def _curve(points: Sequence[Shape]) -> Section:
+def labels_by_age(points: Sequence[Shape]) -> Section:
+    """How many labels have come, by the age of the decision."""
     rows: dict[str, tuple[Any, Outcome | None]] = {
         f"by {age(p['age_days'])}": (estimate_of(p["share"]), None) for p in points
     }
     if not rows:
         return Section("Labels by age", (Sentence("No cohort is old enough to tell."),))
     last = points[-1]
-    title = f"{last['share']['value']:.0%} are labelled by the age of {age(last['age_days'])}"
+    share = last["share"]["value"]
+    # all is said of all alone: 99.7% is not 100%
+    told = "nearly all" if 0.995 <= share < 1 else f"{share:.0%}"
+    title = f"{told.capitalize()} are labelled by the age of {age(last['age_days'])}"
     chart = dot_and_whisker(rows, title=title, measure="share of decisions with a label")
     return Section("Labels by age", (chart,))
 

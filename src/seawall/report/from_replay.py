@@ -33,7 +33,12 @@ _SHARES = {
     "invalid": "input not as declared",
     "fallback_rise": "more answered by fallbacks, or not at all",
 }
-_QUALITY = ("roc_auc", "average_precision", "accuracy", "log_loss", "brier", "value")
+_QUALITY = (
+    "roc_auc", "average_precision", "accuracy", "log_loss", "brier", "value", "mae", "rmse",
+)  # fmt: skip
+_EACH = ("balanced_accuracy", "macro_f1", "macro_precision", "macro_recall", "bias", "r2")
+"""Of each alone: how they differ has no interval of its own."""
+_MOST_CLASSES = 12
 _SHOWN = 12
 
 
@@ -45,7 +50,8 @@ def replay_document(result: Shape) -> Document:
         Section("Decisions that flip", tuple(_flips(result))),
     ]
     if result["scores"]:
-        sections.append(Section("Scores", tuple(_scores(result["scores"]))))
+        heading = "Values" if result["task"] == "regression" else "Scores"
+        sections.append(Section(heading, tuple(_scores(result["scores"], result["task"]))))
     if result["quality"]:
         sections.append(_quality(result["quality"]))
     if result["groups"] or result["segments"]:
@@ -72,11 +78,36 @@ def _flips(result: Shape) -> Iterator[Block]:
     share = estimate_of(measures["flips"])
     outcome = _outcome(result, "flips")
     rows = {"all": (share, outcome)}
-    rows |= {_DIRECTIONS[k]: (estimate_of(measures[k]), None) for k in _DIRECTIONS}
+    rows |= {_DIRECTIONS[k]: (estimate_of(measures[k]), None) for k in _DIRECTIONS if k in measures}
     title = f"{number(100 * share.value)}% of decisions flip; {number(100 * tolerance)}% may"
     yield dot_and_whisker(rows, title=title, measure="share of decisions", band=(0.0, tolerance))
     told = tuple((said, estimate_of(measures[k])) for k, said in _SHARES.items())
     yield Table((Column("share of decisions"), Column("", align="right")), told)
+    if result["apart"] is not None:
+        apart = number(result["apart"])
+        yield Sentence(f"A value counts as another answer when it lies more than {apart} away.")
+    if result["changes"]:
+        yield from _changes(result["changes"])
+
+
+def _changes(changes: Shape) -> Iterator[Block]:
+    """The recorded classes down, the new ones across; with many the largest changes alone."""
+    names = ["no answer" if name is None else name for name in changes["classes"]]
+    counts = changes["counts"]
+    moved = sorted(
+        ((counts[i][j], names[i], names[j]) for i in range(len(names)) for j in range(len(names))
+         if i != j and counts[i][j]),
+        reverse=True,
+    )  # fmt: skip
+    if len(names) > _MOST_CLASSES:
+        columns = (Column("recorded"), Column("candidate"), Column("decisions", align="right"))
+        yield Table(columns, tuple((a, b, n) for n, a, b in moved[:_SHOWN]))
+        if left := len(moved) - _SHOWN:
+            yield Sentence(f"{count(max(left, 0), 'more change')} in the JSON.")
+        return
+    columns = (Column("recorded, then by the candidate"),
+               *(Column(name, align="right") for name in names))  # fmt: skip
+    yield Table(columns, tuple((name, *row) for name, row in zip(names, counts, strict=True)))
 
 
 def _outcome(result: Shape, measure: str) -> Outcome | None:
@@ -86,15 +117,16 @@ def _outcome(result: Shape, measure: str) -> Outcome | None:
     return None
 
 
-def _scores(scores: Shape) -> Iterator[Block]:
+def _scores(scores: Shape, task: str) -> Iterator[Block]:
+    word = "value" if task == "regression" else "score"
     mean, largest = estimate_of(scores["mean_difference"]), scores["largest"]
     apart = largest["candidate"] - largest["recorded"]
     if scores["equal"] == scores["n"]:
-        yield Sentence(f"All {count(scores['n'], 'score')} are equal to the last bit.")
+        yield Sentence(f"All {count(scores['n'], word)} are equal to the last bit.")
         return
     yield Sentence(
-        f"{scores['equal']:,} of {scores['n']:,} scores are equal to the last bit. The candidate's "
-        f"less the recorded is {cell_text(mean)} on average; "
+        f"{scores['equal']:,} of {scores['n']:,} {word}s are equal to the last bit. "
+        f"The candidate's less the recorded is {cell_text(mean)} on average; "
         + ", ".join(
             f"{float(q):.0%} differ by {number(v)} or less" for q, v in scores["quantiles"].items()
         )
@@ -102,25 +134,27 @@ def _scores(scores: Shape) -> Iterator[Block]:
         f"{number(largest['candidate'])}, of decision {largest['decision_id']}."
     )
     shape = scores["distribution"]
+    of = "called classes" if task == "multiclass" else f"{word}s"
     measures = {k: v for k, v in shape["measures"].items() if k in _NAMES}
     yield Table(
-        (Column("distribution of scores"), Column("moved by", align="right")),
+        (Column(f"distribution of {of}"), Column("moved by", align="right")),
         tuple((_NAMES.get(k, k.replace("_", " ")), estimate_of(v)) for k, v in measures.items()),
     )
     apart_ = scores["histogram"]
     charts = [
         histogram(
-            apart_["edges"], apart_["counts"], title="Score of the candidate less the recorded",
+            apart_["edges"], apart_["counts"],
+            title=f"{word.capitalize()} of the candidate less the recorded",
             variable="difference",
         )
     ]  # fmt: skip
-    if "histogram" in shape:
+    if "histogram" in shape and task != "multiclass":
         both = shape["histogram"]
         charts.insert(
             0,
             histogram(
-                both["edges"], both["current"], title="Scores, the recorded behind",
-                variable="score", baseline=both["reference"],
+                both["edges"], both["current"], title=f"{word.capitalize()}s, the recorded behind",
+                variable=word, baseline=both["reference"],
                 outcome=verdict_of(shape["verdict"]).outcome,
             ),
         )  # fmt: skip
@@ -129,6 +163,7 @@ def _scores(scores: Shape) -> Iterator[Block]:
 
 _NAMES = {
     "ks": "KS distance",
+    "total_variation": "total variation",
     "psi": "PSI",
     "js": "JS divergence",
     "wasserstein": "Wasserstein distance",
@@ -148,10 +183,18 @@ def _quality(quality: Shape) -> Section:
         for name in _QUALITY
         if name in measures
     ]  # fmt: skip
+    if each := quality.get("each"):
+        both = each["candidate"]["measures"], each["recorded"]["measures"]
+        rows += [
+            (name.replace("_", " "), *(estimate_of(found[name]) for found in both), None, None)
+            for name in _EACH
+            if name in both[0]
+        ]
     scored = f", {quality['scored']:,} of them two scores" if "scored" in quality else ""
     about = (
         f"Of {count(quality['labelled'], 'decision')} with an outcome {quality['n']:,} have two "
         f"answers{scored}."
+        + (f" {count(quality['unfit'], 'outcome')} fit no answer." if quality["unfit"] else "")
     )
     return Section("Quality on the same rows", (Table(columns, tuple(rows)), Sentence(about)))
 

@@ -14,7 +14,16 @@ from seawall.report.document import (
     Table,
 )
 from seawall.report.words import count, said
+from seawall.validation.evidence import Confusion
+from seawall.validation.replay import ReplayEvidence
 from seawall.validation.report import ValidationReport
+
+_COMPARED = (
+    ("selection_rate", "demographic_parity_difference", "Selection rates"),
+    ("accuracy", "accuracy_difference", "Shares of right answers"),
+    ("mean_prediction", "mean_prediction_difference", "Mean predictions"),
+)
+"""What is drawn of groups: their measure, its gap, and both in words."""
 
 
 def validation_document(report: ValidationReport) -> Document:
@@ -54,6 +63,12 @@ def _findings(report: ValidationReport) -> tuple[Block, ...]:
 
 
 def _shown(check: str, report: ValidationReport) -> tuple[Block, ...]:
+    if check == "quality" and report.confusion:
+        return (_confusion(report.confusion),)
+    if check == "champion" and report.champion:
+        return (Sentence(f"{report.champion} serves now; both answered the same rows."),)
+    if check == "replay" and report.replay:
+        return (_replay(report.replay),)
     if check == "calibration" and report.reliability:
         points = [ReliabilityPoint(b.score, b.positive, b.n) for b in report.reliability]
         outside = sum(not p.observed.low <= p.predicted <= p.observed.high for p in points)
@@ -65,17 +80,32 @@ def _shown(check: str, report: ValidationReport) -> tuple[Block, ...]:
     return ()
 
 
+def _confusion(found: Confusion) -> Block:
+    columns = (Column("label, then called"), *(Column(c, align="right") for c in found.classes))
+    rows = tuple((c, *row) for c, row in zip(found.classes, found.counts, strict=True))
+    return Table(columns, rows)
+
+
+def _replay(found: ReplayEvidence) -> Block:
+    return Sentence(
+        f"{found.replayed:,} of {count(found.decisions, 'decision')} of {found.endpoint} from "
+        f"{found.since:%Y-%m-%d %H:%M} to {found.until:%Y-%m-%d %H:%M} UTC, which {found.champion} "
+        f"decided under bundle {found.bundle}, were asked again; {found.labelled:,} have an "
+        f"outcome. The whole replay is stored as {found.report}."
+    )
+
+
 def _by_group(columns: tuple[str, ...], report: ValidationReport) -> Block:
+    parts = [g for g in report.groups if tuple(g.by) == columns]
+    measure, gap_name, words = next(m for m in _COMPARED if m[0] in parts[0].measures)
     rows: dict[str, tuple[Estimate, Outcome | None]] = {
-        " × ".join(g.by.values()): (g.measures["selection_rate"], None)
-        for g in report.groups
-        if tuple(g.by) == columns
+        " × ".join(g.by.values()): (g.measures[measure], None) for g in parts
     }
     name = ",".join(columns)
-    gap = report.measures.get(f"demographic_parity_difference[{name}]")
-    said = f"Selection rates by {name}"
+    gap = report.measures.get(f"{gap_name}[{name}]")
+    said = f"{words} by {name}"
     title = f"{said} differ by {gap}" if gap else said
-    return dot_and_whisker(rows, title=title, measure="selection rate")
+    return dot_and_whisker(rows, title=title, measure=measure.replace("_", " "))
 
 
 def _measures(report: ValidationReport) -> Table:

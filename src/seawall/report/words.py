@@ -26,6 +26,9 @@ NAMES = {
     "error_rate_excess": "error rate above that elsewhere",
     "share_change": "change of the share of rows",
     "f1": "F1",
+    "macro_f1": "macro F1",
+    "weighted_f1": "weighted F1",
+    "multivariate_auc": "AUC of telling rows apart",
     "mae": "mean absolute error",
     "rmse": "RMSE",
     "mape": "MAPE",
@@ -164,7 +167,7 @@ def number(value: float) -> str:
         return "∞" if value > 0 else "−∞"
     if value == 0:
         return "0"
-    size = math.floor(math.log10(abs(value)))
+    size = int(f"{value:.2e}".partition("e")[2])  # of what is shown: 0.9997 is 1.00, not 1.000
     if not -4 <= size < 9:
         return f"{value:.2e}"
     return f"{round(value, 2 - size):,.{max(0, 2 - size)}f}"

@@ -12,7 +12,8 @@ from seawall.kernel import BadInput, Digest, convert, from_json
 from seawall.registry.version import Version, VersionRef
 from seawall.serving.again import answering
 from seawall.serving.bundle import Arm, Bundle
-from seawall.serving.decide import Answer, Model, Steps
+from seawall.serving.decide import Answer, Model, Steps, ask
+from seawall.serving.output import Output
 from seawall.serving.signature import Signature
 
 if TYPE_CHECKING:
@@ -23,12 +24,13 @@ CHAMPION = "champion"
 
 
 class Candidate(msgspec.Struct, frozen=True):
-    """An artefact's bytes and format under a name; `signature` is its own, where it has one."""
+    """An artefact's bytes and format under a name; `signature` and `output` are its own, if any."""
 
     name: str
     artefact: bytes
     format: str
     signature: Signature | None = None
+    output: Output | None = None
 
 
 def candidate_of(given: Candidate | Path | str, client: Client | None = None) -> Candidate:
@@ -58,7 +60,15 @@ def candidate_of(given: Candidate | Path | str, client: Client | None = None) ->
     version = convert(client.get(f"/versions/{ref}")["version"], Version)
     signature = from_json(client.get_object(version.objects["signature"]), Signature)
     data = client.get_object(version.artefact.digest)
-    return Candidate(version.key, data, version.artefact.format, signature)
+    return Candidate(
+        version.key, data, version.artefact.format, signature, version_output(client, version)
+    )
+
+
+def version_output(client: Client, version: Version) -> Output | None:
+    """What was registered of a version's answers; None for one that says nothing of them."""
+    digest = version.objects.get("output")
+    return None if digest is None else from_json(client.get_object(digest), Output)
 
 
 def in_place(bundle: Bundle, candidate: Candidate, threshold: float | None = None) -> Bundle:
@@ -105,12 +115,28 @@ def check_fields(sandbox: Sandbox, candidate: Candidate, signature: Signature) -
         )
 
 
+def check_answers(sandbox: Sandbox, candidate: Candidate, output: Output) -> None:
+    """Raise `BadInput` when the candidate answers in another way than the endpoint does."""
+    said = candidate.output or sandbox.output
+    if not output.agrees(said) or not output.agrees(sandbox.output):
+        other = sandbox.output if output.agrees(said) else said
+        raise BadInput(
+            f"the candidate answers {_words(other)}, the endpoint {_words(output)}",
+            where=candidate.name,
+            remedy="replay it where its kind of answers is served",
+        )
+
+
+def _words(output: Output) -> str:
+    return f"{output.kind} ({', '.join(map(str, output.classes[:8]))})".removesuffix(" ()")
+
+
 def answered(steps: Steps, sandbox: Sandbox, others: Mapping[str, Model]) -> list[Answer]:
     """Answer by the candidate in its sandbox, and by the models of arms that are asked too."""
     try:
         question = next(steps)
         while True:
             model = sandbox if question.arm == CHAMPION else others[question.arm]
-            question = steps.send(model.scores(question.matrix).tolist())
+            question = steps.send(ask(model, question))
     except StopIteration as done:
         return done.value

@@ -53,11 +53,8 @@ class BlockingModel:
     """A remote model that any thread may ask and wait for, also one that runs an event loop.
 
     Raises `Unavailable` when the server does not answer, and without asking while its circuit is
-    open; `Corrupt` when it answers something else than scores.
+    open; `Corrupt` when it answers something else than is declared of it.
     """
-
-    output = Output()
-    """A remote model's score is a probability."""
 
     def __init__(self, server: RemoteServer, signature: Signature) -> None:
         if find_spec("httptools") is None:
@@ -69,6 +66,7 @@ class BlockingModel:
         from seawall.adapters.upstream import RemoteModel, Upstream
 
         self.fields: int | None = len(signature.fields)
+        self.output: Output = server.answers
         self._server = server
         self._breaker, self._lock = Breaker(server.breaker), threading.Lock()
         self._upstream = Upstream(
@@ -83,12 +81,12 @@ class BlockingModel:
         self._end = weakref.finalize(self, _end, self._loop, self._upstream)
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The score of each of n rows (n × fields), asked a thousand at a time."""
-        return self._asked(matrix, None)
+        """The score or value of each of n rows (n × fields), asked a thousand at a time."""
+        return self.columns(matrix)[:, self.output.column]
 
     def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The same as n × 1."""
-        return self.scores(matrix)[:, None]
+        """All that is said of n rows: n × classes, or n × 1."""
+        return self._asked(matrix, None)
 
     def within(self, seconds: float) -> Model:
         """The same for a caller who waits no longer than this."""
@@ -101,7 +99,8 @@ class BlockingModel:
     def _asked(self, matrix: NDArray[np.float32], seconds: float | None) -> NDArray[np.float64]:
         until = None if seconds is None else monotonic() + seconds
         parts = [self._part(matrix[i : i + ROWS], until) for i in range(0, len(matrix), ROWS)]
-        return np.concatenate(parts) if parts else np.empty(0)
+        width = len(self.output.classes) or 1
+        return np.concatenate(parts).reshape(-1, width) if parts else np.empty((0, width))
 
     def _part(self, rows: NDArray[np.float32], until: float | None) -> NDArray[np.float64]:
         with self._lock:
@@ -131,10 +130,10 @@ class _Within:
         self._model, self._seconds = model, seconds
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        return self._model._asked(matrix, self._seconds)  # pyright: ignore[reportPrivateUsage]
+        return self.columns(matrix)[:, self._model.output.column]
 
     def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        return self.scores(matrix)[:, None]
+        return self._model._asked(matrix, self._seconds)  # pyright: ignore[reportPrivateUsage]
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import numpy as np
@@ -21,10 +21,12 @@ from seawall.sdk.candidate import (
     Candidate,
     answered,
     candidate_of,
+    check_answers,
     check_fields,
     in_place,
 )
 from seawall.sdk.gateway_state import GatewayState
+from seawall.sdk.replay_quality import quality
 from seawall.sdk.replayed import BY_RECORD, Part, Replayed, Sorted, check_recorded
 from seawall.sdk.report import CONFIDENCE, Progress, Report
 from seawall.serving.bundle import Bundle
@@ -88,57 +90,94 @@ def replay(
 
     Raises `BadInput` without decisions to replay, and for a candidate that takes other fields.
     """
-    from seawall.adapters.decisions.window import Window, look
-    from seawall.adapters.runtimes.sandbox import Sandbox
+    from seawall.adapters.decisions.window import Window
 
-    tolerated = evidence.checked_tolerances(tolerances or {})
     worth = None if cost is None else cost_of(dict(cost))
     place = GatewayState(state, public_key)
     bundle, own = place.current(endpoint), candidate_of(candidate, client)
-    if bundle.output.kind != "binary":
-        what = f"a replay compares models of two classes; this one is {bundle.output.kind}"
-        raise BadInput(what, where=bundle.endpoint)
-    log = _Log(place, table, keys)
+    tolerated = evidence.checked_tolerances(tolerances or {}, bundle.output.kind)
+    _check_kind(bundle, threshold, worth)
     window = Window(
         endpoint=bundle.endpoint, since=_zoned(since), until=_zoned(until), arms=tuple(arms),
         sample=sample,
     )  # fmt: skip
-    found = look(log.table, window, wal_folders=log.waiting, keys=log.keys)
-    if not found.read:
-        raise BadInput(
-            "there is no decision to replay", where=log.table, remedy=_widen(window, bundle)
-        )
-    trial = in_place(bundle, own, threshold)
+    log, trial = _Log(place, table, keys), in_place(bundle, own, threshold)
     _check_by(by, trial)
+    found = log.look(window, bundle)
+    how = _How(by, seconds, rows, progress)
+    runner, ran = _run(place, bundle, trial, own, log, found, how)
+    body, verdict = _judged(runner, log, trial, tolerated, worth)
+    told = _told(bundle, trial, own) | {
+        "window": _window(window, found),
+        "replayed": len(runner.seen),
+        "not_replayed": dict(runner.sorted.not_replayed.most_common()),
+    }
+    return ReplayReport(verdict, told | ran | body, {"log": log.table, "candidate": own.name})
+
+
+class _How(NamedTuple):
+    """How a replay is asked for."""
+
+    by: Sequence[str]
+    seconds: float
+    rows: Path | str | None
+    progress: Progress | None
+
+
+def _told(bundle: Bundle, trial: Bundle, own: Candidate) -> dict[str, Any]:
+    """What was replayed, in the place of what."""
+    champion = bundle.arm(CHAMPION)
+    return {
+        "task": bundle.output.kind,
+        "candidate": {
+            "name": own.name, "digest": str(Digest.of(own.artefact)), "format": own.format,
+            "threshold": trial.arms[0].threshold if bundle.output.kind == "binary" else None,
+        },
+        "champion": champion.version if champion else None,
+        "endpoint": bundle.endpoint,
+        "bundle": bundle.number,
+    }  # fmt: skip
+
+
+def _run(
+    place: GatewayState,
+    bundle: Bundle,
+    trial: Bundle,
+    own: Candidate,
+    log: _Log,
+    found: Found,
+    how: _How,
+) -> tuple[_Runner, dict[str, Any]]:
+    """The candidate asked about all that was found, and how that went."""
+    from seawall.adapters.runtimes.sandbox import Sandbox
+
     began = perf_counter()
-    with Sandbox(own.artefact, own.format, seconds=seconds) as sandbox:
+    with Sandbox(own.artefact, own.format, seconds=how.seconds) as sandbox:
         check_fields(sandbox, own, trial.signature)
-        runner = _Runner(trial, sandbox, place.models(trial.arms[1:], trial.signature), by, bundle)
-        with _writer(rows) as write:
-            runner.run(log, found, write, progress)
+        check_answers(sandbox, own, bundle.output)
+        runner = _Runner(
+            trial, sandbox, place.models(trial.arms[1:], trial.signature), how.by, bundle
+        )
+        with _writer(how.rows) as write:
+            runner.run(log, found, write, how.progress)
         spent = perf_counter() - began
         ran = {
             "isolation": sandbox.isolation, "starts": sandbox.starts,
             "failures": dict(sandbox.failures.most_common()), "given_up": sandbox.given_up,
         }  # fmt: skip
         times = _latency(place, bundle, sandbox, runner.seen.answered)
-    body, verdict = _judged(runner, log, trial, tolerated, worth)
-    told = {
-        "candidate": {
-            "name": own.name, "digest": str(Digest.of(own.artefact)), "format": own.format,
-            "threshold": trial.arms[0].threshold,
-        },
-        "endpoint": bundle.endpoint,
-        "bundle": bundle.number,
-        "window": _window(window, found),
-        "replayed": len(runner.seen),
-        "not_replayed": dict(runner.sorted.not_replayed.most_common()),
-        "seconds": spent,
-        "sandbox": ran,
-        "latency": times,
-    }  # fmt: skip
-    inputs = {"log": log.table, "candidate": own.name}
-    return ReplayReport(verdict, told | body, inputs)
+    return runner, {"seconds": spent, "sandbox": ran, "latency": times}
+
+
+def _check_kind(bundle: Bundle, threshold: float | None, cost: Cost | None) -> None:
+    """Raise `BadInput` for what only a model of two classes has."""
+    if bundle.output.kind == "binary":
+        return
+    kind = "several classes" if bundle.output.kind == "multiclass" else "values"
+    for name, given in (("a threshold", threshold), ("a cost matrix", cost)):
+        if given is not None:
+            what = f"{name} does not fit a model of {kind}"
+            raise BadInput(what, where=bundle.endpoint, remedy="leave it out")
 
 
 class _Log:
@@ -151,6 +190,16 @@ class _Log:
         waiting = place.folder / "decisions"
         self.waiting: tuple[Path, ...] = (waiting,) if waiting.is_dir() else ()
         self.keys: Keyring | None = None if keys is None else Keyring.read(Path(keys))
+
+    def look(self, window: Window, bundle: Bundle) -> Found:
+        """What there is to read; raises `BadInput` when that is nothing."""
+        from seawall.adapters.decisions.window import look
+
+        found = look(self.table, window, wal_folders=self.waiting, keys=self.keys)
+        if not found.read:
+            what = "there is no decision to replay"
+            raise BadInput(what, where=self.table, remedy=_widen(window, bundle))
+        return found
 
 
 class _Runner:
@@ -165,7 +214,7 @@ class _Runner:
         bundle: Bundle,
     ) -> None:
         self.sorted = Sorted(bundle, trial.signature, bundle.protected)
-        self.seen = Replayed(trial.signature.names, by)
+        self.seen = Replayed(trial.signature.names, by, bundle.output, bundle.value.tolerance)
         self.invalid: dict[str, int] = {}
         self._trial, self._sandbox, self._others = trial, sandbox, others
         self._decider = Decider(trial)
@@ -210,12 +259,13 @@ def _judged(
 
     seen = runner.seen
     measures, judged = evidence.decisions(seen, tolerated)
-    moved, distribution = evidence.scores(seen, tolerated["ks"])
+    moved, distribution = evidence.scores(seen, tolerated)
     outcomes = outcomes_in(log.table, set(seen.ids), wal_folders=log.waiting)
-    labels = {id_: one.label for id_, one in outcomes.items() if one.label in (0, 1)}
-    compared, better = evidence.quality(seen, labels, cost, tolerated["roc_auc_difference"])
+    labels = {id_: one.label for id_, one in outcomes.items()}
+    compared, better = quality(seen, labels, cost, tolerated)
     body = {
         "measures": measures,
+        "changes": evidence.changes(seen),
         "scores": moved,
         "answers": {
             "verdicts": dict(seen.verdicts), "guards": dict(seen.guards),
@@ -226,6 +276,7 @@ def _judged(
         "segments": evidence.worst_segments(seen, trial.signature.fields),
         "quality": compared,
         "tolerances": dict(tolerated),
+        "apart": seen.apart if seen.output.kind == "regression" else None,
     }  # fmt: skip
     return body, all_of(v for v in (judged, distribution, better) if v is not None)
 

@@ -9,43 +9,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, Estimate, Rule, Verdict, all_of, nearest
-from seawall.sdk.against import Against, compare_binary
 from seawall.sdk.drift import drift
-from seawall.sdk.replayed import Replayed
+from seawall.sdk.replayed import Replayed, classes_of
 from seawall.sdk.report import CONFIDENCE
-from seawall.sdk.rows import Rows
 from seawall.sdk.segments import segments
+from seawall.serving.output import Kind
 from seawall.serving.signature import Field
 from seawall.statistics.column import Column
-from seawall.statistics.cost import Cost
 from seawall.statistics.drift import judge_in_family
 from seawall.statistics.flips import flips, flips_by, rise
 from seawall.statistics.intervals import rate
 from seawall.statistics.paired import by_loss
 from seawall.statistics.score import MOST_GROUPS, group_codes
 
-TOLERANCES = {
-    "flips": 0.02,
-    "unanswered": 0.005,
-    "fallback_rise": 0.01,
-    "ks": 0.10,
-    "roc_auc_difference": 0.01,
+_ANSWERS = {"flips": 0.02, "unanswered": 0.005, "fallback_rise": 0.01}
+TOLERANCES: Mapping[str, Mapping[str, float]] = {
+    "binary": _ANSWERS | {"ks": 0.10, "roc_auc_difference": 0.01},
+    "multiclass": _ANSWERS | {"total_variation": 0.10, "accuracy_difference": 0.01},
+    "regression": _ANSWERS | {"ks": 0.10, "mae_difference": 0.01},
 }
-"""How much of each is tolerated; the last one is how much worse ROC AUC may be."""
+"""How much of each is tolerated: of answers, of the shift of their distribution, and last by how
+much quality may be worse (the MAE by this share of the recorded answers')."""
 QUANTILES = (0.5, 0.9, 0.99)
 LEAST_FLIPS = 20
 """Fewer are not searched for segments."""
 ALL = "all rows"
 
 
-def checked_tolerances(given: Mapping[str, float]) -> dict[str, float]:
-    """The defaults with what was given instead; `BadInput` on another name or size."""
+def checked_tolerances(given: Mapping[str, float], kind: Kind = "binary") -> dict[str, float]:
+    """The defaults of a kind with what was given instead; `BadInput` on another name or size."""
+    defaults = TOLERANCES[kind]
     for name, size in given.items():
-        if name not in TOLERANCES:
-            raise BadInput(f"no tolerance for {name!r}", remedy=nearest(name, tuple(TOLERANCES)))
+        if name not in defaults:
+            raise BadInput(f"no tolerance for {name!r}", remedy=nearest(name, tuple(defaults)))
         if not 0 <= size < float("inf"):
             raise BadInput(f"tolerance {name}={size:g} is not a size", remedy="give 0 or more")
-    return TOLERANCES | dict(given)
+    return {**defaults, **given}
 
 
 def decisions(seen: Replayed, tolerances: Mapping[str, float]) -> tuple[dict[str, Any], Verdict]:
@@ -62,38 +61,71 @@ def decisions(seen: Replayed, tolerances: Mapping[str, float]) -> tuple[dict[str
 
 def _measures(seen: Replayed, confidence: float) -> dict[str, Estimate]:
     score, asked = seen.column("candidate_score"), seen.column("asked").astype(bool)
-    with np.errstate(invalid="ignore"):
-        said = (score >= 0) & (score <= 1)
-    silent = int(np.count_nonzero(asked & ~said))
+    silent = int(np.count_nonzero(asked & np.isnan(sayable(score, seen))))
     by_model = [seen.column(f"{who}_itself").astype(bool) for who in ("recorded", "candidate")]
-    return {
-        **flips(seen.column("recorded_label"), seen.column("candidate_label"), confidence),
+    otherwise = flips(seen.column("recorded_label"), seen.column("candidate_label"), confidence)
+    if seen.output.kind != "binary":
+        flipped = int(np.count_nonzero(seen.flipped))
+        kept = ("answer_to_none", "none_to_answer")
+        otherwise = {"flips": rate(flipped, len(seen), confidence)} | {
+            name: otherwise[name] for name in kept
+        }
+    return otherwise | {
         "unanswered": rate(silent, int(asked.sum()), confidence),
         "invalid": rate(int(np.count_nonzero(~asked)), asked.size, confidence),
         "fallback_rise": rise(~by_model[0], ~by_model[1], confidence),
     }
 
 
-def scores(seen: Replayed, tolerance: float) -> tuple[dict[str, Any] | None, Verdict | None]:
-    """How far the distribution of scores moved, and how far each score; None without scores."""
-    then, now = _unit(seen.column("recorded_score")), _unit(seen.column("candidate_score"))
+def sayable(values: NDArray[np.float64], seen: Replayed) -> NDArray[np.float64]:
+    """The scores, or values, with NaN for what is none of the kind."""
+    if seen.output.kind == "regression":
+        return np.where(np.isfinite(values), values, np.nan)
+    with np.errstate(invalid="ignore"):
+        return np.where((values >= 0) & (values <= 1), values, np.nan)
+
+
+def changes(seen: Replayed) -> dict[str, Any] | None:
+    """Decisions by recorded class (down) and new class (across), the last for none; of classes."""
+    if seen.output.kind != "multiclass":
+        return None
+    classes = [*map(str, classes_of(seen.output)), None]
+    size = len(classes)
+    then, now = (seen.column(f"{who}_label") % size for who in ("recorded", "candidate"))
+    counts = np.bincount(then * size + now, minlength=size * size).reshape(size, size)
+    return {"classes": classes, "counts": counts.tolist()}
+
+
+def scores(
+    seen: Replayed, tolerances: Mapping[str, float]
+) -> tuple[dict[str, Any] | None, Verdict | None]:
+    """How far the distribution of scores, values or called classes moved, and how far each score
+    or value; None without them.
+    """
+    then, now = (sayable(seen.column(f"{who}_score"), seen) for who in ("recorded", "candidate"))
     both = ~np.isnan(then) & ~np.isnan(now)
     if not both.any():
         return None, None
-    moved = drift(
-        {"score": then[~np.isnan(then)]}, {"score": now[~np.isnan(now)]},
-        tolerances={"ks": tolerance},
-    )  # fmt: skip
+    name, shapes = (
+        "value" if seen.output.kind == "regression" else "score",
+        (then[~np.isnan(then)], now[~np.isnan(now)]),
+    )
+    deciding = "ks"
+    if seen.output.kind == "multiclass":
+        name, deciding, shapes = "class", "total_variation", _called(seen)
+    moved = drift({name: shapes[0]}, {name: shapes[1]}, tolerances={deciding: tolerances[deciding]})
     apart = now[both] - then[both]
     largest = int(np.argmax(np.abs(apart)))
     at = int(np.flatnonzero(both)[largest])
-    shape = moved.to_dict()["features"]["score"]
+    shape = moved.to_dict()["features"][name]
     mean = by_loss((now[both], then[both]), CONFIDENCE).difference
+    size = by_loss((np.abs(apart), np.zeros(apart.size)), CONFIDENCE).difference
     body = {
         "distribution": shape,
         "n": int(both.sum()),
         "equal": int(np.count_nonzero(apart == 0)),
         "mean_difference": mean.to_dict(),
+        "mean_absolute_difference": size.to_dict(),
         "quantiles": {f"{q:g}": float(np.quantile(np.abs(apart), q)) for q in QUANTILES},
         "largest": {
             "decision_id": seen.ids[at], "recorded": float(then[at]), "candidate": float(now[at]),
@@ -101,6 +133,13 @@ def scores(seen: Replayed, tolerance: float) -> tuple[dict[str, Any] | None, Ver
         "histogram": _histogram(apart),
     }  # fmt: skip
     return body, moved.verdict
+
+
+def _called(seen: Replayed) -> tuple[Column, Column]:
+    words = list(map(str, classes_of(seen.output)))
+    codes = (seen.column(f"{who}_label") for who in ("recorded", "candidate"))
+    then, now = ((c[c >= 0], words) for c in codes)
+    return then, now
 
 
 def _histogram(apart: NDArray[np.float64]) -> dict[str, Any]:
@@ -114,7 +153,7 @@ def groups(seen: Replayed) -> list[dict[str, Any]]:
 
     Raises `BadInput` for a column with too many values.
     """
-    flipped = seen.column("recorded_label") != seen.column("candidate_label")
+    flipped = seen.flipped
     coded: dict[str, tuple[Any, tuple[str, ...]]] = {}
     for name, values in seen.groups.items():
         coded[name] = group_codes(np.array(values, dtype=object))
@@ -138,6 +177,8 @@ def worst_segments(seen: Replayed, fields: tuple[Field, ...]) -> dict[str, Any] 
     then = seen.column("recorded_label")[:n]
     now = seen.column("candidate_label")[:n]
     kept = (then >= 0) & (now >= 0)
+    if seen.output.kind != "binary":  # whether it flips, not into which class
+        then, now = np.zeros(n, np.int64), seen.flipped[:n].astype(np.int64)
     if np.count_nonzero(then[kept] != now[kept]) < LEAST_FLIPS:
         return None
     columns = {f.name: _column(f, inputs[kept, at]) for at, f in enumerate(fields)}
@@ -159,53 +200,3 @@ def _column(field: Field, values: NDArray[np.float64]) -> Column:
 
 def _empty(values: Any) -> bool:
     return bool(np.isnan(values).all())
-
-
-def quality(
-    seen: Replayed, labels: Mapping[str, Any], cost: Cost | None, tolerance: float
-) -> tuple[dict[str, Any] | None, Verdict | None]:
-    """Both models on the rows whose outcome, 0 or 1, is known; None where there are none.
-
-    Rankings and losses count rows that both models scored, rates and value those that both
-    answered, by whatever answered in a model's place.
-    """
-    told = np.array([labels.get(id_, np.nan) for id_ in seen.ids], dtype=np.float64)
-    scored = _both(told, {who: _unit(seen.column(f"{who}_score")) for who in _WHO})
-    called = _both(told, {who: _calls(seen.column(f"{who}_label")) for who in _WHO})
-    if called is None:
-        return None, None
-    by_call = Against(prediction="recorded", tolerance=tolerance)
-    body, judge = compare_binary(called, "outcome", None, "candidate", 0.5, cost, by_call)
-    assert body is not None
-    if scored is not None:
-        by_score = Against(score="recorded", tolerance=tolerance)
-        found, judge = compare_binary(scored, "outcome", "candidate", None, 0.5, None, by_score)
-        assert found is not None
-        body["scored"] = found["n"]
-        body["measures"] = found["measures"] | body["measures"]
-        body["verdict"] = found["verdict"]
-    assert judge is not None
-    del body["columns"], body["notes"]
-    body |= {"labelled": int(np.count_nonzero(~np.isnan(told)))}
-    return body, judge(CONFIDENCE)
-
-
-_WHO = ("candidate", "recorded")
-
-
-def _both(outcome: NDArray[np.float64], answers: Mapping[str, NDArray[np.float64]]) -> Rows | None:
-    """The rows with an outcome and an answer of both, if there are any."""
-    columns = {"outcome": outcome, **answers}
-    there = ~np.isnan(np.stack(list(columns.values()))).any(axis=0)
-    kept: dict[str, Column] = {name: values[there] for name, values in columns.items()}
-    return Rows("the log", kept, []) if there.any() else None
-
-
-def _unit(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The scores with NaN for what is none."""
-    with np.errstate(invalid="ignore"):
-        return np.where((values >= 0) & (values <= 1), values, np.nan)
-
-
-def _calls(labels: NDArray[np.int8]) -> NDArray[np.float64]:
-    return np.where(labels >= 0, labels, np.nan).astype(np.float64)

@@ -15,12 +15,15 @@ from seawall.serving.again import withheld
 from seawall.serving.bundle import Bundle
 from seawall.serving.decide import Answer
 from seawall.serving.decision import DecisionRecord
-from seawall.serving.output import Decision
+from seawall.serving.output import Decision, Label, Output
 from seawall.serving.signature import Signature
 from seawall.statistics.flips import NONE
 
 SEARCHED = 200_000
 """Rows whose inputs are kept for the search of segments."""
+TENTH = 0.1
+"""Values are another answer beyond this share of their deviation, where no tolerance is declared.
+"""
 REFUSED = "refused"
 BY_RECORD = ("arm", "model", "caller", "purpose")
 """What of a record decisions may be grouped by, beside fields of its input."""
@@ -83,10 +86,22 @@ def check_recorded(part: Part, signature: Signature, where: str) -> None:
 
 
 class Replayed:
-    """Answers of all rows so far, and the inputs of the first `SEARCHED`."""
+    """Answers of all rows so far, and the inputs of the first `SEARCHED`.
 
-    def __init__(self, names: Sequence[str], by: Sequence[str]) -> None:
-        self.names, self.by = tuple(names), tuple(by)
+    Labels are columns of codes: 0 or 1, the place of a class, 0 for any value; `NONE` without an
+    answer. What a regression answers is in `recorded_value` and `candidate_value`; two answers of
+    it are otherwise when they lie further apart than `apart`.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        by: Sequence[str],
+        output: Output = Output(),  # noqa: B008 -- frozen
+        apart: float | None = None,
+    ) -> None:
+        self.names, self.by, self.output = tuple(names), tuple(by), output
+        self._apart = apart
         self.ids: list[str] = []
         self.verdicts, self.guards = Counter[str](), Counter[str]()
         self.fallbacks = Counter[str]()
@@ -113,20 +128,20 @@ class Replayed:
         Returns the piece's rows for a table of answers.
         """
         records, refused = part.records, bad & refuses
+        then = [label_of(r, self.output) for r in records]
+        now = [None if no else a.label for a, no in zip(answers, refused, strict=True)]
         numbers: dict[str, NDArray[Any]] = {
             "asked": ~bad,
             "recorded_score": _floats(r.score for r in records),
-            "recorded_label": _labels(_label(r) for r in records),
+            "recorded_label": self._codes(then),
             "recorded_threshold": _floats(r.threshold for r in records),
-            "recorded_itself": np.array([_itself(r) for r in records], bool),
+            "recorded_itself": _itself(then, records),
             "candidate_score": _floats(a.model_score for a in answers),
-            "candidate_label": _labels(a.label for a in answers),
-            "candidate_itself": np.array(
-                [a.label is not None and a.fallback is None for a in answers], bool
-            ),
+            "candidate_label": self._codes(now),
+            "candidate_itself": _itself(now, answers),
         }
-        numbers["candidate_label"][refused] = NONE
-        numbers["candidate_itself"][refused] = False
+        if self.output.kind == "regression":
+            numbers |= {"recorded_value": _values(then), "candidate_value": _values(now)}
         self._parts.append(numbers)
         self.ids += [r.id for r in records]
         said = [REFUSED if no else a.verdict for a, no in zip(answers, refused, strict=True)]
@@ -136,12 +151,33 @@ class Replayed:
         if self._searched < SEARCHED:
             self._inputs.append(matrix[: SEARCHED - self._searched].copy())
             self._searched += len(self._inputs[-1])
-        return _rows(part, numbers, answers, said)
+        shown = self._table(then, now)
+        if self._apart is not None or self.output.kind != "regression":
+            shown["flips"] = _otherwise(numbers, self._apart or 0.0)
+        return _rows(part, numbers, answers, said, shown)
 
     def column(self, name: str) -> NDArray[Any]:
         """All values of a column so far."""
-        parts = [part[name] for part in self._parts]
+        parts = [part[name] for part in self._parts if name in part]
         return np.concatenate(parts) if parts else np.empty(0)
+
+    @property
+    def unit(self) -> float:
+        """The standard deviation of the recorded values; 0 where there are fewer than two."""
+        told = self.column("recorded_value")
+        told = told[~np.isnan(told)]
+        return float(np.std(told, ddof=1)) if told.size > 1 else 0.0
+
+    @property
+    def apart(self) -> float:
+        """By how much two values differ that are not the same answer."""
+        return TENTH * self.unit if self._apart is None else self._apart
+
+    @property
+    def flipped(self) -> NDArray[np.bool_]:
+        """Which decisions would have been otherwise."""
+        names = ("recorded_label", "candidate_label", "recorded_value", "candidate_value")
+        return _otherwise({name: self.column(name) for name in names}, self.apart)
 
     @property
     def inputs(self) -> NDArray[np.float64]:
@@ -153,6 +189,24 @@ class Replayed:
         """Those of the inputs that the candidate has a score for."""
         inputs = self.inputs
         return inputs[~np.isnan(self.column("candidate_score")[: len(inputs)])]
+
+    def _codes(self, labels: Sequence[Decision | None]) -> NDArray[np.int64]:
+        if self.output.kind == "regression":
+            return np.array([NONE if v is None else 0 for v in labels], np.int64)
+        places: dict[Any, int] = {c: at for at, c in enumerate(classes_of(self.output))}
+        return np.array([places.get(v, NONE) for v in labels], np.int64)
+
+    def _table(
+        self, then: Sequence[Decision | None], now: Sequence[Decision | None]
+    ) -> dict[str, Any]:
+        """Both labels for a table of answers, as the words of outcomes."""
+        import pyarrow as pa
+
+        if self.output.kind == "multiclass":
+            then, now = (tuple(None if v is None else str(v) for v in p) for p in (then, now))
+        kind = {"binary": pa.int8(), "multiclass": pa.string(), "regression": pa.float64()}
+        made = pa.array(then, kind[self.output.kind]), pa.array(now, kind[self.output.kind])
+        return dict(zip(("recorded_label", "candidate_label"), made, strict=True))
 
     def _count(
         self, records: Sequence[DecisionRecord], answers: Sequence[Answer], said: Sequence[str]
@@ -173,15 +227,15 @@ def _tally(one: DecisionRecord | Answer, guards: Counter[str], fallbacks: Counte
 
 
 def _rows(
-    part: Part, numbers: Mapping[str, NDArray[Any]], answers: Sequence[Answer], said: Sequence[str]
+    part: Part,
+    numbers: Mapping[str, NDArray[Any]],
+    answers: Sequence[Answer],
+    said: Sequence[str],
+    labels: Mapping[str, Any],
 ) -> dict[str, Any]:
     import pyarrow as pa
 
     records = part.records
-    labels = {
-        name: pa.array(numbers[name], pa.int8(), mask=numbers[name] == NONE)
-        for name in ("recorded_label", "candidate_label")
-    }
     text = pa.string()
     return {
         "decision_id": pa.array([r.id for r in records], text),
@@ -191,7 +245,6 @@ def _rows(
         "recorded_score": pa.array(numbers["recorded_score"], from_pandas=True),
         "candidate_score": pa.array(numbers["candidate_score"], from_pandas=True),
         **labels,
-        "flips": pa.array(numbers["recorded_label"] != numbers["candidate_label"]),
         "recorded_fallback": pa.array([r.fallback for r in records], text),
         "candidate_fallback": pa.array([a.fallback for a in answers], text),
         "candidate_verdict": pa.array(said, text),
@@ -200,15 +253,38 @@ def _rows(
     }
 
 
-def _label(record: DecisionRecord) -> int | None:
-    output = record.output
-    label = output.get("label") if isinstance(output, dict) else None
-    return label if label in (0, 1) else None
+def _otherwise(numbers: Mapping[str, NDArray[Any]], apart: float) -> NDArray[np.bool_]:
+    """Which rows are answered otherwise: another label, no answer, a value further apart."""
+    other: NDArray[np.bool_] = numbers["recorded_label"] != numbers["candidate_label"]
+    values = numbers.get("recorded_value")
+    if values is None or not values.size:
+        return other
+    with np.errstate(invalid="ignore"):
+        return other | (np.abs(numbers["candidate_value"] - values) > apart)
 
 
-def _itself(record: DecisionRecord) -> bool:
-    """Whether the model itself gave the answer."""
-    return record.fallback is None and _label(record) is not None
+def classes_of(output: Output) -> tuple[Label, ...]:
+    """The labels of a model's answers, in the order of their codes."""
+    return output.classes if output.kind == "multiclass" else (0, 1)
+
+
+def label_of(record: DecisionRecord, output: Output) -> Decision | None:
+    """What was decided, if it is a label of a model of this kind."""
+    said = record.output
+    label: Any = said.get("label") if isinstance(said, dict) else None
+    if output.kind == "regression":
+        if isinstance(label, bool) or not isinstance(label, int | float):
+            return None
+        return float(label) if np.isfinite(label) else None
+    return label if label in classes_of(output) else None
+
+
+def _itself(
+    labels: Sequence[Decision | None], said: Sequence[DecisionRecord | Answer]
+) -> NDArray[np.bool_]:
+    """Whether the model itself gave each answer."""
+    told = [v is not None and one.fallback is None for v, one in zip(labels, said, strict=True)]
+    return np.array(told, bool)
 
 
 def _group(record: DecisionRecord, name: str) -> str:
@@ -225,5 +301,5 @@ def _floats(values: Iterator[float | None]) -> NDArray[np.float64]:
     return np.array([np.nan if v is None else v for v in values], dtype=np.float64)
 
 
-def _labels(values: Iterator[Decision | None]) -> NDArray[np.int8]:
-    return np.array([NONE if v is None else v for v in values], dtype=np.int8)
+def _values(labels: Sequence[Decision | None]) -> NDArray[np.float64]:
+    return np.array([np.nan if v is None else float(v) for v in labels], np.float64)

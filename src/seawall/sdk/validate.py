@@ -5,26 +5,25 @@ from __future__ import annotations
 import io
 import time
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from seawall.kernel import (
-    BadInput,
-    Estimate,
-    NotFound,
-    convert,
-    from_json,
-    to_builtins,
-)
+from seawall.kernel import BadInput, Estimate, NotFound, convert, to_builtins
 from seawall.registry.provenance import DataSet
 from seawall.registry.version import Version
+from seawall.sdk.champion import beside
 from seawall.sdk.client import Client
 from seawall.sdk.datasets import file_digest
-from seawall.serving.signature import Signature
+from seawall.sdk.replay_gathered import replayed
+from seawall.sdk.stability import stability
+from seawall.sdk.subject import Subject, labels, subject_of
+from seawall.statistics.column import Column
 from seawall.validation.evidence import Evidence, Parity
+from seawall.validation.measure import Measured
 from seawall.validation.plan import ValidationPlan
 
 if TYPE_CHECKING:
@@ -34,59 +33,96 @@ if TYPE_CHECKING:
 LATENCY_CALLS = 2_000
 
 
-def validate_version(client: Client, key: str, data: Path | None = None) -> dict[str, Any]:
+def validate_version(
+    client: Client,
+    key: str,
+    data: Path | None = None,
+    state: Path | None = None,
+    table: str | None = None,
+) -> dict[str, Any]:
     """Gather a version's evidence on a table and hand it in; returns the control plane's report.
 
     Without `data` the hold-out that was named at training is used, if it is still the same file.
+    `state` is the folder of a gateway's state and `table` its log, for a plan that asks for a
+    replay.
     """
     version = convert(client.get(f"/versions/{key}")["version"], Version)
     declared = client.get(f"/versions/{key}/plan")
     plan = convert(declared["plan"], ValidationPlan)
     path = data or _holdout(client, version)
-    evidence = gather(client, version, plan, path)
+    evidence = gather(client, version, plan, path, champion=declared.get("champion") or "")
+    if plan.replay is not None and state is not None:
+        evidence = replayed(evidence, client, version, plan.replay, state, table)
     body = {"plan": declared["digest"], "evidence": to_builtins(evidence)}
     return client.post(f"/versions/{key}/evidence", body)
 
 
-def gather(client: Client, version: Version, plan: ValidationPlan, path: Path) -> Evidence:
-    """Everything that the plan's rules are judged on, measured with the deployed artefact."""
-    from seawall.adapters.tables import read_table
-    from seawall.sdk.remote import load_model
-    from seawall.serving.validate import Validator
-    from seawall.statistics.score import summarise_scores
-    from seawall.validation.measure import measure
+def gather(
+    client: Client, version: Version, plan: ValidationPlan, path: Path, champion: str = ""
+) -> Evidence:
+    """Everything that the plan's rules are judged on, measured with the deployed artefact.
 
-    signature_digest = version.objects["signature"]
-    signature = from_json(client.get_object(signature_digest), Signature)
-    artefact = client.get_object(version.artefact.digest)
-    model = load_model(artefact, version.artefact.format, signature)
+    `champion` is the version that serves, to be compared where the plan asks for it.
+    """
+    from seawall.adapters.tables import read_table
+
+    subject = subject_of(client, version)
+    other = _champion(client, plan, version, champion)
     grouped = sorted({column for group in plan.groups for column in group.columns})
-    columns = read_table(path, [*signature.names, *grouped, plan.label])
-    inputs = {name: columns[name] for name in signature.names}
-    rows = len(next(iter(inputs.values())))
-    checked = Validator(signature).columns(inputs, rows)
-    matrix = checked.matrix.astype(np.float32)
-    scores = model.scores(matrix)
-    summary = summarise_scores(
-        scores,
-        columns[plan.label],
-        {name: columns[name] for name in grouped},
-        intersections=[g.columns for g in plan.groups if len(g.columns) > 1],
-    )
-    measured = measure(summary, plan)
+    fields = [*subject.signature.names, *(other.signature.names if other else ())]
+    columns = read_table(path, list(dict.fromkeys([*fields, *grouped, plan.label])))
+    matrix, violations = subject.inputs(columns)
+    label = labels(subject.output, columns[plan.label], f"{path.name}, column {plan.label}")
+    said = subject.says(matrix)
+    measured = _measure(subject, label, said, {n: columns[n] for n in grouped}, plan)
+    estimates, corrected = stability(subject, matrix, label, said, plan)
+    if other is not None:
+        theirs = other.says(other.inputs(columns)[0])
+        estimates |= beside(subject, label, said, theirs, plan)
     return Evidence(
         data=file_digest(path),
-        rows=rows,
-        estimates=measured.estimates,
-        corrected=measured.corrected,
+        rows=len(matrix),
+        estimates=measured.estimates | estimates,
+        corrected=measured.corrected | corrected,
         small=measured.small,
         groups=measured.groups,
         reliability=measured.reliability,
-        parity=_parity(client, version, model),
-        latency=_latency(model, matrix, plan.latency_quantile),
-        signature=signature_digest,
-        violations=dict(_by_field(checked.violations)),
+        parity=_parity(client, version, subject),
+        latency=_latency(subject.model, matrix, plan.latency_quantile),
+        signature=version.objects["signature"],
+        violations=dict(_by_field(violations)),
+        task=subject.output.kind,
+        confusion=measured.confusion,
+        champion=(other.version.key if other else "") if plan.champion else None,
     )
+
+
+def _measure(
+    subject: Subject,
+    label: NDArray[np.float64],
+    said: NDArray[np.float64],
+    groups: Mapping[str, Column],
+    plan: ValidationPlan,
+) -> Measured:
+    from seawall.statistics.score import summarise_scores
+    from seawall.validation.measure import measure
+    from seawall.validation.measure_classes import measure_classes
+    from seawall.validation.measure_values import measure_values
+
+    if subject.output.kind == "regression":
+        return measure_values(label, said, groups, plan)
+    if subject.output.kind == "multiclass":
+        codes = np.where(np.isnan(label), -1, label).astype(np.int64)
+        classes = tuple(map(str, subject.output.classes))
+        return measure_classes(classes, codes, said, groups, plan)
+    intersections = [g.columns for g in plan.groups if len(g.columns) > 1]
+    return measure(summarise_scores(said, label, groups, intersections=intersections), plan)
+
+
+def _champion(client: Client, plan: ValidationPlan, version: Version, key: str) -> Subject | None:
+    if not plan.champion or key in ("", version.key):
+        return None
+    return subject_of(client, convert(client.get(f"/versions/{key}")["version"], Version))
 
 
 def _by_field(violations: tuple[Violation, ...]) -> Counter[str]:
@@ -113,14 +149,17 @@ def _holdout(client: Client, version: Version) -> Path:
     return path
 
 
-def _parity(client: Client, version: Version, model: LoadedModel) -> Parity | None:
-    """The largest difference between the artefact's scores and the original's, on its sample."""
+def _parity(client: Client, version: Version, subject: Subject) -> Parity | None:
+    """The largest difference between the artefact's scores and the original's, on its sample.
+
+    Of several classes that of the last class's probability, which is what was kept.
+    """
     stored = version.objects.get("parity")
     if stored is None:
         return None
     with np.load(io.BytesIO(client.get_object(stored)), allow_pickle=False) as sample:
         rows, told = sample["sample"], sample["scores"]
-    largest = float(np.max(np.abs(model.scores(rows) - told)))
+    largest = float(np.max(np.abs(subject.model.scores(rows) - told)))
     return Parity(largest, len(rows))
 
 

@@ -129,8 +129,8 @@ class Bundle(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return f"the fallback or a guard asks an arm {min(strange)!r} that is not there"
         if problem := self.output.problem() or self._fallback_problem():
             return problem
-        if self.output.kind != "binary" and any(arm.format == FORMAT for arm in self.arms):
-            return "a model on another server answers with the probability of label 1"
+        if self.mode == "observe" and self.output.kind != "binary":
+            return f"a model of {self.output.kind} answers is served, and not observed"
         if self.on_invalid == "fallback" and self.fallback is None:
             return "on_invalid is fallback, and there is none"
         if self.mode == "observe" and (problem := self._not_observable()):

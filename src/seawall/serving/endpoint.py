@@ -6,13 +6,14 @@ from typing import Annotated, ClassVar, Literal
 
 import msgspec
 
+from seawall.serving.alarm_budget import AlarmBudget
 from seawall.serving.bundle import Mode
 from seawall.serving.cost import Cost
 from seawall.serving.decision_privacy import PrivacyRule
 from seawall.serving.fallback import Fallback
 from seawall.serving.guard import Guard
 from seawall.serving.limit import Limits
-from seawall.serving.output import Value
+from seawall.serving.output import Label, Value
 from seawall.serving.sampling import Sampling
 
 
@@ -50,6 +51,8 @@ class Endpoint(
     """By arm, how long a remote model may take; without one what its version says."""
     threshold: float = 0.5
     value: Value = Value()
+    favourable: Label | None = None
+    """Of several classes the one that people want: its rate is compared between groups."""
     on_invalid: Literal["reject", "fallback"] = "reject"
     guards: tuple[Guard, ...] = ()
     limits: Limits = Limits()
@@ -58,6 +61,8 @@ class Endpoint(
     label_age_seconds: float = 7 * 86_400.0
     latency_objective_ms: float | None = None
     window_hours: int = 24
+    alarms: AlarmBudget = AlarmBudget()
+    """How often all that watches it without end may alarm falsely."""
     log: Literal["enqueued", "durable"] = "enqueued"
     log_failure: Literal["refuse", "serve"] = "refuse"
     """What becomes of a request whose decision the gateway's disk does not take."""

@@ -9,7 +9,7 @@ from seawall.serving.decide import Answer, Batch, Decider, Unanswered
 from seawall.serving.guard import SEVERITY
 
 Observed = Sequence[float] | Unanswered
-"""Probabilities of label 1; no other kind of model runs elsewhere."""
+"""Probabilities of label 1; no other kind of model is observed."""
 ACTION = "observed"
 """The `action` of such a decision: the caller was given the server's answer, unchanged."""
 

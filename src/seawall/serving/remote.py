@@ -14,6 +14,7 @@ import msgspec
 
 from seawall.kernel import BadInput
 from seawall.serving.breaker import Breaking
+from seawall.serving.output import Kind, Label, Output
 
 FORMAT = "remote"
 Protocol = Literal["oip", "mlflow"]
@@ -30,9 +31,10 @@ class RemoteServer(
 
     `url` is `http://HOST:PORT/PREFIX`. Over `oip` the server's `model` (and `version`, which pins
     what it serves) is sent one FP32 tensor `input` (rows × fields), as JSON or `binary`, and asked
-    for `output`, by default all of them; over `mlflow` it is sent a `dataframe_split`. A reply that
-    takes longer than `timeout_ms` is none. At most `concurrency` requests of a worker are under
-    way, fewer when the server slows down. `headers` go with every request that Seawall makes.
+    for `output`, by default all of them; over `mlflow` it is sent a `dataframe_split`. By `task` it
+    answers a probability a row, one of each of the `classes` in this order, or a value. A reply
+    that takes longer than `timeout_ms` is none. At most `concurrency` requests of a worker are
+    under way, fewer when the server slows down. `headers` go with every request that Seawall makes.
     """
 
     kind: ClassVar[str] = "remote_model"
@@ -45,6 +47,8 @@ class RemoteServer(
     input: str = "input"
     output: str = ""
     binary: bool = False
+    task: Kind = "binary"
+    classes: tuple[Label, ...] = ()
     timeout_ms: float = 1_000.0
     concurrency: int = 64
     headers: dict[str, str] = {}
@@ -58,6 +62,11 @@ class RemoteServer(
     def key(self) -> str:
         """The name."""
         return self.name
+
+    @property
+    def answers(self) -> Output:
+        """What its numbers mean."""
+        return Output(kind=self.task, classes=self.classes)
 
     def _problem(self) -> str:
         try:
@@ -73,6 +82,10 @@ class RemoteServer(
             return "the Open Inference Protocol asks for a model by name; add model: NAME"
         if self.protocol == "mlflow" and (self.model or self.version or self.output or self.binary):
             return "an MLflow server has one model; leave out model, version, output and binary"
+        if self.classes and self.task != "multiclass":
+            return "classes go with task: multiclass"
+        if wrong := self.answers.problem():
+            return f"{wrong}; write classes: [NAME, …] in the order of its probabilities"
         if not 0.0 < self.timeout_ms <= 600_000.0 or not 1 <= self.concurrency <= 4_096:
             return "timeout_ms lies in (0, 600000], concurrency in 1 to 4096"
         for name, value in self.headers.items():

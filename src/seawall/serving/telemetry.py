@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.kernel import BadInput, Corrupt, Digest
+from seawall.serving.label_groups import Groups, merge_groups
 from seawall.serving.labelled import Confusion, less, merge_confusions, values_of
 from seawall.statistics.multiclass import MulticlassSummary
 from seawall.statistics.regression import RegressionSummary
@@ -100,7 +101,7 @@ class Labels(
     summaries by the group columns they were counted by. Of several classes `confusion` counts
     labels by the class called, corrections taken out; of a regression `errors` and
     `errors_withdrawn` are column summaries of error, magnitude, label and relative error, and
-    without a tolerance nothing is correct or wrong.
+    without a tolerance nothing is correct or wrong. `groups` counts both by group.
     """
 
     arrived: int = 0
@@ -112,6 +113,7 @@ class Labels(
     confusion: Confusion = {}
     errors: dict[str, bytes] = {}
     errors_withdrawn: dict[str, bytes] = {}
+    groups: Groups = {}
 
     @property
     def classes(self) -> MulticlassSummary | None:
@@ -269,6 +271,7 @@ def _add(a: Body, b: Body) -> Body:
             confusion=merge_confusions(a.confusion, b.confusion),
             errors=_union(a.errors, b.errors, _merge_columns),
             errors_withdrawn=_union(a.errors_withdrawn, b.errors_withdrawn, _merge_columns),
+            groups=merge_groups(a.groups, b.groups),
         )
     if isinstance(a, Shadow) and isinstance(b, Shadow):
         return Shadow(_union(a.against, b.against, _merge_joints))

@@ -50,6 +50,33 @@ def gap_bet(first: tuple[int, int], second: tuple[int, int], tolerance: float, s
     return gap_bets(np.concatenate(rows), group, tolerance).sum(axis=0)
 
 
+def mean_gap_bet(
+    first: ColumnSummary, second: ColumnSummary, tolerance: float, reach: float, seed: int
+) -> Vector:
+    """That the means of two groups' values differ by more than `tolerance`.
+
+    Values beyond [−reach, reach] count as its ends. One is taken to lie in the middle of its cell,
+    and what that may hide of either group is added to the tolerance. Pairs are drawn by `seed`.
+    """
+    rng, parts, hidden = np.random.default_rng(seed), list[Vector](), 0.0
+    for column in (first, second):
+        filled = np.flatnonzero(column.counts)
+        low, high = (
+            np.clip(
+                column.grid.edges[filled + at], max(-reach, column.low), min(reach, column.high)
+            )
+            for at in (0, 1)
+        )
+        counts = column.counts[filled]
+        parts.append(rng.permutation(np.repeat((low + high) / 2, counts)))
+        hidden += float(((high - low) / 2).max(initial=0.0))
+    if tolerance + hidden >= 2 * reach:
+        return np.zeros(BETTORS["gap"])  # nothing can be shown
+    group = np.repeat([False, True], [len(p) for p in parts])
+    values = np.concatenate(parts)
+    return gap_bets(values, group, tolerance + hidden, -reach, reach).sum(axis=0)
+
+
 def calibration_bet(counts: ArrayLike, grid: Grid, tolerance: float) -> Vector:
     """That labels are off their scores by more than `tolerance` in some band of scores.
 

@@ -141,21 +141,13 @@ def _search(
     """
     from scipy.special import ndtr
 
-    # row value at threshold j: called positive when its segment is j or later
-    size = at.size
-    is_called = np.arange(size)[:, None] >= np.arange(size)[None, :]
-    worth = np.stack(
-        [np.where(is_called, cost.fp, cost.tn), np.where(is_called, cost.tp, cost.fn)]
-    ).reshape(-1, size)  # [label × segment, threshold]
+    size, worth = at.size, _worth(cost, at.size)
     counts = segments[[NEGATIVE, POSITIVE]]
     n = float(counts.sum())
     padded = (counts + counts.sum(axis=0) / n).reshape(-1)
     counts, rows = counts.reshape(-1), n + 2
     mean, centre = counts @ worth / n, padded @ worth / rows
-    rng = np.random.default_rng(0)
-    noise = rng.standard_normal((_DRAWS, counts.size)) * np.sqrt(padded)
-    noise -= noise.sum(axis=1, keepdims=True) * padded / rows
-    moved = noise @ worth / rows
+    moved = _drawn(padded, rows) @ worth / rows
     fewest = float(segments.sum(axis=1).min())
     heavier = student_quantile(max(fewest, 1.0), confidence) / normal_quantile(confidence)
     deviation = _deviation(padded, worth)
@@ -187,6 +179,20 @@ def _search(
     )
     best = Best(float(at[top]), float(rivals.min()), float(rivals.max()), value, gain)
     return best, Curve(mean, low, high)
+
+
+def _worth(cost: Cost, size: int) -> Vector:
+    """A row's value, [label × segment, threshold]: called positive from its segment on."""
+    is_called = np.arange(size)[:, None] >= np.arange(size)[None, :]
+    return np.stack(
+        [np.where(is_called, cost.fp, cost.tn), np.where(is_called, cost.tp, cost.fn)]
+    ).reshape(-1, size)
+
+
+def _drawn(counts: Vector, rows: float) -> Vector:
+    """Draws of how far counts may be off their expectation, adding up to nothing."""
+    noise = np.random.default_rng(0).standard_normal((_DRAWS, counts.size)) * np.sqrt(counts)
+    return noise - noise.sum(axis=1, keepdims=True) * counts / rows
 
 
 def _deviation(counts: Vector, worth: Vector) -> Vector:

@@ -32,12 +32,14 @@ _LOST = -700.0
 class Detector(msgspec.Struct, frozen=True):
     """Several bettors' sums over all starts after `steps` steps, as logarithms.
 
-    A few dozen numbers, whatever has passed; survives the wire.
+    A few dozen numbers, whatever has passed; survives the wire. `share` multiplies what every
+    start from now on stakes, in (0, 1]: set it by what was known before the next step.
     """
 
     contract: Contract
     log_started: tuple[float, ...]
     steps: int = 0
+    share: float = 1.0
 
     @classmethod
     def of(cls, contract: Contract, bettors: int) -> Detector:
@@ -58,13 +60,14 @@ class Detector(msgspec.Struct, frozen=True):
             return self, np.zeros(0)
         at = np.arange(self.steps + 1, self.steps + len(made) + 1)
         weight = np.zeros(len(at)) if self.contract == "mean_time" else log_weight(at)
+        weight += math.log(self.share)
         # S_t = (S_{t-1} + w_t)·e^{bet_t}: divided by the product of all bets it is a plain sum
         kept = np.maximum(made, _LOST)
         product = np.cumsum(kept, axis=0)
         shares = weight[:, None] - (product - kept)
         shares[0] = np.logaddexp(shares[0], self.log_started)
         started = np.maximum(np.logaddexp.accumulate(shares, axis=0) + product, _LOST)
-        after = Detector(self.contract, tuple(started[-1].tolist()), int(at[-1]))
+        after = Detector(self.contract, tuple(started[-1].tolist()), int(at[-1]), self.share)
         return after, self._whole(at, started)
 
     def _whole(self, steps: NDArray[np.int64], started: Vector) -> Vector:
@@ -73,7 +76,8 @@ class Detector(msgspec.Struct, frozen=True):
         value = average(started, axis=1)
         if self.contract == "mean_time":
             return value
-        return np.logaddexp(value, -np.log(_TOTAL * np.log(steps + 2.0)) if steps[0] else 0.0)
+        left = -np.log(_TOTAL * np.log(steps + 2.0)) if steps[0] else 0.0
+        return np.logaddexp(value, left + math.log(self.share))
 
 
 def log_weight(step: NDArray[np.int64]) -> Vector:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -12,7 +13,7 @@ from seawall.kernel import Estimate
 from seawall.statistics.discrete_mean import discrete_mean
 from seawall.statistics.intervals import clopper_pearson, rate
 
-Labels = NDArray[np.int8]
+Labels = NDArray[np.signedinteger[Any]]
 NONE = -1
 """The label of a decision without an answer."""
 DIRECTIONS: Mapping[str, tuple[int, int]] = {

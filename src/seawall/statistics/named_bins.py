@@ -38,6 +38,9 @@ class NamedBins(msgspec.Struct, frozen=True, eq=False):
         present = np.asarray(values[0] if isinstance(values, tuple) else values)[there]
         if present.dtype.kind == "M":
             present = present.astype("datetime64[us]").astype(np.int64)
+        elif present.dtype.kind in "biuf":  # cells are counted beyond what narrow numbers hold
+            whole = present.dtype.kind != "f" and present.dtype != np.uint64
+            present = present.astype(np.int64 if whole else np.float64, copy=False)
         found[there] = self.at[self.grid.cell_of(present)]
         return found
 

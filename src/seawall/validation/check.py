@@ -17,7 +17,12 @@ def run_checks(plan: ValidationPlan, evidence: Evidence) -> tuple[tuple[Check, V
         ("quality", _judge_all(plan.quality, evidence)),
         ("calibration", _judge_all(plan.calibration, evidence)),
         ("fairness", _judge_all(plan.fairness_rules, evidence)),
+        ("stability", _judge_all(plan.stability_rules, evidence)),
     ]
+    if plan.champion:
+        checks.append(("champion", _champion(plan, evidence)))
+    if plan.replay:
+        checks.append(("replay", _replay(plan, evidence)))
     if plan.signature:
         checks.append(("signature", _signature(evidence)))
     if plan.parity is not None:
@@ -29,6 +34,20 @@ def run_checks(plan: ValidationPlan, evidence: Evidence) -> tuple[tuple[Check, V
 
 def _judge_all(rules: tuple[Rule, ...], evidence: Evidence) -> Verdict:
     return all_of(judge(rule, evidence.estimates, evidence.corrected) for rule in rules)
+
+
+def _champion(plan: ValidationPlan, evidence: Evidence) -> Verdict:
+    if evidence.champion == "":
+        message = "no other version serves yet, so there is none to be worse than"
+        return _verdict("champion", message, Outcome.PASS)
+    return _judge_all(plan.champion_rules, evidence)
+
+
+def _replay(plan: ValidationPlan, evidence: Evidence) -> Verdict:
+    if evidence.replay is None:
+        message = "nothing was replayed; validate with --state, the folder of a gateway's state"
+        return _verdict("replay", message, Outcome.UNDECIDED)
+    return _judge_all(plan.replay_rules, evidence)
 
 
 def _signature(evidence: Evidence) -> Verdict:

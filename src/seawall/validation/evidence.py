@@ -5,9 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from seawall.kernel import Digest, Estimate
+from seawall.serving.output import Kind
 from seawall.statistics.groups import Group
 from seawall.statistics.reliability import Bin
 from seawall.validation.plan import SmallGroups
+from seawall.validation.replay import ReplayEvidence
 
 
 class SmallGroup(msgspec.Struct, frozen=True):
@@ -35,14 +37,23 @@ class Parity(msgspec.Struct, frozen=True):
     rows: int
 
 
+class Confusion(msgspec.Struct, frozen=True):
+    """Rows by label (down) and called class (across), in the order of `classes`."""
+
+    classes: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+
+
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that a plan's rules are judged on.
 
     `estimates` are by name: `roc_auc`, `ece`, `demographic_parity_difference[SEX]`. `corrected`
-    are the fairness estimates at the level that holds for all fairness rules at once. `groups` and
+    are estimates at the level that holds for all members of their family at once: fairness rules,
+    perturbations, classes. `groups` and
     `reliability` are shown and not judged. `data` is the digest
     of the `rows` they were measured on, `signature` that of the input signature, `violations` count
-    the rows that break it by field. `latency` is in milliseconds at the plan's quantile.
+    the rows that break it by field. `champion` is the version that was compared, empty when none
+    serves. `latency` is in milliseconds at the plan's quantile.
     """
 
     data: Digest
@@ -56,3 +67,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     groups: tuple[Group, ...] = ()
     reliability: tuple[Bin, ...] = ()
     violations: dict[str, int] = {}
+    task: Kind = "binary"
+    confusion: Confusion | None = None
+    champion: str | None = None
+    replay: ReplayEvidence | None = None

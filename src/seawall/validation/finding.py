@@ -9,7 +9,10 @@ import msgspec
 
 from seawall.kernel import Estimate, Outcome
 
-Check = Literal["quality", "calibration", "fairness", "parity", "latency", "signature"]
+Check = Literal[
+    "quality", "calibration", "fairness", "stability", "champion", "replay", "parity", "latency",
+    "signature",
+]  # fmt: skip
 Severity = Literal["low", "medium", "high"]
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from seawall.kernel import Estimate
 from seawall.statistics.calibration import calibration
@@ -14,7 +16,7 @@ from seawall.statistics.groups import Group
 from seawall.statistics.performance import performance
 from seawall.statistics.reliability import Bin, reliability
 from seawall.statistics.score import Family, ScoreSummary
-from seawall.validation.evidence import SmallGroup
+from seawall.validation.evidence import Confusion, SmallGroup
 from seawall.validation.plan import GroupPlan, ValidationPlan
 
 POOLED = "(pooled)"
@@ -27,7 +29,8 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
     corrected: dict[str, Estimate]
     small: tuple[SmallGroup, ...]
     groups: tuple[Group, ...]
-    reliability: tuple[Bin, ...]
+    reliability: tuple[Bin, ...] = ()
+    confusion: Confusion | None = None
 
 
 def measure(summary: ScoreSummary, plan: ValidationPlan) -> Measured:
@@ -38,6 +41,20 @@ def measure(summary: ScoreSummary, plan: ValidationPlan) -> Measured:
     """
     level = plan.confidence
     estimates = performance(summary, plan.threshold, level) | calibration(summary, level)
+    between = between_groups(summary, plan)
+    return Measured(
+        estimates=defined(estimates | between.estimates),
+        corrected=defined(between.corrected),
+        small=between.small,
+        groups=between.groups,
+        reliability=tuple(_plain(b) for b in reliability(summary, confidence=level)),
+    )
+
+
+def between_groups(summary: ScoreSummary, plan: ValidationPlan, strictness: int = 1) -> Measured:
+    """The gaps between the plan's groups; at a level for so many comparisons at once."""
+    level = 1 - (1 - plan.confidence) / strictness
+    estimates: dict[str, Estimate] = {}
     corrected: dict[str, Estimate] = {}
     small: list[SmallGroup] = []
     groups: list[Group] = []
@@ -51,12 +68,13 @@ def measure(summary: ScoreSummary, plan: ValidationPlan) -> Measured:
         if members > 1:
             corrected |= _gaps(counted, group, plan, 1 - (1 - level) / members)[0]
     return Measured(
-        estimates={name: e for name, e in estimates.items() if not math.isnan(e.value)},
-        corrected={name: e for name, e in corrected.items() if not math.isnan(e.value)},
-        small=tuple(small),
-        groups=tuple(groups),
-        reliability=tuple(_plain(b) for b in reliability(summary, confidence=level)),
+        estimates=estimates, corrected=corrected, small=tuple(small), groups=tuple(groups)
     )
+
+
+def defined(estimates: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    """Those that have rows behind them."""
+    return {name: e for name, e in estimates.items() if not math.isnan(e.value)}
 
 
 def _plain(one: Bin) -> Bin:
@@ -80,23 +98,15 @@ def _gaps(
 def _treat_small(
     summary: ScoreSummary, group: GroupPlan
 ) -> tuple[ScoreSummary, tuple[SmallGroup, ...]]:
-    """The summary to measure, and the groups that were pooled or are left out.
-
-    The pool takes the smallest groups, and further ones until it is large enough itself.
-    """
+    """The summary to measure, and the groups that were pooled or are left out."""
     family = summary.family(*group.columns)
     rows = family.counts.sum(axis=(1, 2))
-    order = np.argsort(rows, kind="stable")
-    below = [int(at) for at in order if rows[at] < group.minimum_group]
-    if not below:
+    pool = too_small(rows, group)
+    if not pool:
         return summary, ()
+    treated = (treated_small(family.groups, rows, pool, group),)
     if group.small_groups == "waive":
-        return summary, (_record(family, below, group),)
-    pool: list[int] = []
-    for at in order:
-        if rows[at] >= group.minimum_group and rows[pool].sum() >= group.minimum_group:
-            break
-        pool.append(int(at))
+        return summary, treated
     kept = [at for at in range(len(family.groups)) if at not in pool]
     pooled = Family(
         family.columns,
@@ -104,17 +114,34 @@ def _treat_small(
         np.concatenate([family.counts[kept], family.counts[pool].sum(axis=0, keepdims=True)]),
     )
     others = tuple(f for f in summary.families if f.columns != family.columns)
-    return (
-        msgspec.structs.replace(summary, families=(*others, pooled)),
-        (_record(family, pool, group),),
-    )
+    return msgspec.structs.replace(summary, families=(*others, pooled)), treated
 
 
-def _record(family: Family, at: list[int], group: GroupPlan) -> SmallGroup:
+def too_small(rows: NDArray[np.int64], group: GroupPlan) -> list[int]:
+    """Which groups, of so many rows each, are pooled or waived.
+
+    The pool takes the smallest groups, and further ones until it is large enough itself.
+    """
+    order = np.argsort(rows, kind="stable")
+    below = [int(at) for at in order if rows[at] < group.minimum_group]
+    if not below or group.small_groups == "waive":
+        return below
+    pool: list[int] = []
+    for at in order:
+        if rows[at] >= group.minimum_group and rows[pool].sum() >= group.minimum_group:
+            break
+        pool.append(int(at))
+    return pool
+
+
+def treated_small(
+    names: Sequence[tuple[str, ...]], rows: NDArray[np.int64], at: list[int], group: GroupPlan
+) -> SmallGroup:
+    """What is told of groups that are pooled or waived."""
     return SmallGroup(
         by=group.name,
-        groups=tuple("×".join(family.groups[i]) for i in sorted(at)),
-        rows=int(family.counts[at].sum()),
+        groups=tuple("×".join(names[i]) for i in sorted(at)),
+        rows=int(rows[at].sum()),
         treatment=group.small_groups,
         reason=group.reason,
     )

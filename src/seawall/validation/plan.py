@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import ClassVar, Literal
 
 import msgspec
 
 from seawall.kernel import Digest, Rule, convert, to_builtins, to_json
+from seawall.validation.perturbation import Perturbation
+from seawall.validation.replay import ReplayPlan
 
+CHAMPION, REPLAY = "champion", "replay"
+"""What the estimates of a comparison and of a replay are by: `roc_auc_difference[champion]`."""
 SmallGroups = Literal["pool", "waive"]
 
 
@@ -42,10 +47,13 @@ class GroupPlan(
 class ValidationPlan(
     msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True
 ):
-    """The checks of a model's versions.
+    """The checks of a model's versions, of two classes, several, or a value.
 
-    `threshold` turns a score into a decision. Rules of `fairness` without `by` are judged on every
-    group. `parity` is the largest difference allowed between a score here and the same row's
+    `threshold` turns the score of a model of two classes into a decision. Rules of `fairness`
+    without `by` are judged on every group; with several classes on the `favourable` one, or on
+    whichever differs most. Rules of `stability` are judged on every perturbation, those of
+    `champion` on both versions' answers to the same rows, those of `replay` on recorded decisions.
+    `parity` is the largest difference allowed between a score here and the same row's
     score in training. `latency` holds the milliseconds of `latency_quantile`. `owner` answers for
     findings. `limitations` are known beforehand and repeated in every report.
     """
@@ -61,6 +69,11 @@ class ValidationPlan(
     quality: tuple[Rule, ...] = ()
     calibration: tuple[Rule, ...] = ()
     fairness: tuple[Rule, ...] = ()
+    favourable: str | int | None = None
+    perturbations: tuple[Perturbation, ...] = ()
+    stability: tuple[Rule, ...] = ()
+    champion: tuple[Rule, ...] = ()
+    replay: ReplayPlan | None = None
     parity: float | None = None
     latency: float | None = None
     latency_quantile: float = 0.95
@@ -74,12 +87,13 @@ class ValidationPlan(
             raise ValueError(f"confidence {self.confidence:g} is not in (0.5, 1)")
         if not (self.quality or self.calibration or self.fairness):
             raise ValueError("a plan needs at least one rule of quality, calibration or fairness")
-        names = {group.name for group in self.groups}
-        for rule in self.fairness:
-            if strange := [name for name in rule.by if name not in names]:
-                raise ValueError(f"rule on {rule.measure}: {strange[0]!r} is none of the groups")
-            if not names:
-                raise ValueError(f"rule on {rule.measure} has no groups to be judged on")
+        groups = [group.name for group in self.groups]
+        disturbed = [one.name for one in self.perturbations]
+        _check_by(self.fairness, groups, "groups")
+        _check_by(self.stability, disturbed, "perturbations")
+        names = [*groups, *disturbed, CHAMPION, REPLAY]
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise ValueError(f"{twice[0]!r} names two things of this plan")
 
     @property
     def key(self) -> str:
@@ -95,8 +109,34 @@ class ValidationPlan(
     @property
     def fairness_rules(self) -> tuple[Rule, ...]:
         """The rules of fairness, each with the groups it is judged on."""
-        everything = tuple(group.name for group in self.groups)
-        return tuple(
-            rule if rule.by else msgspec.structs.replace(rule, by=everything)
-            for rule in self.fairness
-        )
+        return _on_all(self.fairness, (group.name for group in self.groups))
+
+    @property
+    def stability_rules(self) -> tuple[Rule, ...]:
+        """The rules of stability, each with the perturbations it is judged on."""
+        return _on_all(self.stability, (one.name for one in self.perturbations))
+
+    @property
+    def champion_rules(self) -> tuple[Rule, ...]:
+        """The rules of the comparison with the champion, by their estimates' names."""
+        return _on_all(self.champion, (CHAMPION,))
+
+    @property
+    def replay_rules(self) -> tuple[Rule, ...]:
+        """The rules of the replay, by their estimates' names."""
+        return _on_all(self.replay.rules if self.replay else (), (REPLAY,))
+
+
+def _check_by(rules: tuple[Rule, ...], names: Collection[str], what: str) -> None:
+    for rule in rules:
+        if strange := [name for name in rule.by if name not in names]:
+            raise ValueError(f"rule on {rule.measure}: {strange[0]!r} is none of the {what}")
+        if not names:
+            raise ValueError(f"rule on {rule.measure} has no {what} to be judged on")
+
+
+def _on_all(rules: tuple[Rule, ...], names: Iterable[str]) -> tuple[Rule, ...]:
+    everything = tuple(names)
+    return tuple(
+        rule if rule.by else msgspec.structs.replace(rule, by=everything) for rule in rules
+    )

@@ -9,12 +9,14 @@ import msgspec
 
 from seawall.kernel import Digest, Estimate, Outcome, Verdict, all_of, convert, to_builtins, to_json
 from seawall.registry.version import Version
+from seawall.serving.output import Kind
 from seawall.statistics.groups import Group
 from seawall.statistics.reliability import Bin
 from seawall.validation.check import run_checks
-from seawall.validation.evidence import Evidence, SmallGroup
+from seawall.validation.evidence import Confusion, Evidence, SmallGroup
 from seawall.validation.finding import Check, Finding, Severity
 from seawall.validation.plan import ValidationPlan
+from seawall.validation.replay import ReplayEvidence
 
 _SEVERITY: dict[Outcome, Severity] = {Outcome.FAIL: "high", Outcome.UNDECIDED: "medium"}
 _DAYS: dict[Severity, int] = {"high": 30, "medium": 60, "low": 90}
@@ -30,8 +32,8 @@ class CheckResult(msgspec.Struct, frozen=True):
 class ValidationReport(msgspec.Struct, frozen=True, kw_only=True):
     """Bound to one artefact, plan and data set by their digests. Every validation has its own.
 
-    `measures` are the estimates at their own level, `corrected` those of fairness at the level
-    that holds for all groups at once; a gate judges the same estimates again.
+    `measures` are the estimates at their own level, `corrected` those at the level that holds for
+    all of a family at once; a gate judges the same estimates again.
     """
 
     kind: ClassVar[str] = "validation_report"
@@ -54,6 +56,10 @@ class ValidationReport(msgspec.Struct, frozen=True, kw_only=True):
     reliability: tuple[Bin, ...]
     conclusion: str
     limitations: tuple[str, ...]
+    task: Kind = "binary"
+    confusion: Confusion | None = None
+    champion: str | None = None
+    replay: ReplayEvidence | None = None
 
     @property
     def key(self) -> str:
@@ -96,6 +102,10 @@ def validate(
         reliability=evidence.reliability,
         conclusion=_conclude(version.key, verdict, evidence.rows),
         limitations=(*plan.limitations, *(group.text for group in evidence.small)),
+        task=evidence.task,
+        confusion=evidence.confusion,
+        champion=evidence.champion,
+        replay=evidence.replay,
     )
     # As it will read after storage: 1 in a field of numbers becomes 1.0, the digest stays.
     return convert(to_builtins(report), ValidationReport)

@@ -172,7 +172,11 @@ def _table(table: Table) -> str:
     )  # fmt: skip
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
     inside = f"<thead><tr>{heads}</tr></thead><tbody>\n{rows}</tbody>"
-    return f'<div class="scroll" tabindex="0"><table>{caption}{inside}</table></div>'
+    name = escape(table.caption or ", ".join(column.name for column in table.columns))
+    return (
+        f'<div class="scroll" tabindex="0" role="group" aria-label="{name}">'
+        f"<table>{caption}{inside}</table></div>"
+    )
 
 
 def _head(column: Column) -> str:

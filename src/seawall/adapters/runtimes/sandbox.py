@@ -47,6 +47,7 @@ class Sandbox:
         self._worker: WorkerModel | None = None
         worker = self._start()
         self.fields, self.isolation = worker.fields, worker.isolation
+        self.output, self._width = worker.output, max(1, len(worker.output.classes))
 
     def __enter__(self) -> Sandbox:
         return self
@@ -62,18 +63,27 @@ class Sandbox:
 
     def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """The score of each of n rows (n × fields), NaN where there is none."""
-        answers = np.full(len(matrix), math.nan)
+        found = self.columns(matrix)
+        return found[:, self.output.column if found.shape[1] > 1 else 0]
+
+    def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """All that the model says of n rows, n × classes or n × 1; NaN where it says nothing."""
+        parts: list[tuple[int, NDArray[np.float64]]] = []
         waiting = [(0, len(matrix))] if len(matrix) else []
         while waiting:
             first, last = waiting.pop()
-            why = self._answer(matrix[first:last], answers[first:last])
+            said = self._answer(matrix[first:last])
             middle = (first + last) // 2
-            if not why:
-                continue
-            if last - first == 1 or self.given_up:
-                self.failures[why] += last - first
+            if not isinstance(said, str):
+                parts.append((first, said))
+                self._width = said.shape[1]
+            elif last - first == 1 or self.given_up:
+                self.failures[said] += last - first
             else:
                 waiting += [(middle, last), (first, middle)]
+        answers = np.full((len(matrix), self._width), math.nan)
+        for first, said in parts:
+            answers[first : first + len(said)] = said
         return answers
 
     @property
@@ -81,18 +91,17 @@ class Sandbox:
         """Whether it failed so often that it is not started again."""
         return self._worker is None and self.starts >= STARTS
 
-    def _answer(self, matrix: NDArray[np.float32], into: NDArray[np.float64]) -> str:
-        """Fill in the answers; why there are none, or nothing."""
+    def _answer(self, matrix: NDArray[np.float32]) -> NDArray[np.float64] | str:
+        """The answers, or why there are none."""
         if self.given_up:
             return f"given up after {self.starts} starts"
         worker = self._worker or self._start()
         try:
-            into[:] = worker.scores(matrix)
+            return worker.columns(matrix)
         except Unavailable as error:
             if worker.restarts:
                 self.close()
             return error.what
-        return ""
 
     def _start(self) -> WorkerModel:
         self.starts += 1

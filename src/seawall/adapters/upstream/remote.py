@@ -14,12 +14,18 @@ from seawall.adapters.upstream.client import Answered, Forwarded, Then, Upstream
 from seawall.adapters.upstream.secrets import Headers
 from seawall.kernel import Corrupt
 from seawall.serving.cross_field import plain_value
+from seawall.serving.output import ONE, Kind
 from seawall.serving.remote import RemoteServer
 from seawall.serving.signature import Signature
 from seawall.serving.trace import outgoing_headers
 
 SCORES = ("probabilities", "probability", "score", "scores", "predict_proba")
 """Outputs and columns that are looked for by name; where there is none, the last one is taken."""
+_NAMED: dict[Kind, tuple[str, ...]] = {
+    "binary": SCORES,
+    "multiclass": ("probabilities", "predict_proba", "probability"),
+    "regression": ("predict", "prediction", "predictions", "value", "values"),
+}
 _JSON = {"content-type": "application/json", "accept": "application/json"}
 _OCTETS = {"content-type": "application/octet-stream"}
 _FLOATS = {"FP64": np.dtype("<f8"), "FP32": np.dtype("<f4"), "FP16": np.dtype("<f2")}
@@ -50,8 +56,9 @@ class RemoteModel:
     """The model that a `RemoteServer` tells of, asked through an upstream.
 
     A frame for MLflow holds what callers send (texts for categories, whole numbers, booleans), a
-    tensor the numbers of the matrix. What comes back is a score a row, or a row of class
-    probabilities whose last is the score. Raises `BadInput` for a header whose secret is not there.
+    tensor the numbers of the matrix. What comes back is by the server's task: a score a row, or a
+    row of class probabilities whose last is the score; a probability of each class; a value.
+    Raises `BadInput` for a header whose secret is not there.
     """
 
     def __init__(self, upstream: Upstream, server: RemoteServer, signature: Signature) -> None:
@@ -69,10 +76,10 @@ class RemoteModel:
     async def scores(
         self, matrix: NDArray[np.float32], timeout: float | None = None
     ) -> NDArray[np.float64]:
-        """The score of each of n rows (n × fields), all finite.
+        """The score or value of each of n rows (n × fields), of several classes n × classes.
 
         Raises `Unavailable` when the server does not answer, or not with 200; `Corrupt` when what
-        it answers is not n finite numbers.
+        it answers is not so many finite numbers, or of several classes no probabilities.
         """
         return self.said(await self.asked(matrix, timeout), len(matrix))
 
@@ -112,11 +119,28 @@ class RemoteModel:
             RecursionError,
         ):
             raise self._corrupt("something else than its protocol says") from None
-        if found.shape != (rows,):
-            raise self._corrupt(f"{found.size:,} scores for {rows:,} rows")
+        if why := self._problem(found, rows):
+            raise self._corrupt(why)
+        return found if self._server.task == "multiclass" else found.reshape(rows)
+
+    def _problem(self, found: NDArray[np.float64], rows: int) -> str:
+        """What is wrong with so many rows; nothing where they are as declared."""
+        task, wanted = self._server.task, len(self._server.classes)
+        word = "value" if task == "regression" else "score"
+        if not found.ndim or len(found) != rows:
+            return f"{found.size:,} {word}s for {rows:,} rows"
+        width = found.size // rows
+        if task == "multiclass" and found.shape != (rows, wanted):
+            return f"{width:,} numbers a row for {wanted} classes"
+        if task != "multiclass" and found.size != rows:
+            return f"{width:,} numbers a row for one {word}"
         if not np.isfinite(found).all():
-            raise self._corrupt("a score that is no finite number")
-        return found
+            return f"a {word} that is no finite number"
+        if task == "multiclass" and (
+            found.min() < 0 or found.max() > 1 or np.abs(found.sum(axis=1) - 1).max() > ONE
+        ):
+            return "numbers of classes that are no probabilities: they do not add up to 1"
+        return ""
 
     def _ask(self, matrix: NDArray[np.float32]) -> tuple[dict[str, str], bytes]:
         server, own = self._server, self._headers() | outgoing_headers()
@@ -152,25 +176,29 @@ class RemoteModel:
         return rows
 
     def _read(self, body: bytes, headers: dict[bytes, bytes], rows: int) -> NDArray[np.float64]:
-        if self._server.protocol == "mlflow":
-            return _from_predictions(_predictions.decode(body).predictions)
+        server = self._server
+        if server.protocol == "mlflow":
+            found = _from_predictions(_predictions.decode(body).predictions, server)
+            return found if server.task != "binary" else _last(found)
         length = next(
             (v for n, v in headers.items() if n.lower() == b"inference-header-content-length"), None
         )
         size = len(body) if length is None else int(length)
-        named = (self._server.output,) if self._server.output else SCORES
-        return _from_outputs(_infer.decode(body[:size]).outputs, body[size:], rows, named)
+        named = (server.output,) if server.output else _NAMED[server.task]
+        outputs = _infer.decode(body[:size]).outputs
+        found = _from_outputs(outputs, body[size:], rows, named, alone=not server.output)
+        return found if server.task != "binary" else _last(found)
 
     def _corrupt(self, what: str) -> Corrupt:
         return Corrupt(f"the upstream {self._upstream.name} answered {what}")
 
 
 def _from_outputs(
-    outputs: list[_Tensor], tail: bytes, rows: int, named: Sequence[str]
+    outputs: list[_Tensor], tail: bytes, rows: int, named: Sequence[str], *, alone: bool
 ) -> NDArray[np.float64]:
     chosen = next((o for o in outputs if o.name in named), None)
     if chosen is None:
-        if named is not SCORES or not outputs:
+        if not alone or not outputs:
             raise ValueError("no such output")
         chosen = outputs[-1]
     at, data = 0, chosen.data
@@ -183,17 +211,20 @@ def _from_outputs(
         at += size
     if not chosen.shape or chosen.shape[0] != rows or min(chosen.shape) < 1:
         raise ValueError("another number of rows")
-    return _last(np.asarray(data, dtype=np.float64).reshape(chosen.shape))
+    return np.asarray(data, dtype=np.float64).reshape(chosen.shape)
 
 
-def _from_predictions(found: Any) -> NDArray[np.float64]:
-    if isinstance(found, dict):  # columns, of a server that returns a frame
-        named = [n for n in found if n in SCORES] or list(found)[-1:]
+def _from_predictions(found: Any, server: RemoteServer) -> NDArray[np.float64]:
+    """A list of numbers or rows; a frame by its columns or rows, classes by their names."""
+    if found and isinstance(found, list) and isinstance(found[0], dict):
+        found = {name: [row[name] for row in found] for name in found[0]}
+    if isinstance(found, dict):
+        classes = [str(c) for c in server.classes]
+        if classes and set(classes) <= set(found):
+            return np.asarray([found[c] for c in classes], dtype=np.float64).T
+        named = [n for n in found if n in _NAMED[server.task]] or list(found)[-1:]
         found = found[named[0]]
-    if found and isinstance(found[0], dict):
-        named = [n for n in found[0] if n in SCORES] or list(found[0])[-1:]
-        found = [row[named[0]] for row in found]
-    return _last(np.asarray(found, dtype=np.float64))
+    return np.asarray(found, dtype=np.float64)
 
 
 def _last(found: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -162,12 +162,13 @@ def version(request: Asked, key: FromPath[str]) -> dict[str, Any]:
 
 @get("/versions/{key:str}/plan", sync_to_thread=True)
 def plan(request: Asked, key: FromPath[str]) -> dict[str, Any]:
-    """The validation plan that this version is judged by, and its digest."""
+    """The validation plan that this version is judged by, its digest, and who serves now."""
     app, who = app_of(request), who_asks(request)
     app.allow(who, Action.READ, version=key)
     with app.store.transaction(who.actor) as tx:
-        found = validate.plan_of(tx, tx.get(Version, key).model)
-    return {"plan": to_builtins(found), "digest": str(found.digest)}
+        model = tx.get(Version, key).model
+        found, champion = validate.plan_of(tx, model), validate.champion_of(tx, model)
+    return {"plan": to_builtins(found), "digest": str(found.digest), "champion": champion}
 
 
 @post("/versions/{key:str}/evidence", sync_to_thread=True)

@@ -19,7 +19,7 @@ from seawall.app import (
     decisions,
     experiments,
     gateways,
-    monitors,
+    monitor_standing,
     respond,
     rollouts,
     telemetry,
@@ -173,7 +173,7 @@ def monitor_status(request: Asked, name: FromPath[str]) -> list[dict[str, Any]]:
     app = app_of(request)
     app.allow(who_asks(request), Action.READ, endpoint=name)
     app.store.get(Endpoint, name)
-    return monitors.standing(app, name)
+    return monitor_standing.standing(app, name)
 
 
 @get("/endpoints/{name:str}/drift", sync_to_thread=True)

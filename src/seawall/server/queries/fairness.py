@@ -7,7 +7,9 @@ from datetime import timedelta
 from seawall.kernel import Estimate, NotFound, Outcome, Rule
 from seawall.server.pages import views
 from seawall.server.pages.views import Group, Judged
+from seawall.server.queries.group_errors import errors_by_group, groups_since
 from seawall.server.queries.traffic import Traffic, merge_scores
+from seawall.serving.label_groups import CALLED, calls
 from seawall.statistics.fairness import TOLERANCES, fairness
 from seawall.statistics.fairness import Fairness as Gaps
 from seawall.statistics.score import ScoreSummary
@@ -21,13 +23,15 @@ SHOWN = {
     "accuracy_difference": ("accuracy", "right answers"),
 }
 SMALL = 50
+TOLERATED = 0.10
+"""What a gap may be where no plan bounds it."""
 
 
 def by_group(traffic: Traffic) -> tuple[views.Fairness, ...]:
     """Every gap that the validation plan bounds, for every group column, over the last week."""
     cohorts = [c for c in traffic.cohorts if c.scores is not None]
     if not cohorts:
-        return ()
+        return _of_other_kinds(traffic)
     since = cohorts[-1].end - SPAN
     summary = merge_scores(c.scores for c in cohorts if c.start >= since)
     if summary is None:
@@ -49,6 +53,29 @@ def by_group(traffic: Traffic) -> tuple[views.Fairness, ...]:
             for measure, rule in rules.items()
             if measure in SHOWN and measure in gaps.measures
         )
+    return tuple(found)
+
+
+def _of_other_kinds(traffic: Traffic) -> tuple[views.Fairness, ...]:
+    """Of several classes right answers and the favourable class, of values mean errors."""
+    counted = groups_since(traffic, SPAN)
+    favourable = traffic.endpoint.favourable
+    summary = calls(counted, None if favourable is None else str(favourable))
+    if summary is None:
+        return ()
+    found: list[views.Fairness] = []
+    shown = ["accuracy_difference"]
+    if favourable is not None:
+        shown.append("demographic_parity_difference")
+    for column, members in counted.items():
+        found += errors_by_group(traffic, column, members, SMALL)
+        if not sum(one.correct + one.wrong for one in members.values()):
+            continue
+        gaps = fairness(summary, (column,), CALLED, SMALL)
+        found += [
+            _fairness(column, gap, Rule(gap, at_most=TOLERATED), gaps, summary, CALLED)
+            for gap in (shown if any(one.confusion for one in members.values()) else shown[:1])
+        ]
     return tuple(found)
 
 

@@ -100,16 +100,39 @@ def series(
 
     plot = height - 22
     grid, axis = _value_axis(y, plot, show)
-    back: list[Markup] = []
-    if low is not None or high is not None:
-        top = 0.0 if high is None else max(0.0, down(high))
-        foot = 100.0 if low is None else min(100.0, down(low))
-        back.append(
-            element(
-                "rect", x="0", width="100", y=top, height=max(0.0, foot - top), class_="tolerated"
-            )
-        )
-    hatch = [
+    rim = [(100 * middle(b), down(b.high)) for b in bands]
+    rim += [(100 * middle(b), down(b.low)) for b in reversed(bands)]
+    lines = [
+        path(rim, f"band {shape}", closed=True),
+        path([(100 * middle(b), down(b.value)) for b in estimated], "estimated"),
+        path([(100 * middle(b), down(b.value)) for b in bands], "value"),
+    ]
+    bounds = [path([(0, down(v)), (100, down(v))], "bound") for v in (low, high) if v is not None]
+    inner = element(
+        "svg", stretched(_tolerated(low, high, down)), join(grid),
+        _provisional(bands, across, plot), stretched(join(bounds + lines)),
+        width="100%", height=plot,
+    )  # fmt: skip
+    front = _marks(marks, across, plot, start, end)
+    if bands:
+        at = percent(middle(bands[-1])), plot * down(bands[-1].value) / 100
+        front.append(element("circle", cx=at[0], cy=at[1], r=4, class_=f"dot {shape}"))
+    chart = drawing(
+        "plot", height, inner, join(front), _dates(start, end, across, height - 5), label=label
+    )
+    return element("div", axis, chart, class_="series")
+
+
+def _dates(start: datetime, end: datetime, across: Callable[[datetime], float], y: float) -> Markup:
+    return join(
+        element("text", text, x=percent(across(m)), y=y, class_=_anchor(across(m)))
+        for m, text in _time_ticks(start, end)
+    )
+
+
+def _provisional(bands: Sequence[Band], across: Callable[[datetime], float], plot: float) -> Markup:
+    """Spans whose labels are not all there, hatched."""
+    return join(
         element(
             "rect",
             x=percent(across(b.start)),
@@ -120,37 +143,18 @@ def series(
         )
         for b in bands
         if b.provisional
-    ]
-    rim = [(100 * middle(b), down(b.high)) for b in bands]
-    rim += [(100 * middle(b), down(b.low)) for b in reversed(bands)]
-    lines = [
-        path(rim, f"band {shape}", closed=True),
-        path([(100 * middle(b), down(b.value)) for b in estimated], "estimated"),
-        path([(100 * middle(b), down(b.value)) for b in bands], "value"),
-    ]
-    bounds = [path([(0, down(v)), (100, down(v))], "bound") for v in (low, high) if v is not None]
-    inner = element(
-        "svg", stretched(join(back)), join(grid), join(hatch), stretched(join(bounds + lines)),
-        width="100%", height=plot,
-    )  # fmt: skip
-    front = _marks(marks, across, plot, start, end)
-    if bands:
-        final = bands[-1]
-        front.append(
-            element(
-                "circle",
-                cx=percent(middle(final)),
-                cy=plot * down(final.value) / 100,
-                r=4,
-                class_=f"dot {shape}",
-            )
-        )
-    foot_text = [
-        element("text", text, x=percent(across(m)), y=height - 5, class_=_anchor(across(m)))
-        for m, text in _time_ticks(start, end)
-    ]
-    chart = drawing("plot", height, inner, join(front), join(foot_text), label=label)
-    return element("div", axis, chart, class_="series")
+    )
+
+
+def _tolerated(low: float | None, high: float | None, down: Callable[[float], float]) -> Markup:
+    """The tolerated range, to the chart's end where it is open."""
+    if low is None and high is None:
+        return Markup("")
+    top = 0.0 if high is None else max(0.0, down(high))
+    foot = 100.0 if low is None else min(100.0, down(low))
+    return element(
+        "rect", x="0", width="100", y=top, height=max(0.0, foot - top), class_="tolerated"
+    )
 
 
 def _anchor(share: float) -> str:
