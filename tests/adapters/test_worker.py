@@ -48,6 +48,8 @@ class Wild:
             return np.full(len(rows), float("SECRET_TOKEN" in os.environ))
         if what == 8:
             return np.zeros(1)
+        if what == 9:
+            time.sleep(0.3)
         return rows[:, 1]
 
     @staticmethod
@@ -164,6 +166,31 @@ def test_a_worker_that_fails_is_unavailable_in_time_and_comes_back(
     with pytest.raises(Unavailable, match=told):
         asked(worker, what)
     assert until_it_answers(worker) == [0, 1, 2]
+
+
+def test_who_does_not_wait_leaves_the_worker_alive_and_others_their_own_answers(
+    wild: Callable[..., WorkerModel],
+) -> None:
+    worker = wild(timeout=20.0)
+    hurried = worker.within(0.05)
+    slow = np.array([[9, 7, 0]], np.float32)
+    with pytest.raises(Unavailable, match=r"no answer within 0\.05 s"):
+        hurried.scores(slow)
+    with pytest.raises(Unavailable, match="busy"):
+        hurried.scores(slow)
+    assert asked(worker, 0, 3) == [0, 1, 2]
+    assert worker.within(10.0).scores(slow).tolist() == [7]
+    assert worker.restarts == 0
+
+
+def test_a_worker_that_hangs_on_who_did_not_wait_is_replaced_when_its_time_is_over(
+    wild: Callable[..., WorkerModel],
+) -> None:
+    worker = wild(timeout=0.5)
+    with pytest.raises(Unavailable):
+        worker.within(0.05).scores(np.array([[1, 0, 0]], np.float32))
+    assert until_it_answers(worker) == [0, 1, 2]
+    assert worker.restarts == 1
 
 
 def test_a_worker_that_is_killed_comes_back(wild: Callable[..., WorkerModel]) -> None:

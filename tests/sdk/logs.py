@@ -66,7 +66,7 @@ class Logged:
         held = state.current()
         models = state.models(held.arms, held.signature)
         with Guard(held, models, clock=self.clock, log=self.log()) as guard:
-            answers = guard.score(columns, subject="who")
+            answers = guard.score(columns, subject="who").answers
         truth = rng.random(rows) < model(3).predict_proba(made)[:, 1]
         mine = {a.decision_id: int(t) for a, t in zip(answers, truth, strict=True)}
         self.ids += mine

@@ -214,6 +214,60 @@ def test_variants_of_an_ab_test_answer_their_shares():
     assert [a.arm.name for a in found] == ["blue", "red", "champion"]
 
 
+def stand_ins(
+    share: float, count: int = 1_000, weight: float = 0.0, broken: str = "champion"
+) -> tuple[list[float], list[str | None]]:
+    """The positions of units, and who answers in the place of an arm that fails."""
+    conditions = Conditions(traffic_share_max=share)
+    arms = (
+        arm(weight=1.0 - weight - 0.25),
+        arm("canary", "m@2", weight=0.25),
+        arm("holdout", "m@8", weight=weight, conditions=conditions),
+    )
+    fallback = Fallback(label=0, reason="by rule", arms=("holdout",))
+    positions = [(i + 0.5) / count for i in range(count)]
+    given: dict[str, Any] = {n: Scores(0.3) for n in ("champion", "canary", "holdout")}
+    given[broken] = Scores(error=True)
+    found = answers(
+        [GOOD] * count, given.pop("champion"), positions=positions, arms=arms, fallback=fallback,
+        others=given,
+    )  # fmt: skip
+    return positions, [a.fallback or a.arm.name for a in found]
+
+
+@pytest.mark.parametrize("broken", ["champion", "canary"])
+@pytest.mark.parametrize(("share", "weight"), [(0.05, 0.0), (0.2, 0.0), (0.3, 0.1), (0.1, 0.1)])
+def test_an_arm_that_stands_in_answers_no_more_than_its_approved_share(
+    share: float, weight: float, broken: str
+):
+    _, by = stand_ins(share, weight=weight, broken=broken)
+    assert by.count("holdout") <= share * len(by)
+    assert (
+        by.count("default") + by.count("holdout") + by.count("canary") + by.count("champion")
+        == 1_000
+    )
+
+
+def test_an_arm_without_traffic_stands_in_for_its_whole_share_when_the_champion_fails():
+    positions, by = stand_ins(0.05)
+    answered = [p for p, name in zip(positions, by, strict=True) if name == "holdout"]
+    assert len(answered) == 50
+    assert (min(answered), max(answered)) == (0.2505, 0.2995)
+
+
+def test_units_beyond_the_share_of_a_stand_in_are_told_so_and_get_the_next_in_the_chain():
+    arms = (arm(), arm("simple", "m@8", conditions=Conditions(traffic_share_max=0.05)))
+    fallback = Fallback(label=0, score=0.1, reason="by rule", arms=("simple",))
+    found = answers(
+        [GOOD] * 2, Scores(error=True), positions=[0.01, 0.06], arms=arms, fallback=fallback,
+        others={"simple": Scores(0.3)},
+    )  # fmt: skip
+    assert [a.fallback for a in found] == ["simple", "default"]
+    assert found[1].reason == (
+        "the model failed; simple: m@8 is approved for 0.05 of the traffic; by rule"
+    )
+
+
 def interrupted(work: Callable[[], object], line: int, read: Callable[[], object]) -> bool:
     """Do the work, and before its so-many-th line of deciding what another thread may do then."""
     lines = count()

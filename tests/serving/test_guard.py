@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from time import sleep
 from typing import Any
 
+import msgspec
 import pytest
 from tests.gateway.control import GOOD, arm, bundle
 from tests.serving.test_decide import FALLBACK, Scores, answers, labels, scores, verdicts
@@ -114,3 +116,119 @@ def test_a_chain_of_fallbacks_tries_models_then_rules_then_the_default():
 def test_a_guard_that_makes_no_sense_is_refused(given: dict[str, Any], message: str):
     with pytest.raises(ValueError, match=message):
         Guard(**given)
+
+
+class Waits(Scores):
+    """A model that takes its time."""
+
+    def __init__(self, seconds: float, score: float) -> None:
+        super().__init__(score)
+        self.seconds = seconds
+        self.asked_within: list[float] = []
+
+    def scores(self, matrix: Any) -> Any:
+        sleep(self.seconds)
+        return super().scores(matrix)
+
+
+class Hurried(Waits):
+    """One that can be left, and then has said nothing."""
+
+    def within(self, seconds: float) -> Any:
+        self.asked_within.append(seconds)
+        if seconds < self.seconds:
+            return Scores(error=True)
+        return self
+
+
+STANDING_IN = (*ASKED, arm("simple", "m@8", weight=0.0))
+SIMPLE = Fallback(label=0, score=0.1, reason="rule book", arms=("simple",))
+
+
+@pytest.mark.parametrize("champion", [Scores(0.9), Scores(error=True)])
+@pytest.mark.parametrize("fails", ["open", "closed"])
+def test_a_disagreement_does_not_keep_a_fallbacks_model_from_answering(champion: Any, fails: Any):
+    guard = msgspec.structs.replace(APART, fails=fails)
+    others = {"second": Scores(0.1), "simple": Scores(0.3)}
+    (found,) = answers(
+        [GOOD], champion, others=others, arms=STANDING_IN, guards=(guard,), fallback=SIMPLE
+    )
+    assert (found.fallback, found.score) == ("simple", 0.3)
+
+
+@pytest.mark.parametrize(
+    "given", [{"score_at_least": 0.25}, {"when": "score > 0.25"}, {"when": "input.nothing > 0.0"}]
+)
+def test_every_other_guard_judges_a_fallbacks_model_too_and_the_reason_says_so(given: Any):
+    guards = (APART, Guard(name="low", action="abstain", **given))
+    others = {"second": Scores(0.1), "simple": Scores(0.3)}
+    (found,) = answers(
+        [GOOD], Scores(error=True), others=others, arms=STANDING_IN, guards=guards, fallback=SIMPLE
+    )
+    assert (found.fallback, found.score) == ("default", 0.1)
+    assert "; simple: guard low" in (found.reason or "")
+
+
+@pytest.mark.parametrize(
+    "given", [{"when": "score > 2.0"}, {"when": "score > 0.1"}, {"score_at_least": 0.1}]
+)
+@pytest.mark.parametrize(("fails", "verdict"), [("open", "pass"), ("closed", "block")])
+def test_a_guard_beyond_its_budget_has_failed_whether_or_not_it_would_have_tripped(
+    given: Any, fails: Any, verdict: str
+):
+    guard = Guard(name="slow", action="block", budget_ms=1e-9, fails=fails, **given)
+    (found,) = answers([GOOD], Scores(0.9), guards=(guard,))
+    assert (found.verdict, found.guards) == (verdict, {"slow": "block (failed)"})
+
+
+def test_a_late_guard_is_on_record_for_rows_that_it_is_not_about_and_does_nothing():
+    guard = Guard(name="slow", action="block", budget_ms=1e-9, score_at_least=0.95)
+    (found,) = answers([GOOD], Scores(0.9), guards=(guard,))
+    assert (found.verdict, found.guards) == ("pass", {"slow": "block (failed)"})
+
+
+@pytest.mark.parametrize(("fails", "verdict"), [("open", "pass"), ("closed", "fallback")])
+def test_the_budget_covers_the_call_of_the_second_model(fails: Any, verdict: str):
+    guard = msgspec.structs.replace(APART, budget_ms=20.0, fails=fails)
+    others = {"second": Waits(0.05, 0.9)}
+    (found,) = answers(
+        [GOOD], Scores(0.9), arms=ASKED, guards=(guard,), others=others, fallback=FALLBACK
+    )
+    assert (found.verdict, found.guards) == (verdict, {"apart": "fallback (failed)"})
+
+
+def test_within_its_budget_a_guard_judges_as_without():
+    guard = msgspec.structs.replace(APART, budget_ms=60_000.0)
+    for second, verdict in ((0.9, "pass"), (0.1, "fallback")):
+        (found,) = answers(
+            [GOOD], Scores(0.9), arms=ASKED, guards=(guard,), others={"second": Scores(second)},
+            fallback=FALLBACK,
+        )  # fmt: skip
+        assert found.verdict == verdict
+        assert found.guards == ({} if verdict == "pass" else {"apart": "fallback"})
+
+
+def test_a_second_model_that_can_be_left_gets_the_time_that_its_guards_have_left():
+    second, third = Hurried(0.0, 0.9), Hurried(30.0, 0.9)
+    guard = Guard(
+        name="apart",
+        action="block",
+        budget_ms=10_000.0,
+        disagreement=Disagreement(arms=("second", "third"), more_than=0.2),
+    )
+    arms = (*ASKED, arm("third", "m@9", weight=0.0))
+    others = {"second": second, "third": third}
+    (found,) = answers([GOOD], Scores(0.9), arms=arms, guards=(guard,), others=others)
+    assert found.guards == {"apart": "block (failed)"}
+    assert second.asked_within == [10.0]
+    assert 0.0 < third.asked_within[0] < 10.0
+
+
+def test_a_guard_without_a_budget_keeps_waiting_for_a_model_that_another_asks_too():
+    second = Hurried(0.0, 0.9)
+    guards = (
+        msgspec.structs.replace(APART, budget_ms=5.0),
+        msgspec.structs.replace(APART, name="b"),
+    )
+    answers([GOOD], Scores(0.9), arms=ASKED, guards=guards, others={"second": second})
+    assert second.asked_within == []

@@ -47,6 +47,39 @@ def test_a_burst_that_drains_within_the_interval_costs_nobody():
     assert not any(gate.shed(0.03 - i * 0.001, 1.0 + i * 0.001) for i in range(30))
 
 
+def bursts(size: int, quiet: float, count: int = 20) -> list[int]:
+    """How many requests of equal bursts are shed by a server that wakes up in 20 ms for each.
+
+    It then takes 1,000 a second.
+    """
+    gate, shed, now = QueueDelay(target=0.005), list[int](), 0.0
+    for _ in range(count):
+        arrives, turned = now + quiet, 0
+        now = arrives + 0.02
+        for _ in range(size):
+            if gate.shed(now - arrives, now):
+                turned += 1
+            else:
+                now += 0.001
+        shed.append(turned)
+    return shed
+
+
+@given(st.integers(1, 79), st.floats(0.001, 3_600.0))
+def test_after_any_quiet_a_burst_may_wait_for_the_interval(size: int, quiet: float):
+    assert bursts(size, quiet) == [0] * 20
+
+
+def test_a_burst_that_takes_longer_than_the_interval_is_shed_after_quiet_too():
+    assert all(abs(shed - (300 - 80)) <= 1 for shed in bursts(300, 10.0))
+
+
+def test_the_first_request_after_quiet_is_not_shed_for_a_short_wait():
+    gate = QueueDelay(target=0.01)
+    assert not gate.shed(0.0, 0.0)
+    assert not gate.shed(0.02, 10.0)
+
+
 @given(st.lists(st.floats(0.0, 0.0049), max_size=100))
 def test_requests_that_did_not_wait_are_never_shed(waits: list[float]):
     gate = QueueDelay(target=0.005)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+SHOWN = 10
+"""Refused rows whose numbers are printed."""
+
+
 def register(app: typer.Typer) -> None:
     """Add this command."""
     app.command("score")(score)
@@ -31,7 +35,11 @@ def score(
     purpose: str | None = typer.Option(None, "--purpose", help="What the decisions are for."),
     as_json: bool = Json,
 ) -> None:
-    """Answer every row of a table by an endpoint's models, guards and fallbacks."""
+    """Answer every row of a table by an endpoint's models, guards and fallbacks.
+
+    Says how many were answered how, which rows were refused, what broke the signature by field;
+    the same is kept in OUTPUT.json.
+    """
     from msgspec import to_builtins
 
     from seawall.sdk.guard import Guard
@@ -49,7 +57,25 @@ def score(
                 terminal.print(f"  {kind}: {shares}", markup=False)
         for reason, count in done.reasons.items():
             terminal.print(f"  {count:,} × {reason}", markup=False)
-        if log is not None:
-            terminal.print(f"  logged in {log}", markup=False)
+        if refused := done.refused.rows:
+            numbers = ", ".join(f"{n:,}" for n in done.refused.first[:SHOWN])
+            more = ", …" if refused > SHOWN else ""
+            text = f"  {refused:,} refused ({refused / done.rows:.1%}), no decisions: row"
+            terminal.print(f"{text}{'s' * (refused > 1)} {numbers}{more}", markup=False)
+        for field, problems in done.violations.items():
+            found = ", ".join(f"{p.replace('_', ' ')} {c:,}" for p, c in problems.items())
+            terminal.print(f"  {field}: {found}", markup=False)
+        if guard.killed:
+            terminal.print("  the endpoint is switched off: no model was asked", markup=False)
+        if guard.refused:
+            terminal.print(f"  a newer bundle was refused: {guard.refused}", markup=False)
+        logged = f"{done.logged:,} decisions logged in {log}"
+        unlogged = "no decision was logged: give --log to keep them"
+        terminal.print(f"  {unlogged if log is None else logged}", markup=False)
+        if trust is None:
+            terminal.print(
+                "  the bundle's signature was not checked: give --trust to check it", markup=False
+            )
 
-    emit(to_builtins(done), as_json, text)
+    about = {"log": None if log is None else str(log), "signature_checked": trust is not None}
+    emit(to_builtins(done) | about, as_json, text)

@@ -7,6 +7,7 @@ import asyncio
 from seawall.gateway.admission import Limited
 from seawall.gateway.live import Live
 from seawall.serving.decide import Answer, Question, Scores, Steps, Unanswered, ask
+from seawall.serving.question import LATE
 
 INLINE_ROWS = 64
 """Up to so many rows are scored on the event loop; more go to a thread."""
@@ -34,7 +35,10 @@ async def _said(question: Question, live: Live) -> Scores:
             return _local(question, live)
         return await asyncio.to_thread(_local, question, live)
     try:
-        return await remote.ask(question.matrix, live.timeouts.get(question.arm))
+        async with asyncio.timeout(question.seconds):
+            return await remote.ask(question.matrix, live.timeouts.get(question.arm))
+    except TimeoutError:
+        return Unanswered(LATE)
     except Limited as busy:
         if question.own:
             raise

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.serving.cost import MICRO
+from seawall.serving.guard import FAILED
 from seawall.serving.telemetry import Counters, Row, read
 
 LATENCY_MS = (0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0, 1000.0, 5000.0)
@@ -44,7 +45,8 @@ _HELP = {
     "cost_total": "What calls of models cost, in the currency.",
     "slow_total": "Rows that took longer than the latency objective.",
     "invalid_total": "Fields that broke the signature.",
-    "guard_total": "Times a guard took an action.",
+    "guard_total": "Times a guard took an action, or failed.",
+    "guard_failures_total": "Times a guard could not tell, or took longer than its budget.",
     "replies_total": "Replies by route and status.",
     "latency_seconds": "Time from a request's first byte to its reply.",
     "control_plane_up": "Whether the control plane answered last.",
@@ -183,6 +185,8 @@ class Metrics:
         for name, count in counters.guards.items():
             guard, _, action = name.rpartition(": ")
             _count(totals, ("guard_total", (*key, ("guard", guard), ("action", action))), count)
+            if action.endswith(FAILED):
+                _count(totals, ("guard_failures_total", (*key, ("guard", guard))), count)
 
 
 def _arm(key: Any) -> Labels | None:

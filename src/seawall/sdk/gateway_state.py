@@ -62,6 +62,18 @@ class GatewayState:
             raise BadInput("there are several bundles", where=str(bundles), remedy=remedy)
         return self._read(found[0])
 
+    def killed(self, endpoint: str) -> bool:
+        """Whether an operator switched the endpoint off here."""
+        return (self.folder / "kills" / quote(endpoint, safe="")).exists()
+
+    def stamp(self, endpoint: str) -> tuple[int, ...] | None:
+        """What is another once the endpoint's bundle is; None while there is none."""
+        try:
+            found = (self.folder / "bundles" / f"{quote(endpoint, safe='')}.current").stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     def past(self, digest: str) -> Bundle:
         """The bundle with this digest, that was in use once; raises `NotFound` or `Corrupt`."""
         bundles = self.folder / "bundles"

@@ -5,27 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import msgspec
 import numpy as np
 
 from seawall.kernel import Clock, Ids, SystemClock, now
 from seawall.sdk.gateway_state import GatewayState
+from seawall.sdk.in_use import Following, InUse
 from seawall.serving.bundle import Bundle
-from seawall.serving.decide import (
-    Answer,
-    Batch,
-    Decider,
-    Model,
-    RowVerdict,
-    batch_of,
-    check_models,
-    run,
-)
-from seawall.serving.keeping import Keeping
+from seawall.serving.decide import Answer, Batch, Model, RowVerdict, batch_of, run
 from seawall.serving.output import Decision
-from seawall.serving.packing import Packer, Said
+from seawall.serving.packing import Said
 from seawall.serving.route import position, unit_hash
 from seawall.serving.validate import Violation
 
@@ -62,7 +53,10 @@ class Guard:
 
     With a log, decisions are kept as a gateway keeps them, and shipped from there; close it at the
     end (`with Guard.load(...) as guard:` does). Without one the decision's id is for the caller to
-    log. It counts nothing and enforces no rates.
+    log. It counts nothing and enforces no rates. One that was loaded from a folder follows it: at
+    a call, but every 0.2 s at most, it looks whether the endpoint was switched off there (as by
+    `/kill` of a gateway on it) or has a newer bundle, which it adopts if signature and artefacts
+    hold. A call that adopts one takes as long as its models take to load.
     """
 
     def __init__(
@@ -72,13 +66,33 @@ class Guard:
         *,
         clock: Clock | None = None,
         log: DecisionLog | None = None,
+        state: GatewayState | None = None,
     ) -> None:
-        check_models(bundle, models)
-        self.bundle, self._log = bundle, log
+        self._use, self._log = InUse(bundle, models), log
+        self._following = None if state is None else Following(state, bundle)
         self._clock = clock or SystemClock()
-        self._models, self._decider = models, Decider(bundle)
-        self._packer, self._keeping = Packer(bundle), Keeping(bundle)
         self._ids = Ids(self._clock)
+
+    @property
+    def bundle(self) -> Bundle:
+        """The bundle in use."""
+        return self._use.bundle
+
+    @property
+    def killed(self) -> bool:
+        """Whether the endpoint was switched off, in its bundle or its folder, when last seen."""
+        switched = self._following is not None and self._following.killed
+        return switched or self._use.bundle.killed
+
+    @property
+    def logs(self) -> bool:
+        """Whether decisions are logged."""
+        return self._log is not None
+
+    @property
+    def refused(self) -> str:
+        """Why a bundle that came was not adopted; empty when none was refused since."""
+        return "" if self._following is None else self._following.refused
 
     @classmethod
     def load(
@@ -100,7 +114,14 @@ class Guard:
         state = GatewayState(path, public_key)
         bundle = state.current(endpoint)
         models = state.models(bundle.arms, bundle.signature)
-        return cls(bundle, models, clock=clock, log=None if log is None else _log(log, clock))
+        kept = None if log is None else _log(log, clock)
+        return cls(bundle, models, clock=clock, log=kept, state=state)
+
+    def _now(self) -> InUse:
+        """What to decide by in this call."""
+        if self._following is not None and self._following.due:
+            self._use = self._following.look(self._use)
+        return self._use
 
     def __enter__(self) -> Guard:
         return self
@@ -122,23 +143,25 @@ class Guard:
         whom. Raises `Unavailable` when the endpoint is switched off and has no fallback, or the log
         does not take the decision.
         """
-        started, decider = perf_counter(), self._decider
+        started, use = perf_counter(), self._now()
+        bundle, decider = use.bundle, use.decider
         if typed := decider.reader.record(record):
             batch = Batch((typed.values,), np.array((typed.values,), dtype=np.float64))
             violations: tuple[Violation, ...] = ()
         else:
             checked = decider.validator.records([record])
             batch, violations = batch_of(checked), checked.violations
-        if unit is None and self.bundle.unit and record.get(self.bundle.unit) is not None:
-            unit = str(record[self.bundle.unit])
-        if batch.bad and self.bundle.on_invalid == "reject":
-            return self._rejected(batch.why_bad, violations)
+        if unit is None and bundle.unit and record.get(bundle.unit) is not None:
+            unit = str(record[bundle.unit])
+        if batch.bad and bundle.on_invalid == "reject":
+            return self._rejected(use, batch.why_bad, violations)
         decision_id, at = self._ids(), now(self._clock)
-        digest = unit_hash(unit or decision_id, self.bundle.salt)
-        (answer,) = run(decider.decide(batch, (position(digest),), at), self._models)
+        digest = unit_hash(unit or decision_id, bundle.salt)
+        steps = decider.decide(batch, (position(digest),), at, killed=self.killed)
+        (answer,) = run(steps, use.models)
         if self._log:
-            keeping = self._keeping
-            packed = self._packer(
+            keeping = use.keeping
+            packed = use.packer(
                 answer,
                 decision_id=decision_id,
                 at=at,
@@ -148,8 +171,8 @@ class Guard:
                 said=said,
             )
             packed = _paired(packed, keeping.apart(record))
-            self._log.append_packed((packed,), durable=self.bundle.log == "durable")
-        return self._decision(decision_id, answer, violations)
+            self._log.append_packed((packed,), durable=bundle.log == "durable")
+        return _decision(use, decision_id, answer, violations)
 
     def score(
         self,
@@ -158,69 +181,89 @@ class Guard:
         unit: str | None = None,
         subject: str | None = None,
         said: Said = _NOTHING,
-    ) -> list[GuardDecision]:
+    ) -> Bulk:
         """Decide many rows at once, given as columns of one length, as `decide` does each.
 
         `unit` and `subject` name columns. A model is asked of all its rows together, which may move
-        a score by a unit in its last 32-bit place. Rows that do not fit are answered too: by the
-        fallback, or with the verdict `block`.
+        a score by a unit in its last 32-bit place. Rows that do not fit are answered by the
+        fallback, or, where the endpoint rejects them, refused: they are no decisions and not
+        logged.
         """
-        started, bundle = perf_counter(), self.bundle
+        started, use = perf_counter(), self._now()
+        bundle, validator = use.bundle, use.decider.validator
         values = {name: values_of(column) for name, column in columns.items()}
         rows = len(next(iter(values.values()), ()))
-        inputs = {n: c for n, c in values.items() if n in self._decider.validator.known}
-        checked = self._decider.validator.columns(inputs, rows)
-        batch, at = batch_of(checked), now(self._clock)
-        ids = [self._ids() for _ in range(rows)]
-        keys = values.get(unit or bundle.unit or "", ids)
+        checked = validator.columns({n: c for n, c in values.items() if n in validator.known}, rows)
+        whole, at = batch_of(checked), now(self._clock)
+        refused = whole.bad if bundle.on_invalid == "reject" else frozenset[int]()
+        taken = [i for i in range(rows) if i not in refused]
+        batch = _only(whole, taken) if refused else whole
+        ids = [self._ids() for _ in taken]
+        units = values.get(unit or bundle.unit or "", [None] * rows)
         hashes = [
-            unit_hash(own if key is None else str(key), bundle.salt)
-            for key, own in zip(keys, ids, strict=True)
+            unit_hash(own if units[i] is None else str(units[i]), bundle.salt)
+            for i, own in zip(taken, ids, strict=True)
         ]
-        steps = self._decider.decide(batch, [position(h) for h in hashes], at)
-        answers = run(steps, self._models) if rows else []
-        if self._log and rows:
+        places = [position(h) for h in hashes]
+        steps = use.decider.decide(batch, places, at, killed=self.killed)
+        answers = run(steps, use.models) if taken else []
+        if self._log and taken:
             subjects = values[subject] if subject else [None] * rows
             spent = (perf_counter() - started) * 1e3 / rows
-            sent = [{n: c[i] for n, c in values.items()} for i in range(rows)]
-            packed = [
-                self._packer(
+            packed: list[bytes] = []
+            for i, answer, decision_id, digest in zip(taken, answers, ids, hashes, strict=True):
+                row, about = {n: c[i] for n, c in values.items()}, subjects[i]
+                record = use.packer(
                     answer,
                     decision_id=decision_id,
                     at=at,
                     unit=digest,
-                    kept=self._keeping.any(row),
+                    kept=use.keeping.any(row),
                     latency_ms=spent,
                     said=said._replace(subject=None if about is None else str(about)),
                 )
-                for row, answer, decision_id, digest, about in zip(
-                    sent, answers, ids, hashes, subjects, strict=True
-                )
-            ]
-            self._log.append_packed(
-                [*map(_paired, packed, map(self._keeping.apart, sent))],
-                durable=bundle.log == "durable",
-            )
-        return [self._decision(i, a, ()) for i, a in zip(ids, answers, strict=True)]
+                packed.append(_paired(record, use.keeping.apart(row)))
+            self._log.append_packed(packed, durable=bundle.log == "durable")
+        found: list[GuardDecision | None] = [None] * rows
+        for i, decision_id, answer in zip(taken, ids, answers, strict=True):
+            found[i] = _decision(use, decision_id, answer, ())
+        made = [self._rejected(use, whole.why_bad, ()) if one is None else one for one in found]
+        return Bulk(made, tuple(sorted(refused)), checked.counted)
 
-    def _decision(
-        self, decision_id: str, a: Answer, violations: tuple[Violation, ...]
-    ) -> GuardDecision:
-        found = GuardDecision(
-            decision_id, a.score, a.label, a.verdict, a.arm.name, a.arm.version, a.reason,
-            a.fallback, a.guards, violations,
-        )  # fmt: skip
-        if not a.probabilities:
-            return found
-        return msgspec.structs.replace(found, probabilities=self._packer.by_class(a))
-
-    def _rejected(self, why: str, violations: tuple[Violation, ...]) -> GuardDecision:
-        champion = self.bundle.arm("champion")
+    def _rejected(self, use: InUse, why: str, violations: tuple[Violation, ...]) -> GuardDecision:
+        champion = use.bundle.arm("champion")
         assert champion is not None
         return GuardDecision(
             self._ids(), None, None, "block", champion.name, champion.version, why,
             violations=violations,
         )  # fmt: skip
+
+
+class Bulk(NamedTuple):
+    """What rows were answered, one for each; the places of those refused; what broke the signature.
+
+    `violations` are counted by field over all rows, those that refuse no row among them.
+    """
+
+    answers: list[GuardDecision]
+    refused: tuple[int, ...]
+    violations: tuple[Violation, ...]
+
+
+def _only(batch: Batch, places: list[int]) -> Batch:
+    return Batch([batch.rows[i] for i in places], batch.matrix[places])
+
+
+def _decision(
+    use: InUse, decision_id: str, a: Answer, violations: tuple[Violation, ...]
+) -> GuardDecision:
+    found = GuardDecision(
+        decision_id, a.score, a.label, a.verdict, a.arm.name, a.arm.version, a.reason,
+        a.fallback, a.guards, violations,
+    )  # fmt: skip
+    if not a.probabilities:
+        return found
+    return msgspec.structs.replace(found, probabilities=use.packer.by_class(a))
 
 
 def values_of(column: Any) -> Sequence[Any]:

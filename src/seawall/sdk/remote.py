@@ -15,9 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.adapters.runtimes import LoadedModel
+from seawall.adapters.upstream import Late
 from seawall.kernel import BadInput, Unavailable
 from seawall.serving.breaker import Breaker
 from seawall.serving.output import Output
+from seawall.serving.question import Model
 from seawall.serving.remote import FORMAT, RemoteServer
 from seawall.serving.signature import Signature
 
@@ -84,27 +86,54 @@ class BlockingModel:
 
     def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """All that is said of n rows: n × classes, or n × 1."""
-        parts = [self._part(matrix[i : i + ROWS]) for i in range(0, len(matrix), ROWS)]
-        width = len(self.output.classes) or 1
-        return np.concatenate(parts).reshape(-1, width) if parts else np.empty((0, width))
+        return self._asked(matrix, None)
+
+    def within(self, seconds: float) -> Model:
+        """The same for a caller who waits no longer than this."""
+        return _Within(self, seconds)
 
     def close(self) -> None:
         """End the connections."""
         self._end()
 
-    def _part(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    def _asked(self, matrix: NDArray[np.float32], seconds: float | None) -> NDArray[np.float64]:
+        until = None if seconds is None else monotonic() + seconds
+        parts = [self._part(matrix[i : i + ROWS], until) for i in range(0, len(matrix), ROWS)]
+        width = len(self.output.classes) or 1
+        return np.concatenate(parts).reshape(-1, width) if parts else np.empty((0, width))
+
+    def _part(self, rows: NDArray[np.float32], until: float | None) -> NDArray[np.float64]:
         with self._lock:
             if not self._breaker.allow(monotonic()):
                 what = f"the upstream {self._server.name} is left alone after failures"
                 raise Unavailable(what)
-        failed = True
+        failed, left = True, None
+        if until is not None and (rest := until - monotonic()) < self._server.timeout_ms / 1e3:
+            left = max(rest, 1e-3)
         try:
-            found = _wait(self._loop, self._model.scores(rows))
+            found = _wait(self._loop, self._model.scores(rows, left))
             failed = False
+        except Late:
+            failed = None if left else True  # it was in time for others
+            raise
         finally:
-            with self._lock:
-                self._breaker.record(failed=failed, now=monotonic())
+            if failed is not None:
+                with self._lock:
+                    self._breaker.record(failed=failed, now=monotonic())
         return found
+
+
+class _Within:
+    """A remote model for a caller in a hurry."""
+
+    def __init__(self, model: BlockingModel, seconds: float) -> None:
+        self._model, self._seconds = model, seconds
+
+    def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self.columns(matrix)[:, self._model.output.column]
+
+    def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self._model._asked(matrix, self._seconds)  # pyright: ignore[reportPrivateUsage]
 
 
 def _run(loop: asyncio.AbstractEventLoop) -> None:

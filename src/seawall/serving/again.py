@@ -24,20 +24,11 @@ from seawall.kernel import (
     to_builtins,
 )
 from seawall.serving.bundle import Arm, Bundle
-from seawall.serving.decide import (
-    FAILED,
-    Answer,
-    Batch,
-    Decider,
-    Said,
-    Steps,
-    Unanswered,
-    ask,
-    batch_of,
-)
+from seawall.serving.decide import Answer, Batch, Decider, Steps, batch_of
 from seawall.serving.decision import DecisionRecord, canonical, from_bytes, leaf_hash
 from seawall.serving.packing import Packer
 from seawall.serving.packing import Said as Context
+from seawall.serving.question import FAILED, Said, Unanswered, ask
 from seawall.serving.remote import FORMAT
 from seawall.serving.route import position, unit_hash
 from seawall.serving.signature import Signature

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seawall.serving.bundle import Bundle
-from seawall.serving.decide import Answer, Said
+from seawall.serving.decide import Answer
 from seawall.serving.output import Output, call_of
+from seawall.serving.question import Said
 from seawall.serving.telemetry import SHADOW_BINS, Joint, joint_of
 from seawall.statistics.column import Column
 from seawall.statistics.grid import Grid, score_grid

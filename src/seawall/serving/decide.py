@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple, Protocol
+from time import perf_counter
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -19,6 +20,7 @@ from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.condition import Where
 from seawall.serving.guard import SEVERITY, GuardSet, Trip
 from seawall.serving.output import Call, Decision, call_of
+from seawall.serving.question import LATE, Model, Question, Scores, Unanswered, ask
 from seawall.serving.route import Route
 from seawall.serving.routing import Routed, Routing
 from seawall.serving.typed import TypedReader
@@ -27,19 +29,6 @@ from seawall.serving.validate import REFUSING, Checked, Validator, Violation
 RowVerdict = Literal["pass", "flag", "fallback", "block"]
 VERDICTS: tuple[RowVerdict, ...] = ("pass", "flag", "fallback", "block")
 DEFAULT, RULE = "default", "rule"
-FAILED = "the model failed"
-
-
-class Model(Protocol):
-    """A loaded artefact."""
-
-    def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The probability of label 1, or the value, for each of n rows (n × fields)."""
-        ...
-
-    def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The probability of each class for each of n rows: n × classes."""
-        ...
 
 
 class Batch(NamedTuple):
@@ -50,34 +39,6 @@ class Batch(NamedTuple):
     """The same rows, n × fields; models get them in 32 bits."""
     bad: frozenset[int] = frozenset()
     why_bad: str = ""
-
-
-Said = Sequence[float] | Sequence[Sequence[float]]
-"""What a model says: a number a row, or of several classes a probability of each."""
-
-
-class Question(NamedTuple):
-    """What an arm's model is asked; the answer is what it says, or why it says nothing.
-
-    `classes` is whether every class's probability is asked for, not one number a row. `own` is
-    whether the rows are the arm's by the route: a model may be so busy that their caller is turned
-    away, while a fallback or a second opinion is then done without.
-    """
-
-    arm: str
-    matrix: NDArray[np.float32]
-    classes: bool = False
-    own: bool = False
-
-
-class Unanswered(msgspec.Struct, frozen=True, gc=False):
-    """A model that gave no scores, why, and whether it was asked at all.
-
-    It is not while its circuit is open, or where it is so busy that it is done without.
-    """
-
-    why: str = FAILED
-    asked: bool = True
 
 
 class Answer(msgspec.Struct, frozen=True, gc=False):
@@ -106,7 +67,6 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     asked: tuple[str, ...] = ()
 
 
-Scores = Said | Unanswered
 Steps = Generator[Question, Scores, list[Answer]]
 
 
@@ -122,12 +82,6 @@ def run(steps: Steps, models: Mapping[str, Model]) -> list[Answer]:
             question = steps.send(said)
     except StopIteration as done:
         return done.value
-
-
-def ask(model: Model, question: Question) -> Said:
-    """What a model in this process says."""
-    matrix = question.matrix
-    return (model.columns(matrix) if question.classes else model.scores(matrix)).tolist()
 
 
 def batch_of(checked: Checked) -> Batch:
@@ -186,7 +140,8 @@ class Decider:
                 what = f"endpoint {self.bundle.endpoint}: {why}"
                 raise Unavailable(what, remedy="ask its owner; no fallback is set")
             answers = [_falls(self._champion, 1.0, why)] * count
-            yield from self._fall_back(answers, list(range(count)), batch, routed, models=not off)
+            falling = list(range(count))
+            yield from self._fall_back(answers, falling, batch, positions, routed, models=not off)
             return answers
         places = [route(p) for p in positions]
         if not (batch.bad or self._routing.limits) and places.count(places[0]) == count:
@@ -195,7 +150,7 @@ class Decider:
             answers = yield from self._ask_each(places, batch, routed)
         falling = [i for i, answer in enumerate(answers) if answer.verdict == "fallback"]
         if falling:
-            yield from self._fall_back(answers, falling, batch, routed, models=True)
+            yield from self._fall_back(answers, falling, batch, positions, routed, models=True)
         return answers
 
     def _ask_each(self, places: Sequence[int], batch: Batch, routed: Routed) -> Steps:
@@ -229,16 +184,23 @@ class Decider:
             asked = _asked({arm.name: said})
             return [_falls(arm, share, said.why, failed=True, asked=asked)] * len(batch.rows)
         others: dict[str, Scores] = {arm.name: said}
+        spent: dict[str, float] = {}
         for name in self.guards.asks:
-            if name not in others:
-                others[name] = yield Question(name, matrix, classes)
+            if name in others:
+                continue
+            seconds, began = self.guards.time_for(name, spent), perf_counter()
+            if seconds is not None and seconds <= 0.0:
+                others[name] = Unanswered(LATE, asked=False)
+                continue
+            others[name] = yield Question(name, matrix, classes, seconds=seconds)
+            spent[name] = perf_counter() - began
         answers, arms = list[Answer](), _asked(others)
         for i, (one, row) in enumerate(zip(said, batch.rows, strict=True)):
             score, call = self._read(one)
             asked = None
             if self.guards.asks:
                 asked = {n: None if isinstance(s, Unanswered) else s[i] for n, s in others.items()}
-            trips = self.guards.trips(score, row, asked, call)
+            trips = self.guards.trips(score, row, asked, call, spent)
             answers.append(self._settled(arm, share, score, call, trips, arms))
         return answers
 
@@ -298,6 +260,7 @@ class Decider:
         answers: list[Answer],
         falling: list[int],
         batch: Batch,
+        positions: Sequence[float],
         routed: Routed,
         *,
         models: bool,
@@ -310,15 +273,15 @@ class Decider:
             return
         rest = falling
         for name in fallback.arms if models else ():
-            arm, reaches = self._named[name], self._routing.reaches
-            ask = [
-                i
-                for i in rest
-                if i not in batch.bad
-                and not _was_asked(answers[i], arm)
-                and reaches(name, batch.rows[i])
-            ]
-            if not ask or self._routing.is_past(arm.conditions.expires, routed):
+            arm, ask = self._named[name], list[int]()
+            for i in rest:
+                if i in batch.bad or _was_asked(answers[i], arm):
+                    continue
+                if why := self._routing.barred(arm, batch.rows[i], positions[i], routed):
+                    answers[i] = _also(answers[i], f"{name}: {why}")
+                else:
+                    ask.append(i)
+            if not ask:
                 continue
             matrix = batch.matrix[ask].astype(np.float32)
             said = yield Question(name, matrix, self._kind == "multiclass")
@@ -327,14 +290,15 @@ class Decider:
                 answers[i] = msgspec.structs.replace(answers[i], asked=also)
             if isinstance(said, Unanswered):
                 for i in ask:
-                    why = f"{answers[i].reason}; {name}: {said.why}"
-                    answers[i] = msgspec.structs.replace(answers[i], reason=why)
+                    answers[i] = _also(answers[i], f"{name}: {said.why}")
                 continue
             for i, one in zip(ask, said, strict=True):
                 score, call = self._read(one)
-                trips = self.guards.trips(score, batch.rows[i], None, call)
-                found = self._settled(arm, 1.0, score, call, trips)
+                found = self._settled(
+                    arm, 1.0, score, call, self.guards.trips(score, batch.rows[i], None, call)
+                )
                 if found.label is None:
+                    answers[i] = _also(answers[i], f"{name}: {found.reason}")
                     continue
                 rest = [other for other in rest if other != i]
                 answers[i] = _instead(answers[i], found.score, found.label, fallback.reason, name)
@@ -363,6 +327,10 @@ def check_models(bundle: Bundle, models: Mapping[str, object]) -> None:
 def _instead(answer: Answer, score: Any, label: Decision, why: str, by: str) -> Answer:
     reason = f"{answer.reason}; {why}"
     return msgspec.structs.replace(answer, score=score, label=label, reason=reason, fallback=by)
+
+
+def _also(answer: Answer, why: str) -> Answer:
+    return msgspec.structs.replace(answer, reason=f"{answer.reason}; {why}")
 
 
 def _falls(

@@ -19,6 +19,8 @@ from seawall.serving.signature import Signature
 GuardAction = Literal["clamp", "flag", "abstain", "fallback", "block"]
 SEVERITY: dict[GuardAction, int] = {"clamp": 1, "flag": 2, "abstain": 3, "fallback": 4, "block": 5}
 VALID_SCORE = "valid_score"
+FAILED = " (failed)"
+"""After the action, in the record, of a guard that failed."""
 
 
 class Disagreement(
@@ -50,9 +52,11 @@ class Guard(
     action: `clamp` moves the score into `clamp_to`; `flag` lets the answer stand and marks it for
     review; `abstain` gives the score without a label, for a person to decide; `fallback` replaces
     the answer, `block` gives none. When several trip the strictest decides. A guard that cannot
-    tell (its expression cannot be computed, a model it asks fails, or it takes longer than
-    `budget_ms`) `fails` open, which lets the answer pass, or closed, which acts as if it had
-    tripped; either way the record says failed.
+    tell (its expression cannot be computed, a model it asks fails) or takes longer than `budget_ms`
+    `fails` open, which lets the answer pass, or closed, which acts as if it had tripped; either way
+    the record says failed. The budget is for all that it costs a row, the calls of the models that
+    it asks included; they are given no more time than it has. On a row that its other conditions
+    leave out a late guard is on record and does nothing.
     """
 
     name: str
@@ -97,12 +101,14 @@ class Trip(NamedTuple):
     @property
     def said(self) -> str:
         """What the record keeps of it."""
-        return f"{self.action} (failed)" if self.failed else self.action
+        return self.action + FAILED if self.failed else self.action
 
 
 Others = Mapping[str, float | Sequence[float] | None]
 """What other arms' models said of the row: a number, or each class's probability; None where one
 failed."""
+Spent = Mapping[str, float]
+"""How long the models that guards ask took, in seconds by arm."""
 
 
 class GuardSet:
@@ -127,6 +133,7 @@ class GuardSet:
         asked = [g.disagreement.arms for g in guards if g.disagreement]
         self.asks = tuple(dict.fromkeys(arm for arms in asked for arm in arms))
         """The arms whose models are asked of every row."""
+        self._timed = any(g.budget_ms is not None for g in guards)
         valued = output.kind == "regression"
         self._low, self._high = (value.low, value.high) if valued else (0.0, 1.0)
         what = {
@@ -136,20 +143,39 @@ class GuardSet:
         }[output.kind]
         self._invalid = [Trip(VALID_SCORE, "fallback", f"the model's {what}")]
 
+    def time_for(self, arm: str, spent: Spent) -> float | None:
+        """The seconds that an arm's model may take for the guards that ask it; None for any time.
+
+        `spent` is what models asked before it took. It is the longest that one of its guards has
+        left, so 0 or below when none of them has any.
+        """
+        left = [g.left(spent) for g in self._guards if arm in g.asks]
+        return max((t for t in left if t is not None), default=None) if None not in left else None
+
     def trips(
         self,
         score: float,
         row: Sequence[float],
         others: Others | None = None,
         call: Call | None = None,
+        spent: Spent | None = None,
     ) -> Sequence[Trip]:
         """The guards that trip on the score of one input (its fields as the model gets them).
 
-        `call` is what a model of several classes said.
+        `call` is what a model of several classes said. Without `others` the answer is compared with
+        nobody's: guards that ask for a disagreement do not judge it. So is a fallback's, which
+        answers because the first was not to be relied on.
         """
         if not self._low <= score <= self._high:
             return self._invalid
         found: list[Trip] = []
+        if self._timed or (others is None and self.asks):
+            for guard in self._guards:
+                if others is None and guard.asks:
+                    continue
+                if trip := guard.in_time(score, row, others or {}, call, spent or {}):
+                    found.append(trip)
+            return found
         for guard in self._guards:
             if guard.low <= score <= guard.high and guard.where(row):
                 trip = guard.trip if guard.simple else guard.judge(score, row, others or {}, call)
@@ -185,6 +211,8 @@ class _Ready:
             guard.when or guard.disagreement or guard.classes or guard.margin_at_most is not None
         )
         self._guard, self._classes = guard, output.classes
+        self.asks = guard.disagreement.arms if guard.disagreement else ()
+        self._seconds = None if guard.budget_ms is None else guard.budget_ms / 1e3
         self._places = {output.classes.index(c) for c in guard.classes}
         facts = {"score", "input"}
         if output.kind == "multiclass":
@@ -198,17 +226,33 @@ class _Ready:
                 remedy = f"it has {others} and `input.FIELD`"
                 raise BadInput(what, where=f"guard {guard.name}", remedy=remedy)
 
+    def left(self, spent: Spent) -> float | None:
+        """The seconds of its budget that these calls leave; None without a budget."""
+        if self._seconds is None:
+            return None
+        return self._seconds - sum(spent.get(arm, 0.0) for arm in self.asks)
+
+    def in_time(
+        self, score: float, row: Sequence[float], others: Others, call: Call | None, spent: Spent
+    ) -> Trip | None:
+        """The trip, if all conditions hold, or the guard cannot tell, or took too long."""
+        started, trip = perf_counter(), None
+        concerned = self.low <= score <= self.high and self.where(row) and self._is_of(score, call)
+        if concerned:
+            trip = self.trip if self.simple else self.judge(score, row, others, call)
+        left = self.left(spent)
+        if left is None or perf_counter() - started <= left:
+            return trip
+        late = self._failed(f"it took longer than {self._guard.budget_ms:g} ms")
+        return late if concerned else late._replace(acts=False)
+
     def judge(
         self, score: float, row: Sequence[float], others: Others, call: Call | None
     ) -> Trip | None:
         """The trip, if the rest of the conditions hold or the guard cannot tell."""
-        guard, started = self._guard, perf_counter()
-        if self._places and (call is None or call.place not in self._places):
+        guard = self._guard
+        if not self._is_of(score, call):
             return None
-        if guard.margin_at_most is not None:
-            margin = abs(2.0 * score - 1.0) if call is None else call.margin
-            if margin > guard.margin_at_most:
-                return None
         if guard.disagreement:
             said = [others.get(arm) for arm in guard.disagreement.arms]
             span = _span(score if call is None else call.probabilities, said)
@@ -222,9 +266,16 @@ class _Ready:
                     return None
             except (BadInput, UnknownFact):
                 return self._failed("its expression cannot be computed")
-        if guard.budget_ms is not None and (perf_counter() - started) * 1e3 > guard.budget_ms:
-            return self._failed(f"it took longer than {guard.budget_ms:g} ms")
         return self.trip
+
+    def _is_of(self, score: float, call: Call | None) -> bool:
+        """Whether the guard is about answers of this class and margin."""
+        if self._places and (call is None or call.place not in self._places):
+            return False
+        most = self._guard.margin_at_most
+        if most is None:
+            return True
+        return (abs(2.0 * score - 1.0) if call is None else call.margin) <= most
 
     def _facts(self, score: float, row: Sequence[float], call: Call | None) -> dict[str, Any]:
         facts: dict[str, Any] = {"score": score, "input": self._named(row)}

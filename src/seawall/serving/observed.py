@@ -38,8 +38,7 @@ def _answer(decider: Decider, score: float, row: Sequence[float], why: str) -> A
     bundle = decider.bundle
     champion = bundle.arm("champion")
     assert champion is not None
-    asking = {g.name for g in bundle.guards if g.disagreement}
-    trips = [] if why else [t for t in decider.guards.trips(score, row) if t.name not in asking]
+    trips = () if why else decider.guards.trips(score, row)
     acting = [t for t in trips if t.acts]
     if acting:
         worst = max(acting, key=lambda t: SEVERITY[t.action])

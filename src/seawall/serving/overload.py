@@ -10,20 +10,26 @@ INTERVAL_SECONDS = 0.1
 class QueueDelay:
     """Sheds requests that waited too long, which is little while the queue never empties.
 
-    A burst may wait for the whole `interval`; once every request has waited longer than `target`
-    for an interval the queue is standing, and who waited longer than `target` is shed, until one
-    comes through in time. Seconds of a steady clock. Source: B. Maurer, "Fail at Scale", ACM Queue
-    13(8), 2015, on CoDel (RFC 8289) for callers who do not slow down when they are refused.
+    A burst may wait for the whole `interval`; once the queue has stood for an interval, that is,
+    neither emptied nor let anybody through within `target`, who waited longer than `target` is
+    shed, until one comes through in time. A request that arrived after the one before it had its
+    turn found the queue empty. Seconds of a steady clock. Source: B. Maurer, "Fail at Scale", ACM
+    Queue 13(8), 2015, on CoDel (RFC 8289) for callers who do not slow down when they are refused.
     """
 
     def __init__(self, target: float, interval: float = INTERVAL_SECONDS) -> None:
         self._target, self._interval = target, interval
-        self._in_time = -math.inf
-        """When a request last came through within the target."""
+        self._in_time = self._last = -math.inf
+        """When a request last came through within the target, or found the queue empty; and when
+        one last had its turn."""
 
     def shed(self, waited: float, now: float) -> bool:
-        """Whether to turn this request away."""
-        if waited < self._target or self._in_time == -math.inf:
+        """Whether to turn this request away, whose turn it is."""
+        first, arrived = self._last == -math.inf, now - waited
+        if arrived > self._last:
+            self._in_time = arrived
+        self._last = now
+        if waited < self._target or first:
             self._in_time = now
             return False
         standing = now - self._in_time > self._interval

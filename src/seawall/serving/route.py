@@ -41,5 +41,22 @@ class Route:
         return bisect_right(self._edges, position)
 
 
+def within_share(route: Route, arm: str, position: float, share: float) -> bool:
+    """Whether an arm that stands in for others may answer a unit, so that all its units stay within
+    a share of the traffic.
+
+    They are the first `share` from where its own units begin (round the end), or the champion's for
+    an arm that has none: its own among them, the same units while weights stand.
+    """
+    if share >= 1.0:
+        return True
+    before = 0.0
+    for name in route.arms:
+        if name == (arm if arm in route.arms else "champion"):
+            break
+        before += route.probability[name]
+    return (position - before) % 1.0 < share
+
+
 def _place(arm: str) -> tuple[int, str]:
     return {FIRST: 0, "champion": 2, LAST: 3}.get(arm, 1), arm

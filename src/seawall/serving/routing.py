@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from seawall.serving.bundle import Arm, Bundle
 from seawall.serving.condition import Where
-from seawall.serving.route import Route
+from seawall.serving.route import Route, within_share
 
 
 class Routed(NamedTuple):
@@ -56,6 +56,17 @@ class Routing:
         """Whether the arm's approval reaches this row."""
         limit = self.limits.get(arm)
         return limit is None or limit(row)
+
+    def barred(self, arm: Arm, row: Sequence[float], position: float, routed: Routed) -> str:
+        """Why an arm may not answer a row in another's place; empty if it may."""
+        if self.is_past(arm.conditions.expires, routed):
+            return f"the approval of {arm.version} has expired"
+        if not self.reaches(arm.name, row):
+            return f"outside what the approval of {arm.version} allows"
+        share = arm.conditions.traffic_share_max
+        if within_share(routed.route, arm.name, position, share):
+            return ""
+        return f"{arm.version} is approved for {share:.4g} of the traffic"
 
     def allowed(
         self, arm: Arm, share: float, row: Sequence[float], routed: Routed

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from seawall.adapters.runtimes import frames
 from seawall.kernel import BadInput, SeawallError, Unavailable
 from seawall.serving.output import Output
+from seawall.serving.question import Model
 
 MEMORY = 4 << 30
 """Bytes of address space, of which a library's code and thread stacks take the most."""
@@ -63,18 +64,44 @@ class _Child:
         self._in, self._out = self.process.stdin.fileno(), self.process.stdout.fileno()
         os.set_blocking(self._in, False)
         os.set_blocking(self._out, False)
+        self.due, self.owes = 0.0, False
+        """When the last answer is due, and whether it has still to be read."""
 
     def ask(self, frame: bytes, seconds: float) -> tuple[int, Any]:
         """Send a frame and read the answer; raises `TimeoutError`, or `_Gone` when it has died."""
-        until = time.monotonic() + seconds
+        self.send(frame, seconds)
+        return self.answer()
+
+    def send(self, frame: bytes, seconds: float) -> None:
+        """Send a frame, whose answer is due after so many seconds; raises as `ask` does."""
+        self.due = time.monotonic() + seconds
         try:
             rest = memoryview(frame)
             while rest:
-                _wait(self._in, select.POLLOUT, until)
+                _wait(self._in, select.POLLOUT, self.due)
                 rest = rest[os.write(self._in, rest[: 1 << 20]) :]
-            return frames.unpack(lambda size: self._read(size, until), _MOST_BYTES)
+        except BrokenPipeError:
+            raise _Gone from None
+        self.owes = True
+
+    def has_answered(self, until: float) -> bool:
+        """Whether the answer begins to come until then; raises `TimeoutError` if it was due."""
+        try:
+            _wait(self._out, select.POLLIN, min(until, self.due))
+        except TimeoutError:
+            if time.monotonic() >= self.due:
+                raise
+            return False
+        return True
+
+    def answer(self) -> tuple[int, Any]:
+        """The answer to what was sent; raises as `ask` does."""
+        try:
+            found = frames.unpack(lambda size: self._read(size, self.due), _MOST_BYTES)
         except (BrokenPipeError, ValueError):
             raise _Gone from None
+        self.owes = False
+        return found
 
     def end(self) -> None:
         """Kill it and take its pipes down; it has nothing to save."""
@@ -130,14 +157,30 @@ class WorkerModel:
 
     def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """All that the model says of n rows: n × classes, or n × 1."""
-        if not self._lock.acquire(timeout=self._timeout):
+        return self._asked(matrix, self._timeout)
+
+    def within(self, seconds: float) -> Model:
+        """The same for a caller who waits no longer than this; the worker lives on and ends it."""
+        return _Within(self, min(seconds, self._timeout))
+
+    def _asked(self, matrix: NDArray[np.float32], seconds: float) -> NDArray[np.float64]:
+        until = time.monotonic() + seconds
+        if not self._lock.acquire(timeout=seconds):
             raise Unavailable("the model's worker is busy")
         try:
             if not self._children:
                 raise Unavailable("the model's worker is starting again")
+            child = self._children[0]
             try:
                 frame = frames.pack_matrix(frames.ASK, matrix)
-                kind, found = self._children[0].ask(frame, self._timeout)
+                if child.owes:  # to somebody who did not wait
+                    if not child.has_answered(until):
+                        raise Unavailable("the model's worker is busy")
+                    child.answer()
+                child.send(frame, self._timeout)
+                if not child.has_answered(until):
+                    raise Unavailable(f"the model's worker gave no answer within {seconds:g} s")
+                kind, found = child.answer()
             except TimeoutError:
                 self._replace()
                 what = f"the model's worker gave no answer within {self._timeout:g} s"
@@ -188,6 +231,19 @@ class WorkerModel:
         weak = weakref.ref(self)
         wait = min(2.0 ** (self._failures - 1) - 1.0, _LONGEST_WAIT)
         threading.Thread(target=_start_again, args=(weak, wait), daemon=True).start()
+
+
+class _Within:
+    """A worker's model for a caller in a hurry."""
+
+    def __init__(self, model: WorkerModel, seconds: float) -> None:
+        self._model, self._seconds = model, seconds
+
+    def scores(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self.columns(matrix)[:, self._model.output.column]
+
+    def columns(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        return self._model._asked(matrix, self._seconds)  # pyright: ignore[reportPrivateUsage]
 
 
 def _start_again(weak: weakref.ref[WorkerModel], wait: float) -> None:
