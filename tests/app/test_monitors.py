@@ -173,7 +173,7 @@ def test_an_alarm_holds_a_day_and_the_monitor_begins_anew_or_ends_by_its_contrac
     endless, later = world.looks()
     assert later == once
     assert endless.monitor.detectors["error_rate"].log_value < 1
-    [anew, ended] = monitors.standing(world.app, "income")
+    [anew, ended] = monitor_standing.standing(world.app, "income")
     assert anew["streams"][0]["at_alarm"] is None
     assert ended["streams"][0]["at_alarm"] >= ended["log_boundary"]
     left = watch.firing(world.app, world.endpoint, None)
@@ -182,13 +182,13 @@ def test_an_alarm_holds_a_day_and_the_monitor_begins_anew_or_ends_by_its_contrac
 
 def test_evidence_is_null_until_something_is_counted_and_what_alarmed_keeps_its_own(world):
     world.begin({"measure": "error_rate", "tolerance": 0.05})
-    [begun] = monitors.standing(world.app, "income")
+    [begun] = monitor_standing.standing(world.app, "income")
     assert (begun["state"], begun["log_value"]) == ("quiet", None)
     assert [s["log_value"] for s in begun["streams"]] == [None]
     world.labels(world.start - HOUR, world.version, "champion", 500, 500)
     world.clock.advance(HOUR)
     world.looks()
-    [alarmed] = monitors.standing(world.app, "income")
+    [alarmed] = monitor_standing.standing(world.app, "income")
     [stream] = alarmed["streams"]
     assert (alarmed["state"], stream["log_value"]) == ("alarmed", None)
     assert stream["at_alarm"] == alarmed["alarm"]["log_value"] >= alarmed["log_boundary"]

@@ -75,8 +75,8 @@ def documents() -> list[tuple[str, dict[str, Any]]]:
     gates = [{"to": to, "rules": given} for to, given in rules.items()]
     return [
         ("ada", document("Model", "income", owner="ada", tier="medium", purpose="outreach")),
-        ("otto", document("Endpoint", "income", model="income", plan="income", policy="income",
-                          rollout="careful", unit="id", runbook="bad-input", retraining="on-drift",
+        ("ada", document("Endpoint", "income", model="income", plan="income", policy="income",
+                         rollout="careful", unit="id", runbook="bad-input", retraining="on-drift",
                          fallback={"label": 0, "reason": "a person decides"},
                          label_age_seconds=3600, latency_objective_ms=250, window_hours=4)),
         ("vera", document("Policy", "income", gates=gates)),
@@ -155,6 +155,8 @@ class World:
     def declare(self, **changes: dict[str, Any]) -> None:
         """Apply every document, its spec changed as given by kind."""
         for who, document in documents():
+            if document["kind"] == "Endpoint" and self.app.store.find(Deployment):
+                who = "otto"  # once it serves, it is changed by who may deploy
             document["spec"] |= changes.get(document["kind"], {})
             declare.apply(self.app, getattr(self, who), document)
 
