@@ -81,6 +81,14 @@ def test_intervals_of_inequality_hold(missed, given, n):
     assert min(hits.values()) / 200 >= 0.95 - ALLOWANCE, hits
 
 
+def test_where_every_row_is_missed_there_is_no_benefit_to_be_unequal():
+    group = np.repeat(np.array(["a", "b"], object), 30)
+    summary = summarise_scores(np.zeros(60), np.ones(60, np.int64), {"g": group})
+    found = fairness(summary, ("g",)).measures["between_groups_entropy"]
+    assert math.isnan(found.value)
+    assert (found.low, found.high) == (0.0, math.inf)
+
+
 def test_no_entropy_between_equal_groups_is_found_only_at_the_stated_rate():
     wrong = 0
     for seed in range(150):

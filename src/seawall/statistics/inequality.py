@@ -85,6 +85,8 @@ def between_groups(rates: dict[str, Rates], confidence: float) -> Estimate:
     weight = n / total
     benefit = 1 + (given - missed) / n
     mean = float(weight @ benefit)
+    if not mean > 0:  # nobody has any benefit that could be unequal
+        return Estimate(math.nan, 0.0, math.inf, confidence, int(total), method)
     squares = weight * (benefit - mean) ** 2
     spread = (missed + given) / n - (benefit - 1) ** 2
     # two more rows of either error, lest a group without errors be taken as certain to make none
