@@ -14,8 +14,11 @@ from tests.server.api.conftest import Headers
 from typer.testing import CliRunner
 
 from seawall.app import declare
+from seawall.app.experiments import end, observe
 from seawall.cli import experiment, main
 from seawall.kernel import now
+from seawall.server.queries.experiments import rows
+from seawall.serving.endpoint import Endpoint
 
 API = "/api/v1"
 
@@ -69,3 +72,22 @@ def test_an_experiment_is_read_and_ended_from_the_command(
     assert found["low"] < 0 < found["high"]
     assert "the champion answers every unit" in said("end", "income/ab", "--reason", "enough seen")
     assert "income/ab has ended: enough seen" in said("status")
+
+
+def test_the_models_page_shows_how_each_variant_stands(http: TestClient, world: World) -> None:
+    champion, other = world.serving(b"one"), world.approved(b"two")
+    third = world.approved(b"three")
+    shares = {"b": {"version": other, "share": 0.2}, "c": {"version": third, "share": 0.2}}
+    head = {"apiVersion": "seawall/v1", "kind": "Experiment", "metadata": {"name": "abc"}}
+    spec = {"endpoint": "income", "variants": shares}
+    declare.apply(world.app, world.otto, head | {"spec": spec})
+    arms = {"champion": (champion, 6_000, 6), "b": (other, 2_000, 2), "c": (third, 2_000, 400)}
+    world.hour(now(world.clock), arms)
+    world.clock.advance(2 * HOUR)
+    observe(world.app, world.app.store.get(Endpoint, "income"))
+    found = {row.arm: row for row in rows(world.app, "income")}
+    assert found["b"].status.word in {"undecided", "no worse"}
+    assert found["c"].status.word == "stopped"
+    assert "error_difference" in found["c"].note
+    end(world.app, world.otto, "income/abc", "seen enough")
+    assert rows(world.app, "income") == ()

@@ -17,6 +17,7 @@ from seawall.server.pages import formats, paths, views
 from seawall.server.pages.views import Fact, Mark, Need, Status
 from seawall.server.queries import (
     budgets,
+    experiments,
     fairness,
     gateways,
     history,
@@ -93,6 +94,7 @@ def model(visit: Visit, name: str) -> views.Model:
         prediction=compared.prediction,
         prediction_drift=compared.prediction_drift,
         threshold=endpoint.threshold,
+        variants=experiments.rows(app, endpoint.name),
         monitors=monitors.rows(app, endpoint.name, visit.moment),
         quality=quality.quality(traffic, _marks(visit, endpoint.name)),
         fairness=fairness.by_group(traffic),

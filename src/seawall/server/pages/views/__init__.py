@@ -51,6 +51,7 @@ from seawall.server.pages.views.model import (
     MonitorRow,
     Quality,
     QualityPoint,
+    VariantRow,
     VersionShare,
 )
 from seawall.server.pages.views.overview import ModelRow, Need, Overview, RoleNeeds, TierCount
@@ -141,6 +142,7 @@ __all__ = [
     "TierCount",
     "User",
     "ValidationReport",
+    "VariantRow",
     "Version",
     "VersionShare",
     "status_of",

@@ -55,6 +55,22 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
     missing_baseline: float = 0.0
 
 
+class VariantRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A variant of an experiment: what answers there, and how it compares with the champion.
+
+    `share` is of all units; `decisions` are those since the shares are what they are.
+    """
+
+    experiment: str
+    arm: str
+    version: str
+    href: str
+    share: float
+    status: Status
+    decisions: int = 0
+    note: str = ""
+
+
 class MonitorRow(msgspec.Struct, frozen=True, kw_only=True):
     """A declared monitor: what it promises, and how far its evidence is on the way to an alarm.
 
@@ -193,6 +209,7 @@ class Model(msgspec.Struct, frozen=True, kw_only=True):
     prediction: Distribution | None = None
     prediction_drift: Judged | None = None
     threshold: float | None = None
+    variants: tuple[VariantRow, ...] = ()
     monitors: tuple[MonitorRow, ...] = ()
     quality: tuple[Quality, ...] = ()
     fairness: tuple[Fairness, ...] = ()
