@@ -251,10 +251,13 @@ def test_columns_without_any_value_fit_every_grid():
     assert [one.missing for one in found.columns.values()] == [50, 50, 50]
 
 
-def test_empty_and_one_row_tables_are_undecided_not_an_error():
-    for few in (TABLE.slice(0, 0), TABLE.slice(0, 1)):
-        assert drift(TABLE, few).verdict.outcome == "undecided"
-        assert drift(few, TABLE).verdict.outcome == "undecided"
+def test_one_row_is_undecided_and_no_row_is_told():
+    one, none = TABLE.slice(0, 1), TABLE.slice(0, 0)
+    assert drift(TABLE, one).verdict.outcome == "undecided"
+    assert drift(one, TABLE).verdict.outcome == "undecided"
+    for tables in ((TABLE, none), (none, TABLE)):
+        with pytest.raises(BadInput, match="there are no rows"):
+            drift(*tables)
 
 
 def test_batches_that_differ_in_columns_are_refused():
