@@ -57,7 +57,8 @@ def run(size: Size) -> Iterator[Result]:
             calm = [each(ours, peer, model, span, half) for _ in range(5)]
         with serving(gateway_words(folder / "durable", model, log="durable")) as port:
             put_load(port, model.body, CONNECTIONS, 0.5)
-            safe = put_load(port, model.body, CONNECTIONS, span)
+            runs = [put_load(port, model.body, CONNECTIONS, span) for _ in range(2)]
+            safe = max(runs, key=lambda found: found.rate)  # as of the others
     yield Result(
         "gateway, one row", mine.rate, "requests/s", "bare ASGI and ONNX", theirs.rate,
         f"{LIMIT:g} x at least", mine.rate >= LIMIT * theirs.rate,

@@ -42,21 +42,19 @@ class GroupCommit:
     def _start(self) -> None:
         group, self._waiting = self._waiting, []
         self._syncing = True
-        loop = asyncio.get_running_loop()
-        work = loop.run_in_executor(self._thread, self._sync, [ticket for ticket, _ in group])
-        work.add_done_callback(lambda synced: self._settle(group, synced.result()))
+        self._thread.submit(self._sync, group, asyncio.get_running_loop())
 
-    def _sync(self, tickets: list[Ticket]) -> dict[int, Unavailable]:
-        """Sync the files that were written to; returns what went wrong, by file."""
+    def _sync(self, group: _Waiting, loop: asyncio.AbstractEventLoop) -> None:
+        """Sync the files that were written to, and tell the loop what went wrong, by file."""
         failed: dict[int, Unavailable] = {}
-        for ticket in dict(sorted((t.file, t) for t in tickets)).values():  # the last of each file
+        for ticket in {ticket.file: ticket for ticket, _ in group}.values():  # each file's last
             try:
                 self._wal.sync(ticket)
             except Unavailable as error:
                 failed[ticket.file] = error
             except OSError as error:
                 failed[ticket.file] = Unavailable(f"the decision log cannot be synced: {error}")
-        return failed
+        loop.call_soon_threadsafe(self._settle, group, failed)
 
     def _settle(self, group: _Waiting, failed: dict[int, Unavailable]) -> None:
         self._syncing = False
