@@ -97,6 +97,44 @@ def test_who_waits_for_a_file_that_cannot_be_sealed_is_told(log, decide, clock):
     log.append(decide(1), durable=True)
 
 
+def test_a_close_that_fails_after_a_failed_sync_leaves_no_writer_on_the_closed_file(
+    log, decide, clock
+):
+    kept, lost, after = decide(3)
+    log.append([kept], durable=True)
+    real = os.close
+
+    def closed_all_the_same(fd: int) -> None:
+        real(fd)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with broken("fdatasync"), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "close", closed_all_the_same)
+        with pytest.raises(Unavailable):
+            log.append([lost], durable=True)
+    other = os.open(os.devnull, os.O_WRONLY)  # gets the number that was closed
+    log.append([after], durable=True)
+    os.close(other)
+    assert {r.id for r in pending(log, clock)} >= {kept.id, after.id}
+
+
+def test_a_close_that_fails_when_a_file_is_sealed_keeps_nobody_waiting(log, decide, clock):
+    made = decide(2)
+    log.append(made[:1], durable=True)
+    real = os.close
+
+    def closed_all_the_same(fd: int) -> None:
+        real(fd)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "close", closed_all_the_same)
+        log.seal()
+    log.append(made[1:], durable=True)
+    log.close()
+    assert pending(log, clock) == made
+
+
 def test_without_a_free_file_number_a_durable_append_is_refused_and_the_next_is_tried(
     log, decide, clock
 ):

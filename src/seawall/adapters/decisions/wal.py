@@ -196,13 +196,13 @@ class Wal:
             with self._lock:
                 self._failed.add(number)
                 if self._fd is not None and self._name.number == number:
-                    os.close(self._fd)
+                    _close(self._fd)
                     self._fd = None
         else:
             with self._lock:
                 self._synced = max(self._synced, target)
         finally:
-            os.close(fd)
+            _close(fd)
 
     def _rotate(self) -> None:
         if self._fd is None:
@@ -234,7 +234,7 @@ class Wal:
             with self._lock:
                 self._synced = max(self._synced, target)
         finally:
-            os.close(fd)
+            _close(fd)
             with self._lock:
                 del self._sealing[number]
 
@@ -281,6 +281,11 @@ def _drop(fd: int, path: Path) -> None:
     """Close an empty file and remove it; if it cannot be removed, `recover` does so."""
     with suppress(OSError):
         path.unlink()
+    _close(fd)
+
+
+def _close(fd: int) -> None:
+    """Close; a system that reports an earlier failure here has closed it all the same."""
     with suppress(OSError):
         os.close(fd)
 
