@@ -35,7 +35,7 @@ def save(
     key: list[str] = typer.Option([], "--key", help="Rows should differ in these; repeatable."),
     as_json: bool = Json,
 ) -> None:
-    """Count a table into a file that serves wherever a reference is asked for."""
+    """Count a table into a file that serves as the reference wherever counts are enough."""
     from seawall.sdk.baseline import baseline
 
     made = baseline(

@@ -16,7 +16,7 @@ _FEW = 5
 
 
 class Baseline(msgspec.Struct, frozen=True):
-    """What later data is compared with, counted; it serves wherever a reference is asked for."""
+    """What later data is compared with, counted; it serves wherever counts are enough."""
 
     profile: Profile
 
