@@ -88,6 +88,6 @@ def test_the_models_page_shows_how_each_variant_stands(http: TestClient, world: 
     found = {row.arm: row for row in rows(world.app, "income")}
     assert found["b"].status.word in {"undecided", "no worse"}
     assert found["c"].status.word == "stopped"
-    assert "error_difference" in found["c"].note
+    assert "errors, difference" in found["c"].note
     end(world.app, world.otto, "income/abc", "seen enough")
     assert rows(world.app, "income") == ()

@@ -8,6 +8,7 @@ from seawall.kernel import Outcome, all_of
 from seawall.rollout.experiment import Run
 from seawall.server.pages import paths, views
 from seawall.server.pages.views import Status
+from seawall.server.queries.words import plain
 
 WORDS = {
     Outcome.PASS: Status("good", "no worse"),
@@ -24,16 +25,16 @@ def rows(app: App, endpoint: str) -> tuple[views.VariantRow, ...]:
     found = evidence(app, run)
     made: list[views.VariantRow] = []
     for arm, variant in run.experiment.variants.items():
-        status, note, decisions = Status("bad", "stopped"), "", 0
+        status, note, decisions = Status("bad", "stopped"), "", None
         if arm in run.stopped:
-            note = run.stopped[arm].why
+            note = plain(run.stopped[arm].why)
         elif arm in found:
             counted, estimates = found[arm]
             guards = run.experiment.guards
             verdict = all_of([rule.judge(estimates.get(rule.measure)) for rule in guards])
             status, decisions = WORDS[verdict.outcome], counted.decisions
             open_ = [r.message for r in verdict.reasons if r.outcome is verdict.outcome]
-            note = "" if verdict.outcome is Outcome.PASS else open_[0]
+            note = "" if verdict.outcome is Outcome.PASS else plain(open_[0])
         name, _, number = variant.version.rpartition("@")
         made.append(
             views.VariantRow(

@@ -125,10 +125,10 @@ def model() -> views.Model:
         variants=(
             views.VariantRow(experiment="cheaper-model", arm="b", version="outreach@4", href=paths.version("outreach", "4"),
                              share=0.2, status=Status("undecided", "undecided"), decisions=8_214,
-                             note="wrong_difference 0.012 [-0.015, 0.038] is not yet told from 0.02"),
+                             note="wrong answers, difference 0.012 [-0.015, 0.038] is not yet told from 0.02"),
             views.VariantRow(experiment="cheaper-model", arm="holdout", version="outreach@1", href=paths.version("outreach", "1"),
                              share=0.05, status=Status("bad", "stopped"),
-                             note="error_difference 0.081 [0.044, 0.112] is above 0.01"),
+                             note="errors, difference 0.081 [0.044, 0.112] is above 0.01"),
         ),
         monitors=(
             views.MonitorRow(name="lasting-drift", status=Status("bad", "alarmed"), way=1.04,

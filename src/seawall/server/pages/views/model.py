@@ -58,7 +58,8 @@ class Feature(msgspec.Struct, frozen=True, kw_only=True):
 class VariantRow(msgspec.Struct, frozen=True, kw_only=True):
     """A variant of an experiment: what answers there, and how it compares with the champion.
 
-    `share` is of all units; `decisions` are those since the shares are what they are.
+    `share` is of all units; `decisions` are those since the shares are what they are, None once it
+    is stopped.
     """
 
     experiment: str
@@ -67,7 +68,7 @@ class VariantRow(msgspec.Struct, frozen=True, kw_only=True):
     href: str
     share: float
     status: Status
-    decisions: int = 0
+    decisions: int | None = None
     note: str = ""
 
 
