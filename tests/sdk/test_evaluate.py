@@ -385,3 +385,11 @@ def test_a_mape_of_labels_around_zero_is_said_to_hang_on_a_few_rows():
     y = rng.normal(0, 1, 3000)
     told = evaluate({"y": y, "p": y + rng.normal(0, 0.1, 3000)}, label="y", prediction="p")
     assert any("mape hangs on a few rows" in note for note in told.to_dict()["notes"])
+
+
+def test_labels_that_are_all_the_same_leave_the_gap_in_their_deviations_undecided():
+    same = {"y": np.ones(80), "p": np.ones(80), "g": np.repeat(["a", "b"], 40)}
+    judged = evaluate(same, label="y", prediction="p", groups=["g"], task="regression")
+    assert judged.verdict.outcome == "undecided"
+    gap = judged.to_dict()["fairness"]["g"]["measures"]["standardised_bias_difference"]
+    assert gap["value"] is None or gap["value"] != gap["value"]

@@ -55,9 +55,7 @@ def evaluate_regression(
     body: dict[str, Any] = {"task": "regression"}
     members: list[dict[str, Any]] = []
     fair: dict[str, Any] = {}
-    scale = measures["bias"].value / measures["standardised_bias"].value if (
-        measures["standardised_bias"].value
-    ) else float(np.std(y, ddof=1)) if y.size > 1 else float("nan")  # fmt: skip
+    scale = whole.label.sd or float("nan")  # of labels that are all the same nothing is a share
     for by in rows.groups:
         parts = _split(rows, by, kept, y, p, grids)
         verdict, shape = _gaps("×".join(by), parts, scale, family)

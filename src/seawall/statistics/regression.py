@@ -188,8 +188,10 @@ def _mean(
         return Estimate(math.nan, low, math.inf, confidence, 0, method)
     at = loss(cells.values)
     away = at - float((cells.counts * at).sum()) / n
-    second, third = (float((cells.counts * away**k).sum()) for k in (2, 3))
-    low, high = skewed_mean(value, second / max(n - 1, 1), third / n, n, confidence)
+    unit = float(np.abs(away).max()) or 1.0  # cubes of the largest losses are no numbers
+    second, third = (float((cells.counts * (away / unit) ** k).sum()) for k in (2, 3))
+    bounds = skewed_mean(value / unit, second / max(n - 1, 1), third / n, n, confidence)
+    low, high = (bound * unit for bound in bounds)
     if not signed:
         low, tail = max(low, 0.0), upper_tail(at, cells.counts, confidence, heaviest)
         high = max(high, tail.mean) if tail else high
@@ -224,6 +226,7 @@ def _doubt(cells: _Middles, n: int, confidence: float) -> float:
     if n < 2:
         return math.inf
     away = cells.values - float(cells.counts @ cells.values) / n
+    away = away / (float(np.abs(away).max()) or 1.0)
     second, fourth = (float(cells.counts @ away**k) / n for k in (2, 4))
     excess = fourth / second**2 - 1 if second > 0 else 0.0
     return normal_quantile(confidence) * math.sqrt(max(excess, 0.0) / (4 * n))
