@@ -21,3 +21,11 @@ def test_a_value_without_end_is_drawn_beside_any_other_sample(far: float, rows: 
     assert (sum(drawn["reference"]), sum(drawn["current"])) == (rows + 1, 0)
     assert np.isfinite(drawn["edges"]).all()
     assert sorted(drawn["edges"]) == drawn["edges"]
+
+
+def test_a_float_beyond_all_integers_is_drawn_beside_them() -> None:
+    whole, far = np.arange(10), np.array([math.inf, 1e300, -math.inf])
+    grid = make_grid(whole)
+    drawn: Any = counts(summarise(whole, grid), summarise(far, grid))
+    assert (sum(drawn["reference"]), sum(drawn["current"])) == (10, 3)
+    assert np.isfinite(drawn["edges"]).all()

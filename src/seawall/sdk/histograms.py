@@ -56,10 +56,11 @@ def counts(reference: ColumnSummary, current: ColumnSummary) -> dict[str, Any]:
 
 def _edges(low: float, high: float, *, whole: bool) -> NDArray[Any]:
     if not low < high:
-        half = max(0.5, float(np.spacing(abs(low))))  # no float lies nearer to a huge one
+        half = max(0.5, abs(low) * 2.0**-52)  # no float lies nearer to a huge one
         return np.clip([low - half, low + half], -FURTHEST, FURTHEST)
     if not whole:
         return equal_bins(low, high, BINS)
+    low, high = max(low, -(2.0**63)), min(high, 2.0**63)  # what else came among them is no integer
     # no bin holds more integers than another, nor is it too narrow for a float of that size
     step = max(np.ceil((high - low + 1) / BINS), np.spacing(max(-low, high, 2.0**52)))
     first = float(np.floor(low)) - 0.5

@@ -54,6 +54,10 @@ def ks(reference: ColumnSummary, current: ColumnSummary, confidence: float) -> E
     return Estimate(value, max(0.0, low), min(1.0, high), confidence, n + m, method)
 
 
+WIDEST = 1e300
+"""Of a cell, in units of the baseline; sums of such cells are still numbers."""
+
+
 def wasserstein(reference: ColumnSummary, current: ColumnSummary, confidence: float) -> Estimate:
     """Wasserstein-1 of values clipped to the baseline's middle 99.8%, in its interquartile ranges.
 
@@ -74,7 +78,8 @@ def wasserstein(reference: ColumnSummary, current: ColumnSummary, confidence: fl
     unit = unit or (reference.sd if n > 1 else 0.0) or 1.0
     if grid.kind in ("integer", "datetime"):
         right += 2.0**grid.shift
-    widths = np.diff(np.clip(grid.edges, left, right)) / unit
+    with np.errstate(over="ignore"):  # in the tiniest units the widest cells are no numbers
+        widths = np.minimum(np.diff(np.clip(grid.edges, left, right)) / unit, WIDEST)
     p, q = reference.counts / n, current.counts / m
     after = np.abs(np.cumsum(p - q))
     start = np.concatenate([[0.0], after[:-1]])
