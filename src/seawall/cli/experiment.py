@@ -7,6 +7,7 @@ from typing import Any
 import typer
 
 from seawall.cli.context import Json, Url, client, emit
+from seawall.cli.rollout import evidence_table
 
 group = typer.Typer(help="Versions that answer beside the champion.", no_args_is_help=True)
 
@@ -37,8 +38,6 @@ def status(
 
 
 def _show(terminal: Any, one: dict[str, Any]) -> None:
-    from rich.table import Table
-
     said = f"{one['experiment']} is {one['state']}, begun {one['since'][:16].replace('T', ' ')} UTC"
     if one["ended"]:
         said = f"{one['experiment']} has ended: {one['ended']}"
@@ -54,13 +53,8 @@ def _show(terminal: Any, one: dict[str, Any]) -> None:
         terminal.print(f"{about}, {variant['decisions']:,} decisions", markup=False)
         for guard in variant["guards"]:
             terminal.print(f"    {guard['outcome']:9}  {guard['rule']}", markup=False)
-        if not variant["evidence"]:
-            continue
-        table = Table("against the champion", "value", "low", "high", "n", box=None, pad_edge=True)
-        for name, e in variant["evidence"].items():
-            cells = ("–" if e[k] is None else f"{e[k]:.4f}" for k in ("value", "low", "high"))
-            table.add_row(name.replace("_", " "), *cells, f"{e['n']:,}")
-        terminal.print(table)
+        if variant["evidence"]:
+            terminal.print(evidence_table(variant["evidence"]))
     if not one["ended"]:
         held = f"  Every interval holds at {one['confidence']:.2%}, however often it is looked at."
         terminal.print(held, markup=False)
@@ -74,6 +68,13 @@ def end(
     url: str | None = Url,
 ) -> None:
     """End an experiment; the champion answers every unit again."""
+    from seawall.kernel import BadInput
+
+    if experiment.count("/") != 1:
+        raise BadInput(
+            f"{experiment!r} names no experiment",
+            remedy="write ENDPOINT/NAME, as `seawall experiment status` prints it",
+        )
     with client(url) as server:
         ended = server.post(f"/experiments/{experiment}/end", {"reason": reason})
     emit(ended, as_json, lambda c: c.print(ended["sentence"], markup=False))

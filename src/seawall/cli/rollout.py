@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from seawall.cli.context import Json, Url, client, emit
+
+if TYPE_CHECKING:
+    from rich.table import Table
 
 group = typer.Typer(help="Take a version to production by evidence, or back.", no_args_is_help=True)
 
@@ -63,18 +66,22 @@ def analyse(
     last = next((h for h in reversed(found["history"]) if h.get("evidence")), None)
 
     def show(terminal: Any) -> None:
-        from rich.table import Table
-
         terminal.print(found["history"][-1]["sentence"], markup=False)
-        if last is None:
-            return
-        table = Table("measure", "value", "low", "high", "n", box=None)
-        for name, e in last["evidence"].items():
-            cells = ("–" if e[k] is None else f"{e[k]:.4f}" for k in ("value", "low", "high"))
-            table.add_row(name, *cells, f"{e['n']:,}")
-        terminal.print(table)
+        if last is not None:
+            terminal.print(evidence_table(last["evidence"]))
 
     emit(last or {}, as_json, show)
+
+
+def evidence_table(evidence: dict[str, Any]) -> Table:
+    """How an arm compares with the control, measure by measure."""
+    from rich.table import Table
+
+    table = Table("measure", "value", "low", "high", "n", box=None)
+    for name, e in evidence.items():
+        cells = ("–" if e[k] is None else f"{e[k]:.4f}" for k in ("value", "low", "high"))
+        table.add_row(name, *cells, f"{e['n']:,}")
+    return table
 
 
 def _check_name(rollout: str) -> None:

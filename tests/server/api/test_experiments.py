@@ -65,11 +65,13 @@ def test_an_experiment_is_read_and_ended_from_the_command(
     told = said("status", "income")
     assert "income/ab is running, begun 2026-03-01 12:00 UTC" in told
     assert f"b: {other}, 0.2 of the units, 2,000 decisions" in told
-    assert "error difference" in told
+    assert "error_difference " in told
     assert "Every interval holds at 99.00%" in told
     (as_json,) = json.loads(said("status", "--json"))
     found = as_json["variants"][0]["evidence"]["error_difference"]
     assert found["low"] < 0 < found["high"]
+    wrong = CliRunner().invoke(main.app, ["experiment", "end", "ab", "--reason", "enough seen"])
+    assert "'ab' names no experiment" in str(wrong.exception)
     assert "the champion answers every unit" in said("end", "income/ab", "--reason", "enough seen")
     assert "income/ab has ended: enough seen" in said("status")
 
